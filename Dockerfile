@@ -1,0 +1,48 @@
+# plimsoll in a container: built from source, run by a user without rights.
+#
+#   docker build -t plimsoll .
+#   docker run --rm -v "$PWD/plimsoll.toml:/etc/plimsoll/plimsoll.toml:ro" plimsoll
+
+# ---- build: Debian 12 here and below, so that the C library is the same ----
+FROM rust:1.95.0-bookworm AS build
+WORKDIR /src
+
+# Dependencies first, from the manifests alone: librdkafka, OpenSSL and SQLite
+# take minutes to compile and are built again only when Cargo.lock changes.
+COPY Cargo.toml Cargo.lock ./
+COPY protocol/Cargo.toml protocol/
+COPY sinks/api/Cargo.toml sinks/api/
+COPY sinks/postgres/Cargo.toml sinks/postgres/
+COPY sinks/sqlite/Cargo.toml sinks/sqlite/
+RUN set -eux; \
+    for crate in . protocol sinks/api sinks/postgres sinks/sqlite; do \
+        mkdir -p "$crate/src"; : > "$crate/src/lib.rs"; \
+    done; \
+    mkdir -p tests/it; : > tests/it/main.rs; \
+    echo 'fn main() {}' > src/main.rs; \
+    cargo build --locked --profile dist --bin plimsoll
+
+# The sources are newer than the empty files above, whatever their dates say.
+COPY . .
+RUN find . -name '*.rs' -exec touch {} + \
+    && cargo build --locked --profile dist --bin plimsoll \
+    && target/dist/plimsoll --version
+
+# ---- run ----
+FROM debian:12.12-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin plimsoll
+COPY --from=build /src/target/dist/plimsoll /usr/local/bin/plimsoll
+COPY LICENSE /usr/share/doc/plimsoll/LICENSE
+USER 10001:10001
+# Nothing is written here: positions live in the database. A SQLite sink needs a
+# volume that this user may write to.
+WORKDIR /var/empty
+# SIGTERM drains; it is what the engine sends, and plimsoll ends within
+# drain_ms and a few seconds.
+STOPSIGNAL SIGTERM
+EXPOSE 9464
+ENTRYPOINT ["/usr/local/bin/plimsoll"]
+CMD ["run", "--config", "/etc/plimsoll/plimsoll.toml"]

@@ -1,0 +1,45 @@
+//! What became of a commit whose answer was lost.
+
+use crate::{Position, Span};
+
+/// What a fresh claim tells of a commit whose answer never came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It was applied: go on behind it.
+    Committed,
+    /// It was not applied: the identical batch again, under the new claim.
+    NotCommitted,
+    /// Somebody else moved the position: forget all that is in memory and
+    /// begin again at the stored position.
+    OutOfStep,
+}
+
+/// Judges a commit of `span` by the position that a claim made *afterwards*
+/// returned. The claim waits for the row lock of a COMMIT in flight and fences
+/// one that is still to come, so the answer is final.
+#[must_use]
+pub fn judge(stored: Position, span: Span) -> Verdict {
+    if stored == span.to() {
+        Verdict::Committed
+    } else if stored == span.from() {
+        Verdict::NotCommitted
+    } else {
+        Verdict::OutOfStep
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_answer_is_judged_by_where_the_position_stands() {
+        let at = |offset| Position::new(offset).unwrap();
+        let span = Span::new(at(10), at(20)).unwrap();
+        assert_eq!(judge(at(20), span), Verdict::Committed);
+        assert_eq!(judge(at(10), span), Verdict::NotCommitted);
+        for elsewhere in [0, 9, 11, 19, 21, 1000] {
+            assert_eq!(judge(at(elsewhere), span), Verdict::OutOfStep);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The liveness table: what a writer does after each outcome of a commit.
+//!
+//! Fenced is not lost; only Kafka says lost. A zombie's late claim, an
+//! operator's `positions set` or a failover can fence the rightful owner, and
+//! while its assignment lives it must go on by itself (invariant 5).
+
+use crate::{Class, Verdict};
+
+/// What Kafka says of the partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Assignment {
+    /// The group's coordinator still gives it to this member.
+    Live,
+    /// It is being handed over in good order: finish what is in flight.
+    Leaving,
+    /// It was lost, or taken back: nothing may be claimed any more.
+    Gone,
+}
+
+/// What became of one attempt to commit a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The database said so.
+    Committed,
+    /// The database refused, or could not be reached.
+    Failed {
+        /// What the error means.
+        class: Class,
+        /// More than one record is in the span.
+        divisible: bool,
+        /// The catalogue was already read anew for this span, after an error of
+        /// this class.
+        reread: bool,
+    },
+    /// The answer was lost, and a claim has found out.
+    Judged(Verdict),
+}
+
+/// What the writer does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Acknowledge, take the next batch.
+    GoOn,
+    /// The identical batch again.
+    Repeat,
+    /// Claim on a new connection, as long as it takes, then judge.
+    Judge,
+    /// Forget what is in memory, claim, and consume from the stored position
+    /// under a new local generation.
+    Restart,
+    /// Cut the span in two; each part is an ordinary commit.
+    Bisect,
+    /// One bad record: the sink's `on_bad_record` decides.
+    BadRecord,
+    /// Read the catalogue again and decode the batch anew.
+    Reread,
+    /// Stop this partition, say why, try again in a minute.
+    Halt,
+    /// Forget what is in memory; the successor begins at the stored position.
+    Drop,
+}
+
+/// The liveness table, total over its inputs.
+#[must_use]
+pub fn next_step(outcome: Outcome, assignment: Assignment) -> Step {
+    use Assignment::{Gone, Leaving, Live};
+    match (outcome, assignment) {
+        (Outcome::Committed | Outcome::Judged(Verdict::Committed), _) => Step::GoOn,
+
+        (_, Gone) => Step::Drop,
+
+        (Outcome::Judged(Verdict::NotCommitted), Live | Leaving) => Step::Repeat,
+        (Outcome::Judged(Verdict::OutOfStep), Live) => Step::Restart,
+        (Outcome::Judged(Verdict::OutOfStep), Leaving) => Step::Drop,
+
+        (
+            Outcome::Failed {
+                class,
+                divisible,
+                reread,
+            },
+            Live | Leaving,
+        ) => match class {
+            Class::Moved => match assignment {
+                Live => Step::Restart,
+                Leaving | Gone => Step::Drop,
+            },
+            Class::Again => Step::Repeat,
+            Class::Away => Step::Judge,
+            Class::Rejected if divisible => Step::Bisect,
+            // A column may have been widened since the catalogue was read: no
+            // record is bad before it is judged by the table as it is now.
+            Class::Rejected if !reread => Step::Reread,
+            Class::Rejected => Step::BadRecord,
+            Class::Stale if reread => Step::Halt,
+            Class::Stale => Step::Reread,
+            Class::Halt => Step::Halt,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Assignment::{Gone, Leaving, Live};
+    use super::*;
+
+    const CLASSES: [Class; 6] = [
+        Class::Moved,
+        Class::Again,
+        Class::Away,
+        Class::Rejected,
+        Class::Stale,
+        Class::Halt,
+    ];
+
+    fn failed(class: Class, divisible: bool, reread: bool) -> Outcome {
+        Outcome::Failed {
+            class,
+            divisible,
+            reread,
+        }
+    }
+
+    fn all_outcomes() -> Vec<Outcome> {
+        let mut all = vec![Outcome::Committed];
+        all.extend(
+            [
+                Verdict::Committed,
+                Verdict::NotCommitted,
+                Verdict::OutOfStep,
+            ]
+            .map(Outcome::Judged),
+        );
+        for class in CLASSES {
+            for divisible in [false, true] {
+                for reread in [false, true] {
+                    all.push(failed(class, divisible, reread));
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_liveness_table_is_as_the_design_says() {
+        let table = [
+            (Outcome::Committed, [Step::GoOn, Step::GoOn, Step::GoOn]),
+            (
+                Outcome::Judged(Verdict::Committed),
+                [Step::GoOn, Step::GoOn, Step::GoOn],
+            ),
+            (
+                Outcome::Judged(Verdict::NotCommitted),
+                [Step::Repeat, Step::Repeat, Step::Drop],
+            ),
+            (
+                Outcome::Judged(Verdict::OutOfStep),
+                [Step::Restart, Step::Drop, Step::Drop],
+            ),
+            (
+                failed(Class::Moved, true, false),
+                [Step::Restart, Step::Drop, Step::Drop],
+            ),
+            (
+                failed(Class::Again, true, false),
+                [Step::Repeat, Step::Repeat, Step::Drop],
+            ),
+            (
+                failed(Class::Away, true, false),
+                [Step::Judge, Step::Judge, Step::Drop],
+            ),
+            (
+                failed(Class::Rejected, true, false),
+                [Step::Bisect, Step::Bisect, Step::Drop],
+            ),
+            (
+                failed(Class::Rejected, false, false),
+                [Step::Reread, Step::Reread, Step::Drop],
+            ),
+            (
+                failed(Class::Rejected, false, true),
+                [Step::BadRecord, Step::BadRecord, Step::Drop],
+            ),
+            (
+                failed(Class::Stale, true, false),
+                [Step::Reread, Step::Reread, Step::Drop],
+            ),
+            (
+                failed(Class::Stale, true, true),
+                [Step::Halt, Step::Halt, Step::Drop],
+            ),
+            (
+                failed(Class::Halt, true, false),
+                [Step::Halt, Step::Halt, Step::Drop],
+            ),
+        ];
+        for (outcome, steps) in table {
+            for (assignment, step) in [Live, Leaving, Gone].into_iter().zip(steps) {
+                assert_eq!(
+                    next_step(outcome, assignment),
+                    step,
+                    "{outcome:?}, {assignment:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_partition_that_is_gone_is_never_claimed_nor_written_again() {
+        for outcome in all_outcomes() {
+            assert!(
+                matches!(next_step(outcome, Gone), Step::GoOn | Step::Drop),
+                "{outcome:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn invariant_5_a_rightful_owner_that_is_fenced_begins_anew() {
+        assert_eq!(
+            next_step(failed(Class::Moved, true, false), Live),
+            Step::Restart
+        );
+        assert_eq!(
+            next_step(Outcome::Judged(Verdict::OutOfStep), Live),
+            Step::Restart
+        );
+    }
+
+    #[test]
+    fn invariant_5_an_outage_never_halts_nor_drops_a_live_partition() {
+        for divisible in [false, true] {
+            for reread in [false, true] {
+                assert_eq!(
+                    next_step(failed(Class::Away, divisible, reread), Live),
+                    Step::Judge
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn invariant_1_only_a_lone_record_judged_by_todays_table_can_become_a_dead_letter() {
+        for outcome in all_outcomes() {
+            for assignment in [Live, Leaving, Gone] {
+                if next_step(outcome, assignment) == Step::BadRecord {
+                    assert!(matches!(
+                        outcome,
+                        Outcome::Failed {
+                            class: Class::Rejected,
+                            divisible: false,
+                            reread: true,
+                        }
+                    ));
+                }
+            }
+        }
+    }
+}

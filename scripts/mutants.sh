@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Takes the guarantees out one at a time, in a copy of the tree: a named test
+# must fail for each. Runs beside real servers: make mutants.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+COPY=$(mktemp -d "${TMPDIR:-/tmp}/plimsoll-mutants.XXXXXX")
+trap 'rm -rf "$COPY"' EXIT
+# What was built is used again; the copy's own crates have names of their own.
+export CARGO_TARGET_DIR=$ROOT/target
+export INSTA_UPDATE=no
+
+fresh_copy() {
+  rm -rf "${COPY:?}/tree" && mkdir "$COPY/tree"
+  # What git tracks, as it stands in the work tree.
+  (cd "$ROOT" && git ls-files -z | tar --null -T - -cf - 2>/dev/null) | tar -xf - -C "$COPY/tree"
+}
+
+# test PACKAGE NAME: 0 it passed, 1 it failed, 2 it did not build or did not run
+run_test() {
+  local log=$COPY/log
+  (cd "$COPY/tree" && cargo test --release --quiet -p "$1" --lib --no-run) >"$log" 2>&1 || return 2
+  (cd "$COPY/tree" && cargo test --release -p "$1" --lib -- --exact "$2") >"$log" 2>&1 && {
+    grep -q '^test result: ok. 1 passed' "$log" || return 2
+    return 0
+  }
+  grep -q "^test $2 .*FAILED" "$log" || return 2
+  return 1
+}
+
+killed=0
+survived=0
+
+# mutant WHAT FILE PERL PACKAGE TEST
+mutant() {
+  local what=$1 file=$2 edit=$3 package=$4 test=$5 outcome=0
+  fresh_copy
+  perl -0pi -e "$edit" "$COPY/tree/$file"
+  if cmp -s "$ROOT/$file" "$COPY/tree/$file"; then
+    echo "NOT MADE  $what: $file has changed; hint: mend scripts/mutants.sh"
+    survived=$((survived + 1))
+    return
+  fi
+  run_test "$package" "$test" || outcome=$?
+  case $outcome in
+    1)
+      echo "killed    $what, by $test"
+      killed=$((killed + 1))
+      ;;
+    0)
+      echo "SURVIVED  $what: $test passes without it"
+      survived=$((survived + 1))
+      ;;
+    *)
+      echo "NOT RUN   $what: $test did not build or run"
+      tail -20 "$COPY/log"
+      survived=$((survived + 1))
+      ;;
+  esac
+}
+
+PG=migrations/postgres/0001_positions.sql
+FENCED=tests::commits::a_fenced_commit_writes_nothing
+
+# A test that fails anyway kills nothing: each must pass as it stands.
+fresh_copy
+for one in "plimsoll-protocol claim::tests::a_commit_moves_the_position_once" \
+  "plimsoll-protocol claim::tests::two_owners_of_one_epoch_are_told_apart" \
+  "plimsoll-protocol claim::tests::an_older_claim_of_the_same_process_is_fenced" \
+  "plimsoll-protocol guard::tests::an_offset_delivered_twice_is_taken_once" \
+  "plimsoll-postgres $FENCED" \
+  "plimsoll-postgres tests::commits::an_older_claim_of_the_same_process_is_fenced" \
+  "plimsoll-postgres tests::commits::another_owner_of_the_same_epoch_is_fenced" \
+  "plimsoll-postgres tests::positions::a_claim_raises_the_epoch_and_refuses_other_deployments" \
+  "plimsoll-sqlite tests::fences::a_commit_that_begins_elsewhere_is_refused_in_both_directions" \
+  "plimsoll-sqlite tests::fences::an_older_claim_of_the_same_process_is_fenced" \
+  "plimsoll-sqlite tests::fences::the_owner_counts_even_in_the_same_epoch"; do
+  # shellcheck disable=SC2086
+  run_test $one || {
+    echo "$one does not pass as it stands"
+    tail -20 "$COPY/log"
+    exit 1
+  }
+done
+
+mutant "the compare-and-set (protocol)" protocol/src/claim.rs \
+  's/ \|\| self\.position != span\.from\(\)//' \
+  plimsoll-protocol claim::tests::a_commit_moves_the_position_once
+mutant "the epoch check (protocol)" protocol/src/claim.rs \
+  's/self\.epoch == claim\.epoch && //' \
+  plimsoll-protocol claim::tests::an_older_claim_of_the_same_process_is_fenced
+mutant "the owner check (protocol)" protocol/src/claim.rs \
+  's/ && self\.owner == Some\(claim\.owner\)//' \
+  plimsoll-protocol claim::tests::two_owners_of_one_epoch_are_told_apart
+mutant "the claim's bump (protocol)" protocol/src/claim.rs \
+  's/self\.epoch = self\.epoch\.next\(\);\n        self\.owner = Some/self.owner = Some/' \
+  plimsoll-protocol claim::tests::an_older_claim_of_the_same_process_is_fenced
+mutant "the guard on messages" protocol/src/guard.rs \
+  's/if offset < self\.next/if false/' \
+  plimsoll-protocol guard::tests::an_offset_delivered_twice_is_taken_once
+mutant "the judging of lost answers" protocol/src/judge.rs \
+  's/stored == span\.to\(\)/false/' \
+  plimsoll-protocol judge::tests::a_lost_answer_is_judged_by_where_the_position_stands
+
+mutant "the compare-and-set (Postgres)" $PG 's/ +AND p\.next_offset = from_offset\n//' \
+  plimsoll-postgres $FENCED
+mutant "the epoch check (Postgres)" $PG 's/ +AND p\.epoch = of_epoch\n//' \
+  plimsoll-postgres tests::commits::an_older_claim_of_the_same_process_is_fenced
+mutant "the owner check (Postgres)" $PG 's/\n +AND p\.owner = of_owner;/;/' \
+  plimsoll-postgres tests::commits::another_owner_of_the_same_epoch_is_fenced
+mutant "the claim's bump (Postgres)" sinks/postgres/src/claim.rs 's/epoch = p\.epoch \+ 1, //' \
+  plimsoll-postgres tests::positions::a_claim_raises_the_epoch_and_refuses_other_deployments
+
+mutant "the compare-and-set (SQLite)" sinks/sqlite/src/commit.rs 's/ AND next_offset = \?11/ AND ?11 >= 0/' \
+  plimsoll-sqlite tests::fences::a_commit_that_begins_elsewhere_is_refused_in_both_directions
+mutant "the epoch check (SQLite)" sinks/sqlite/src/commit.rs 's/AND epoch = \?9 /AND ?9 >= 0 /' \
+  plimsoll-sqlite tests::fences::an_older_claim_of_the_same_process_is_fenced
+mutant "the owner check (SQLite)" sinks/sqlite/src/commit.rs 's/AND owner = \?10 /AND ?10 <> char(0) /' \
+  plimsoll-sqlite tests::fences::the_owner_counts_even_in_the_same_epoch
+
+echo "$killed killed, $survived not"
+[[ $survived -eq 0 ]]

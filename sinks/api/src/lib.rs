@@ -1,0 +1,23 @@
+//! What a sink is, to the service: it prepares tables, settles starts, claims
+//! partitions, and commits batches, each in one atomic act.
+//!
+//! A sink cannot see Kafka. It gets decoded rows and a half-open span, writes
+//! all or nothing, and says in one of few words what went wrong. The loop,
+//! batching, retries and metrics belong to the service.
+
+mod batch;
+mod error;
+mod sink;
+mod table;
+mod value;
+
+pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
+pub use error::{Detail, Secret, SinkError};
+pub use sink::{
+    Claimed, Committed, Identity, Member, NewPosition, SetOutcome, Sink, StoredPosition,
+};
+pub use table::{
+    Column, Missing, Mode, Path, Prepared, Shape, Source, SourceError, Table, TableRule,
+    TableSettings, rule_for,
+};
+pub use value::Cell;

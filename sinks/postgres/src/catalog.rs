@@ -1,0 +1,353 @@
+//! What the database says of a table: read in two queries, judged elsewhere.
+
+use crate::error::from_sqlx;
+use crate::text::ident;
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::SinkError;
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+
+/// A table's name, in parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TableName {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Part {
+    text: String,
+    quoted: bool,
+}
+
+/// The longest identifier; Postgres cuts longer ones without a word.
+const IDENT_LIMIT: usize = 63;
+
+impl TableName {
+    /// Reads `schema.table` by SQL's rules and fills `{topic}` into the parts, so
+    /// that a topic's own dots stay in its name.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(crate) fn parse(template: &str, topic: &str) -> Result<Self, String> {
+        let wrong = || format!("\"{template}\" is no table name");
+        let mut parts = Vec::new();
+        let mut rest = template;
+        loop {
+            let (part, after) = if let Some(inner) = rest.strip_prefix('"') {
+                let (text, after) = quoted(inner).ok_or_else(wrong)?;
+                (Part { text, quoted: true }, after)
+            } else {
+                let end = rest.find('.').unwrap_or(rest.len());
+                let text = rest[..end].to_owned();
+                (
+                    Part {
+                        text,
+                        quoted: false,
+                    },
+                    &rest[end..],
+                )
+            };
+            if part.text.is_empty() {
+                return Err(wrong());
+            }
+            let text = part.text.replace("{topic}", topic);
+            if text.len() > IDENT_LIMIT {
+                return Err(format!(
+                    "\"{text}\" is longer than the {IDENT_LIMIT} bytes that Postgres keeps of a name"
+                ));
+            }
+            parts.push(Part { text, ..part });
+            match after.strip_prefix('.') {
+                Some(next) => rest = next,
+                None if after.is_empty() => break,
+                None => return Err(wrong()),
+            }
+        }
+        if parts.len() > 2 {
+            return Err(format!("{}; write schema.table", wrong()));
+        }
+        Ok(Self { parts })
+    }
+
+    /// Quoted as written: the name that a table is created under.
+    pub(crate) fn exact(&self) -> String {
+        self.join(|part| ident(&part.text))
+    }
+
+    /// Quoted, parts without quotes in lower case, as SQL reads them.
+    pub(crate) fn folded(&self) -> String {
+        self.join(|part| match part.quoted {
+            true => ident(&part.text),
+            false => ident(&part.text.to_lowercase()),
+        })
+    }
+
+    /// For people.
+    pub(crate) fn shown(&self) -> String {
+        self.join(|part| part.text.clone())
+    }
+
+    fn join(&self, f: impl FnMut(&Part) -> String) -> String {
+        self.parts.iter().map(f).collect::<Vec<_>>().join(".")
+    }
+}
+
+/// The text up to the closing quote, and what follows it.
+fn quoted(inner: &str) -> Option<(String, &str)> {
+    let mut text = String::new();
+    let mut rest = inner;
+    loop {
+        let end = rest.find('"')?;
+        text.push_str(&rest[..end]);
+        rest = &rest[end + 1..];
+        match rest.strip_prefix('"') {
+            Some(next) => {
+                text.push('"');
+                rest = next;
+            }
+            None => return Some((text, rest)),
+        }
+    }
+}
+
+/// A table as the catalogue has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Relation {
+    /// Quoted and qualified.
+    pub(crate) sql: String,
+    /// For people.
+    pub(crate) shown: String,
+    /// `pg_class.relkind`.
+    pub(crate) kind: String,
+    /// In their order.
+    pub(crate) columns: Vec<RelColumn>,
+    /// Unique indexes over plain columns that hold for every row.
+    pub(crate) uniques: Vec<Unique>,
+}
+
+/// A column as the catalogue has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RelColumn {
+    pub(crate) name: String,
+    /// As the database prints it.
+    pub(crate) type_name: String,
+    /// Quoted and qualified, of the column: a domain's own name.
+    pub(crate) type_sql: String,
+    /// The same of the type below all domains, without length or precision: an
+    /// explicit cast to `varchar(5)` would cut in silence.
+    pub(crate) base_sql: String,
+    /// `pg_type.typname` of the type below all domains, where it is built in.
+    pub(crate) base_name: Option<String>,
+    pub(crate) is_domain: bool,
+    /// For an array: the built-in element type's name, or an empty text.
+    pub(crate) element: Option<String>,
+    /// Length or precision, of the column or its domain; -1: none.
+    pub(crate) typmod: i32,
+    /// The function by which an assignment enforces `typmod`, and its arguments.
+    pub(crate) length_cast: Option<(String, i16)>,
+    /// Where it is not the type's own.
+    pub(crate) collation: Option<String>,
+    /// Whether equal texts are equal bytes.
+    pub(crate) deterministic: bool,
+    /// An expression.
+    pub(crate) default: Option<String>,
+    /// `GENERATED ALWAYS`, stored or identity.
+    pub(crate) always: bool,
+}
+
+/// A unique index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unique {
+    pub(crate) primary: bool,
+    /// Checked at once, not at the transaction's end.
+    pub(crate) immediate: bool,
+    pub(crate) columns: Vec<String>,
+    /// The operator by which the index tells equal from different, per column.
+    pub(crate) equals: Vec<String>,
+}
+
+const COLUMNS: &str = r"
+SELECT a.attname::text AS name,
+    pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_name,
+    pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) AS type_sql,
+    pg_catalog.quote_ident(bn.nspname) || '.' || pg_catalog.quote_ident(b.typname) AS base_sql,
+    CASE WHEN bn.nspname = 'pg_catalog' THEN b.typname::text END AS base_name,
+    t.typtype = 'd' AS is_domain,
+    CASE WHEN b.typcategory = 'A' AND b.typlen = -1 AND b.typelem <> 0 THEN
+        coalesce((SELECT CASE WHEN en.nspname = 'pg_catalog' THEN e.typname::text ELSE '' END
+            FROM pg_catalog.pg_type AS e0
+            JOIN pg_catalog.pg_type AS e
+                ON e.oid = CASE WHEN e0.typtype = 'd' THEN e0.typbasetype ELSE e0.oid END
+            JOIN pg_catalog.pg_namespace AS en ON en.oid = e.typnamespace
+            WHERE e0.oid = b.typelem), '')
+    END AS element,
+    base.typmod,
+    cast_by.fn AS cast_fn,
+    cast_by.args AS cast_args,
+    CASE WHEN a.attcollation <> 0 AND a.attcollation <> b.typcollation THEN
+        pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(c.collname)
+    END AS collation,
+    coalesce(c.collisdeterministic, true) AS deterministic,
+    CASE
+        WHEN a.attidentity = 'd' THEN pg_catalog.format('nextval(%L::regclass)',
+            pg_catalog.pg_get_serial_sequence(a.attrelid::regclass::text, a.attname))
+        WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+    END AS default_sql,
+    a.attidentity = 'a' OR a.attgenerated <> '' AS always
+FROM pg_catalog.pg_attribute AS a
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.typnamespace
+CROSS JOIN LATERAL (
+    WITH RECURSIVE chain(oid, typmod, depth) AS (
+        SELECT a.atttypid, a.atttypmod, 0
+        UNION ALL
+        SELECT dt.typbasetype, dt.typtypmod, chain.depth + 1
+        FROM chain JOIN pg_catalog.pg_type AS dt ON dt.oid = chain.oid AND dt.typtype = 'd'
+    )
+    SELECT chain.oid, chain.typmod FROM chain ORDER BY chain.depth DESC LIMIT 1
+) AS base
+JOIN pg_catalog.pg_type AS b ON b.oid = base.oid
+JOIN pg_catalog.pg_namespace AS bn ON bn.oid = b.typnamespace
+LEFT JOIN LATERAL (
+    SELECT pg_catalog.quote_ident(pn.nspname) || '.' || pg_catalog.quote_ident(p.proname) AS fn,
+        p.pronargs AS args
+    FROM pg_catalog.pg_cast AS pc
+    JOIN pg_catalog.pg_proc AS p ON p.oid = pc.castfunc
+    JOIN pg_catalog.pg_namespace AS pn ON pn.oid = p.pronamespace
+    WHERE pc.castsource = b.oid AND pc.casttarget = b.oid
+) AS cast_by ON base.typmod >= 0
+LEFT JOIN pg_catalog.pg_collation AS c ON c.oid = a.attcollation
+LEFT JOIN pg_catalog.pg_namespace AS cn ON cn.oid = c.collnamespace
+LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum";
+
+const UNIQUES: &str = r"
+SELECT i.indisprimary AS is_primary, i.indimmediate AS immediate,
+    array_agg(a.attname::text ORDER BY k.n) AS columns,
+    array_agg((
+        SELECT pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname)
+        FROM pg_catalog.pg_opclass AS oc
+        JOIN pg_catalog.pg_amop AS ao ON ao.amopfamily = oc.opcfamily
+            AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype
+            AND ao.amopstrategy = 3
+        JOIN pg_catalog.pg_operator AS o ON o.oid = ao.amopopr
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace
+        WHERE oc.oid = i.indclass[k.n - 1]
+    ) ORDER BY k.n) AS equals
+FROM pg_catalog.pg_index AS i
+CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE i.indrelid = $1::int8::oid AND i.indisunique AND i.indisvalid
+    AND i.indpred IS NULL AND i.indexprs IS NULL AND k.n <= i.indnkeyatts
+GROUP BY i.indexrelid, i.indisprimary, i.indimmediate
+ORDER BY i.indisprimary DESC, i.indexrelid";
+
+const FIND: &str = r"
+SELECT c.oid::int8 AS oid, c.relkind::text AS kind,
+    pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS sql,
+    n.nspname || '.' || c.relname AS shown
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.oid = coalesce(pg_catalog.to_regclass($1), pg_catalog.to_regclass($2))";
+
+/// Reads a table; `None` if there is none.
+pub(crate) async fn read(
+    conn: &mut PgConnection,
+    name: &TableName,
+) -> Result<Option<Relation>, SinkError> {
+    let found = sqlx::query(FIND)
+        .bind(name.exact())
+        .bind(name.folded())
+        .fetch_optional(&mut *conn)
+        .await
+        .map_err(failed)?;
+    let Some(found) = found else { return Ok(None) };
+    let oid: i64 = found.try_get("oid").map_err(failed)?;
+    let columns = sqlx::query(COLUMNS)
+        .bind(oid)
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(failed)?;
+    let uniques = sqlx::query(UNIQUES)
+        .bind(oid)
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(failed)?;
+    let relation = || -> sqlx::Result<Relation> {
+        Ok(Relation {
+            sql: found.try_get("sql")?,
+            shown: found.try_get("shown")?,
+            kind: found.try_get("kind")?,
+            columns: columns.iter().map(column).collect::<Result<_, _>>()?,
+            uniques: uniques.iter().map(unique).collect::<Result<_, _>>()?,
+        })
+    };
+    relation().map(Some).map_err(failed)
+}
+
+/// A catalogue that cannot be read now may be readable soon: a grant, or a table
+/// that was just dropped and is made anew.
+fn failed(error: sqlx::Error) -> SinkError {
+    let mut error = from_sqlx(error);
+    if error.class == Class::Stale {
+        error.class = Class::Halt;
+    }
+    if crate::error::has_code(&error, "42501") {
+        error.detail.hint = Some("grant USAGE on the table's schema to the role".to_owned());
+    }
+    error
+}
+
+fn column(row: &PgRow) -> sqlx::Result<RelColumn> {
+    let cast_fn: Option<String> = row.try_get("cast_fn")?;
+    let cast_args: Option<i16> = row.try_get("cast_args")?;
+    Ok(RelColumn {
+        name: row.try_get("name")?,
+        type_name: row.try_get("type_name")?,
+        type_sql: row.try_get("type_sql")?,
+        base_sql: row.try_get("base_sql")?,
+        base_name: row.try_get("base_name")?,
+        is_domain: row.try_get("is_domain")?,
+        element: row.try_get("element")?,
+        typmod: row.try_get("typmod")?,
+        length_cast: cast_fn.zip(cast_args),
+        collation: row.try_get("collation")?,
+        deterministic: row.try_get("deterministic")?,
+        default: row.try_get("default_sql")?,
+        always: row.try_get("always")?,
+    })
+}
+
+fn unique(row: &PgRow) -> sqlx::Result<Unique> {
+    Ok(Unique {
+        primary: row.try_get("is_primary")?,
+        immediate: row.try_get("immediate")?,
+        columns: row.try_get("columns")?,
+        equals: row.try_get("equals")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_sql() {
+        let name = |template| TableName::parse(template, "shop.Orders").unwrap();
+        assert_eq!(name("public.orders").exact(), r#""public"."orders""#);
+        assert_eq!(name("Orders").exact(), r#""Orders""#);
+        assert_eq!(name("Orders").folded(), r#""orders""#);
+        assert_eq!(name(r#"s."Or""d.er""#).folded(), r#""s"."Or""d.er""#);
+        assert_eq!(name("public.{topic}").exact(), r#""public"."shop.Orders""#);
+        assert_eq!(name("public.raw_{topic}").shown(), "public.raw_shop.Orders");
+    }
+
+    #[test]
+    fn broken_names_are_refused() {
+        for template in ["", "a.", ".a", "a.b.c", "\"a", "\"a\"b", "\"\""] {
+            assert!(TableName::parse(template, "t").is_err(), "{template}");
+        }
+        assert!(TableName::parse("{topic}", &"t".repeat(64)).is_err());
+    }
+}

@@ -1,0 +1,118 @@
+//! One batch into the database, per mode. Rows first and the compare-and-set
+//! last, in one message with COMMIT: a writer that is stopped halfway never
+//! holds the position's row.
+
+use crate::connect::Session;
+use crate::copy::copy_rows;
+use crate::dead;
+use crate::error::{from_sqlx, on_state};
+use crate::fence::Fence;
+use crate::names::Names;
+use crate::plan::PgPlan;
+use crate::statement;
+use plimsoll_sink_api::{Batch, DeadLetter, Mode, SinkError};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
+
+/// Rows above which COPY is the faster way (measured beside the server: 0.5 ms
+/// each way for 100 rows, 1.4 against 1.8 ms for 500, 10 against 20 ms for 5,000).
+/// Below, its four round trips cost more than it saves.
+pub(crate) const COPY_ABOVE: usize = 500;
+
+/// Commits; says how many rows were written.
+pub(crate) async fn run(
+    session: &mut Session,
+    names: &Names,
+    sink: &str,
+    batch: &Batch<'_, PgPlan>,
+    copy_above: usize,
+) -> Result<u64, SinkError> {
+    let fence = Fence::of(sink, batch);
+    let plan = &batch.table.plan;
+    if batch.rows.is_empty() {
+        fence.pass(&mut session.conn, names, batch.dead).await?;
+        return Ok(0);
+    }
+    let Session { conn, buffer, .. } = session;
+    let copies = match plan.mode {
+        Mode::Append | Mode::Log => batch.rows.len() > copy_above,
+        Mode::Upsert => false,
+    };
+    if !copies {
+        return statement::run(conn, plan, Some(&fence), batch.dead, batch.rows).await;
+    }
+    simple(conn, "BEGIN".to_owned()).await?;
+    letters(conn, names, sink, batch.topic, batch.partition, batch.dead).await?;
+    let rows = copy_rows(conn, buffer, &plan.target, plan, batch.rows).await?;
+    finish(conn, names, sink, batch).await?;
+    Ok(rows)
+}
+
+/// Compare-and-set and COMMIT in one message: where the first fails, the server
+/// does not come to the second.
+pub(crate) async fn finish(
+    conn: &mut PgConnection,
+    names: &Names,
+    sink: &str,
+    batch: &Batch<'_, PgPlan>,
+) -> Result<(), SinkError> {
+    let sql = format!("{}; COMMIT", names.advance_text(sink, batch));
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(conn)
+        .await
+        .map(|_| ())
+        // Deferred constraints speak here, too.
+        .map_err(from_sqlx)
+}
+
+/// Writes dead letters within an open transaction.
+pub(crate) async fn letters(
+    conn: &mut PgConnection,
+    names: &Names,
+    sink: &str,
+    topic: &str,
+    partition: i32,
+    dead: &[DeadLetter<'_>],
+) -> Result<(), SinkError> {
+    if dead.is_empty() {
+        return Ok(());
+    }
+    let query = sqlx::query(AssertSqlSafe(dead::insert(names, 4, "true")))
+        .bind(sink)
+        .bind(topic)
+        .bind(partition);
+    dead::bind(query, dead)
+        .execute(conn)
+        .await
+        .map(|_| ())
+        .map_err(|e| on_state(&names.shown, e))
+}
+
+/// Writes the rows and takes them back.
+pub(crate) async fn rehearse(
+    session: &mut Session,
+    batch: &Batch<'_, PgPlan>,
+) -> Result<u64, SinkError> {
+    let plan = &batch.table.plan;
+    if batch.rows.is_empty() {
+        return Ok(0);
+    }
+    let conn = &mut session.conn;
+    simple(conn, "BEGIN".to_owned()).await?;
+    if let Some(create) = &plan.create {
+        simple(conn, create.clone()).await?;
+    }
+    let rows = statement::run(conn, plan, None, &[], batch.rows).await?;
+    // What COMMIT would find.
+    simple(conn, "SET CONSTRAINTS ALL IMMEDIATE".to_owned()).await?;
+    simple(conn, "ROLLBACK".to_owned()).await?;
+    Ok(rows)
+}
+
+pub(crate) async fn simple(conn: &mut PgConnection, sql: String) -> Result<(), SinkError> {
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(conn)
+        .await
+        .map(|_| ())
+        .map_err(from_sqlx)
+}

@@ -1,0 +1,133 @@
+//! Dead letters, as one INSERT of arrays.
+
+use crate::encode::push_quoted;
+use crate::names::Names;
+use crate::statement::texts;
+use crate::text::without_nul;
+use plimsoll_sink_api::DeadLetter;
+use sqlx::postgres::{PgArguments, Postgres};
+use sqlx::query::Query;
+
+/// How many parameters [`insert`] has.
+pub(crate) const PARAMETERS: usize = 10;
+
+/// The INSERT, its parameters from `first`; sink, topic and partition are the
+/// fence's `$1`, `$2`, `$3`. Arrays of arrays do not fit into an array, so names
+/// and values of headers travel as literals. A record that is rejected again,
+/// after its position was set back, replaces its letter.
+pub(crate) fn insert(names: &Names, first: usize, only_if: &str) -> String {
+    let p = |i: usize| first + i;
+    format!(
+        "INSERT INTO {} AS d (sink, topic, kafka_partition, kafka_offset, kafka_timestamp, key, \
+         value, header_names, header_values, condition, sqlstate, column_name, message) \
+         SELECT $1::text, $2::text, $3::int4, l.o, pg_catalog.to_timestamp(l.t / 1000.0), l.k, \
+         l.v, l.hn::text[], l.hv::bytea[], l.c, l.s, l.col, l.m \
+         FROM unnest(${}::int8[], ${}::int8[], ${}::bytea[], ${}::bytea[], ${}::text[], \
+         ${}::text[], ${}::text[], ${}::text[], ${}::text[], ${}::text[]) \
+         AS l(o, t, k, v, hn, hv, c, s, col, m) WHERE {only_if} \
+         ON CONFLICT (sink, topic, kafka_partition, kafka_offset) DO UPDATE SET \
+         kafka_timestamp = EXCLUDED.kafka_timestamp, key = EXCLUDED.key, \
+         value = EXCLUDED.value, header_names = EXCLUDED.header_names, \
+         header_values = EXCLUDED.header_values, condition = EXCLUDED.condition, \
+         sqlstate = EXCLUDED.sqlstate, column_name = EXCLUDED.column_name, \
+         message = EXCLUDED.message, created_at = EXCLUDED.created_at",
+        names.dead_letters,
+        p(0),
+        p(1),
+        p(2),
+        p(3),
+        p(4),
+        p(5),
+        p(6),
+        p(7),
+        p(8),
+        p(9),
+    )
+}
+
+/// Binds the letters.
+pub(crate) fn bind<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    dead: &[DeadLetter<'_>],
+) -> Query<'q, Postgres, PgArguments> {
+    let offsets: Vec<i64> = dead.iter().map(|d| d.offset).collect();
+    let times: Vec<Option<i64>> = dead.iter().map(|d| d.timestamp).collect();
+    let keys: Vec<Option<&[u8]>> = dead.iter().map(|d| d.key).collect();
+    let values: Vec<Option<&[u8]>> = dead.iter().map(|d| d.value).collect();
+    let names: Vec<String> = dead.iter().map(header_names).collect();
+    let contents: Vec<String> = dead.iter().map(header_values).collect();
+    let messages: Vec<_> = dead.iter().map(|d| without_nul(&d.text)).collect();
+    let columns: Vec<_> = dead
+        .iter()
+        .map(|d| d.column.as_deref().map(without_nul))
+        .collect();
+    query
+        .bind(offsets)
+        .bind(times)
+        .bind(keys)
+        .bind(values)
+        .bind(names)
+        .bind(contents)
+        .bind(texts(dead.iter().map(|d| Some(d.condition.as_str()))))
+        .bind(texts(dead.iter().map(|d| d.code.as_deref())))
+        .bind(texts(columns.iter().map(Option::as_deref)))
+        .bind(texts(messages.iter().map(|m| Some(&**m))))
+}
+
+fn header_names(letter: &DeadLetter<'_>) -> String {
+    array(
+        letter
+            .headers
+            .iter()
+            .map(|(name, _)| Some(without_nul(name).into_owned())),
+    )
+}
+
+fn header_values(letter: &DeadLetter<'_>) -> String {
+    array(letter.headers.iter().map(|(_, value)| value.map(hex)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::from("\\x"), |mut text, byte| {
+        use std::fmt::Write;
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn array(items: impl Iterator<Item = Option<String>>) -> String {
+    let mut literal = String::from("{");
+    for (i, item) in items.enumerate() {
+        if i > 0 {
+            literal.push(',');
+        }
+        match item {
+            Some(text) => push_quoted(&text, &mut literal),
+            None => literal.push_str("NULL"),
+        }
+    }
+    literal.push('}');
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_become_two_arrays() {
+        let letter = DeadLetter {
+            offset: 1,
+            timestamp: None,
+            key: None,
+            value: None,
+            headers: vec![("a\0", Some(b"\0\xff".as_slice())), ("a", None)],
+            condition: "decode".to_owned(),
+            code: None,
+            column: None,
+            text: String::new(),
+        };
+        assert_eq!(header_names(&letter), "{\"a\u{fffd}\",\"a\"}");
+        assert_eq!(header_values(&letter), r#"{"\\x00ff",NULL}"#);
+    }
+}

@@ -1,0 +1,276 @@
+//! Cells as the text that Postgres' own input functions read.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_sink_api::Cell;
+use serde_json::value::RawValue;
+
+/// What a column does to a value's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The text as it stands.
+    Plain,
+    /// Numbers: a time becomes its milliseconds.
+    Number,
+    /// JSON as it stands.
+    Json,
+    /// Base64 from JSON.
+    Bytea,
+    /// Bytes as they are: from a header, or from a whole key.
+    RawBytea,
+    /// A JSON array becomes an array literal.
+    Array(Element),
+}
+
+/// What an array does to its elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Element {
+    /// Their text; nested arrays are further dimensions.
+    Plain,
+    /// JSON as it stands, nested arrays too.
+    Json,
+    /// Base64.
+    Bytea,
+}
+
+/// A value that has no text for its column: the record is a bad one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A text for bytea that is no base64.
+    Base64,
+    /// A number, truth value or object for bytea.
+    NotBytes,
+    /// Bytes that are no UTF-8, for a column that holds text.
+    NotText,
+    /// A timestamp beyond the years that can be written.
+    Time,
+    /// JSON that the decoder let through and that cannot be read.
+    Json,
+}
+
+impl Fault {
+    /// The word for logs and dead letters.
+    pub(crate) fn condition(self) -> &'static str {
+        match self {
+            Self::Base64 => "invalid_base64",
+            Self::NotBytes => "bytes_expected",
+            Self::NotText => "invalid_utf8",
+            Self::Time => "timestamp_out_of_range",
+            Self::Json => "invalid_json",
+        }
+    }
+}
+
+/// Where text goes: into a COPY message or into a text array.
+pub(crate) trait Out {
+    /// Text that needs no escaping.
+    fn raw(&mut self, text: &[u8]);
+    /// Any text.
+    fn text(&mut self, text: &[u8]);
+}
+
+/// Writes a cell; `false` if it is NULL and nothing was written. An absent
+/// value is NULL here: who wants the default leaves the column out.
+pub(crate) fn write(kind: Kind, cell: &Cell<'_>, out: &mut impl Out) -> Result<bool, Fault> {
+    match (kind, cell) {
+        (_, Cell::Absent | Cell::Null) => return Ok(false),
+
+        (Kind::Bytea, Cell::Text(s)) => hex(&decode_base64(s)?, out),
+        (Kind::RawBytea, Cell::Text(s)) => hex(s.as_bytes(), out),
+        (Kind::Bytea | Kind::RawBytea, Cell::Bytes(b)) => hex(b, out),
+        (
+            Kind::Bytea | Kind::RawBytea,
+            Cell::Bool(_) | Cell::Number(_) | Cell::Json(_) | Cell::Int(_) | Cell::Millis(_),
+        ) => return Err(Fault::NotBytes),
+
+        (Kind::Plain | Kind::Number | Kind::Json | Kind::Array(_), Cell::Bytes(_)) => {
+            return Err(Fault::NotText);
+        }
+        (Kind::Array(element), Cell::Json(s)) => {
+            out.text(array_literal(s, element)?.as_bytes());
+        }
+        (Kind::Number | Kind::Json, Cell::Millis(ms)) => out.raw(ms.to_string().as_bytes()),
+        (Kind::Plain | Kind::Array(_), Cell::Millis(ms)) => out.raw(time(*ms)?.as_bytes()),
+
+        (_, Cell::Bool(true)) => out.raw(b"true"),
+        (_, Cell::Bool(false)) => out.raw(b"false"),
+        (_, Cell::Number(s)) => out.raw(s.as_bytes()),
+        (_, Cell::Int(i)) => out.raw(i.to_string().as_bytes()),
+        (_, Cell::Text(s)) => out.text(s.as_bytes()),
+        (Kind::Plain | Kind::Number | Kind::Json, Cell::Json(s)) => out.text(s.as_bytes()),
+    }
+    Ok(true)
+}
+
+fn decode_base64(text: &str) -> Result<Vec<u8>, Fault> {
+    STANDARD.decode(text).map_err(|_| Fault::Base64)
+}
+
+fn hex(bytes: &[u8], out: &mut impl Out) {
+    out.text(b"\\x");
+    out.raw(hex_digits(bytes).as_bytes());
+}
+
+fn hex_digits(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        digits.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        digits.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    digits
+}
+
+/// RFC 3339, in UTC, with milliseconds.
+fn time(ms: i64) -> Result<String, Fault> {
+    let at = jiff::Timestamp::from_millisecond(ms).map_err(|_| Fault::Time)?;
+    // Postgres reads years only after a plain digit; earlier ones have no text
+    // that both sides agree on.
+    if at < jiff::Timestamp::constant(-62_135_596_800, 0) {
+        return Err(Fault::Time);
+    }
+    Ok(format!("{at:.3}"))
+}
+
+/// A JSON array as Postgres' literal. Other JSON goes through as it stands (a
+/// string without its quotes), for the database to judge.
+fn array_literal(json: &str, element: Element) -> Result<String, Fault> {
+    let mut literal = String::with_capacity(json.len() + 2);
+    match json.as_bytes().first() {
+        Some(b'[') => push_array(json, element, &mut literal)?,
+        Some(b'"') => literal = serde_json::from_str(json).map_err(|_| Fault::Json)?,
+        _ => literal.push_str(json),
+    }
+    Ok(literal)
+}
+
+fn push_array(json: &str, element: Element, literal: &mut String) -> Result<(), Fault> {
+    let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| Fault::Json)?;
+    literal.push('{');
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            literal.push(',');
+        }
+        push_element(item.get(), element, literal)?;
+    }
+    literal.push('}');
+    Ok(())
+}
+
+fn push_element(json: &str, element: Element, literal: &mut String) -> Result<(), Fault> {
+    match (json.as_bytes().first(), element) {
+        (Some(b'n'), _) => literal.push_str("NULL"),
+        (_, Element::Json) => push_quoted(json, literal),
+        (Some(b'['), Element::Plain | Element::Bytea) => push_array(json, element, literal)?,
+        (Some(b'"'), Element::Plain) => {
+            let text: String = serde_json::from_str(json).map_err(|_| Fault::Json)?;
+            push_quoted(&text, literal);
+        }
+        (Some(b'"'), Element::Bytea) => {
+            let text: String = serde_json::from_str(json).map_err(|_| Fault::Json)?;
+            let digits = hex_digits(&decode_base64(&text)?);
+            push_quoted(&format!("\\x{digits}"), literal);
+        }
+        (_, Element::Bytea) => return Err(Fault::NotBytes),
+        (_, Element::Plain) => push_quoted(json, literal),
+    }
+    Ok(())
+}
+
+/// In quotes always: a bare NULL, a comma or a brace would mean something else.
+pub(crate) fn push_quoted(text: &str, literal: &mut String) {
+    literal.push('"');
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            literal.push('\\');
+        }
+        literal.push(c);
+    }
+    literal.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+
+    struct Plain(Vec<u8>);
+
+    impl Out for Plain {
+        fn raw(&mut self, text: &[u8]) {
+            self.0.extend_from_slice(text);
+        }
+        fn text(&mut self, text: &[u8]) {
+            self.0.extend_from_slice(text);
+        }
+    }
+
+    fn text(kind: Kind, cell: Cell<'_>) -> Result<Option<String>, Fault> {
+        let mut out = Plain(Vec::new());
+        let some = write(kind, &cell, &mut out)?;
+        Ok(some.then(|| String::from_utf8(out.0).unwrap()))
+    }
+
+    fn good(kind: Kind, cell: Cell<'_>) -> String {
+        text(kind, cell).unwrap().unwrap()
+    }
+
+    #[test]
+    fn numbers_keep_every_digit() {
+        let digits = "123456789012345678901234567890.123456789012345678901234567890";
+        assert_eq!(good(Kind::Plain, Cell::Number(digits)), digits);
+    }
+
+    #[test]
+    fn null_and_absent_write_nothing() {
+        assert_eq!(text(Kind::Plain, Cell::Null), Ok(None));
+        assert_eq!(text(Kind::Bytea, Cell::Absent), Ok(None));
+    }
+
+    #[test]
+    fn bytea_is_base64_from_json_and_raw_from_headers() {
+        let abcd = || Cell::Text(Cow::Borrowed("YWJj"));
+        assert_eq!(good(Kind::Bytea, abcd()), "\\x616263");
+        assert_eq!(good(Kind::RawBytea, abcd()), "\\x59574a6a");
+        assert_eq!(good(Kind::Bytea, Cell::Bytes(&[0, 255])), "\\x00ff");
+        assert_eq!(
+            text(Kind::Bytea, Cell::Text(Cow::Borrowed("###"))),
+            Err(Fault::Base64)
+        );
+        assert_eq!(text(Kind::Bytea, Cell::Number("1")), Err(Fault::NotBytes));
+        assert_eq!(text(Kind::Plain, Cell::Bytes(&[255])), Err(Fault::NotText));
+    }
+
+    #[test]
+    fn times_are_rfc_3339_or_milliseconds() {
+        assert_eq!(
+            good(Kind::Plain, Cell::Millis(1_700_000_000_123)),
+            "2023-11-14T22:13:20.123Z"
+        );
+        assert_eq!(
+            good(Kind::Plain, Cell::Millis(-1)),
+            "1969-12-31T23:59:59.999Z"
+        );
+        assert_eq!(good(Kind::Number, Cell::Millis(-1)), "-1");
+        assert_eq!(text(Kind::Plain, Cell::Millis(i64::MAX)), Err(Fault::Time));
+    }
+
+    #[test]
+    fn json_arrays_become_literals() {
+        let plain = |json| good(Kind::Array(Element::Plain), Cell::Json(json));
+        assert_eq!(plain("[]"), "{}");
+        assert_eq!(plain("[1, 2.50,null,true]"), r#"{"1","2.50",NULL,"true"}"#);
+        assert_eq!(
+            plain(r#"["a,b","NULL","q\"\\",""]"#),
+            r#"{"a,b","NULL","q\"\\",""}"#
+        );
+        assert_eq!(plain("[[1,2],[3,4]]"), r#"{{"1","2"},{"3","4"}}"#);
+        assert_eq!(plain(r#"[{"a":1}]"#), r#"{"{\"a\":1}"}"#);
+        assert_eq!(plain(r#""{1,2}""#), "{1,2}");
+        let json = |json| good(Kind::Array(Element::Json), Cell::Json(json));
+        assert_eq!(json(r#"[[1],"x",null]"#), r#"{"[1]","\"x\"",NULL}"#);
+        let bytea = |json| text(Kind::Array(Element::Bytea), Cell::Json(json));
+        assert_eq!(bytea(r#"["YWJj"]"#).unwrap().unwrap(), r#"{"\\x616263"}"#);
+        assert_eq!(bytea("[1]"), Err(Fault::NotBytes));
+    }
+}

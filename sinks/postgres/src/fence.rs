@@ -1,0 +1,94 @@
+//! The compare-and-set of a commit as a call with parameters.
+
+use crate::error::on_state;
+use crate::names::{Names, uuid};
+use plimsoll_sink_api::{Batch, DeadLetter, SinkError};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::{PgArguments, PgConnection, Postgres};
+use sqlx::query::Query;
+
+/// How many parameters [`call`] has, from `$1`.
+pub(crate) const PARAMETERS: usize = 10;
+
+/// `SELECT advance(…) AS moved`.
+pub(crate) fn call(names: &Names) -> String {
+    format!(
+        "SELECT {}($1::text, $2::text, $3::int4, $4::int8, $5::int8, $6::int8, $7::text::uuid, \
+         $8::int8, $9::int8, $10::int4) AS moved",
+        names.advance
+    )
+}
+
+/// The arguments.
+pub(crate) struct Fence<'a> {
+    sink: &'a str,
+    topic: &'a str,
+    partition: i32,
+    from: i64,
+    to: i64,
+    epoch: i64,
+    owner: String,
+    fingerprint: Option<(i64, i64)>,
+    leader_epoch: Option<i32>,
+}
+
+impl<'a> Fence<'a> {
+    pub(crate) fn of<P>(sink: &'a str, batch: &Batch<'a, P>) -> Self {
+        Self {
+            sink,
+            topic: batch.topic,
+            partition: batch.partition,
+            from: batch.span.from().offset(),
+            to: batch.span.to().offset(),
+            epoch: batch.claim.epoch.0,
+            owner: uuid(batch.claim.owner),
+            fingerprint: batch.marks.fingerprint.map(|f| (f.offset, f.hash)),
+            leader_epoch: batch.marks.leader_epoch,
+        }
+    }
+
+    pub(crate) fn bind<'q>(
+        &self,
+        query: Query<'q, Postgres, PgArguments>,
+    ) -> Query<'q, Postgres, PgArguments> {
+        query
+            .bind(self.sink)
+            .bind(self.topic)
+            .bind(self.partition)
+            .bind(self.from)
+            .bind(self.to)
+            .bind(self.epoch)
+            .bind(self.owner.as_str())
+            .bind(self.fingerprint.map(|f| f.0))
+            .bind(self.fingerprint.map(|f| f.1))
+            .bind(self.leader_epoch)
+    }
+
+    /// Moves the position over records that leave no row: nothing, or dead
+    /// letters alone.
+    pub(crate) async fn pass(
+        &self,
+        conn: &mut PgConnection,
+        names: &Names,
+        dead: &[DeadLetter<'_>],
+    ) -> Result<(), SinkError> {
+        let sql = if dead.is_empty() {
+            call(names)
+        } else {
+            format!(
+                "WITH fence AS MATERIALIZED ({}), dead AS ({}) SELECT moved FROM fence",
+                call(names),
+                crate::dead::insert(names, 1 + PARAMETERS, "(SELECT fence.moved FROM fence)")
+            )
+        };
+        let mut query = self.bind(sqlx::query(AssertSqlSafe(sql)));
+        if !dead.is_empty() {
+            query = crate::dead::bind(query, dead);
+        }
+        query
+            .fetch_one(conn)
+            .await
+            .map(|_| ())
+            .map_err(|e| on_state(&names.shown, e))
+    }
+}

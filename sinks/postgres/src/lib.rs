@@ -1,0 +1,45 @@
+//! The Postgres sink: rows and position in one transaction.
+//!
+//! ```text
+//! settings → url, connect → pool (writers)   → commit → copy | statement | log
+//!                         → control (the rest) → claim, state, catalog, migrate
+//! catalog → plan, sql → encode → copy, statement
+//! sweep: clears stale writers out of the way of claims and commits
+//! error: whatever went wrong, as a class and facts without values
+//! ```
+
+mod array;
+mod catalog;
+mod claim;
+mod commit;
+mod connect;
+mod control;
+mod copy;
+mod dead;
+mod encode;
+mod error;
+mod fence;
+mod log;
+mod migrate;
+mod nagle;
+mod names;
+mod plan;
+mod pool;
+mod privileges;
+mod probe;
+mod settings;
+mod sink;
+mod sql;
+mod state;
+mod statement;
+mod sweep;
+mod text;
+mod url;
+
+#[cfg(test)]
+mod tests;
+
+pub use plan::PgPlan;
+pub use settings::PostgresSettings;
+pub use sink::PostgresSink;
+pub use url::check_url;

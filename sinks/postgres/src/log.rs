@@ -1,0 +1,116 @@
+//! A `log` table that holds rows of the batch already, after its position was
+//! set back or lost: equal rows are counted, a different one stops the
+//! partition.
+
+use crate::commit::{finish, letters, simple};
+use crate::connect::Session;
+use crate::copy::copy_rows;
+use crate::error::{from_sqlx, halt};
+use crate::names::Names;
+use crate::plan::{PgPlan, PlanColumn};
+use plimsoll_sink_api::{Batch, Cell, SinkError};
+use sqlx::{AssertSqlSafe, Row};
+
+/// What was done.
+pub(crate) struct Deduplicated {
+    pub(crate) rows: u64,
+    pub(crate) already_there: u64,
+}
+
+/// The batch lies here until it is compared; gone with the transaction.
+const STAGE: &str = "pg_temp.plimsoll_stage";
+
+const SAME_COORDINATE: &str = "t.kafka_topic = s.kafka_topic AND \
+     t.kafka_partition = s.kafka_partition AND t.kafka_offset = s.kafka_offset";
+
+/// Commits what is not there yet. `None`: nothing of the batch is there, so the
+/// unique violation was about another key.
+pub(crate) async fn run(
+    session: &mut Session,
+    names: &Names,
+    sink: &str,
+    batch: &Batch<'_, PgPlan>,
+) -> Result<Option<Deduplicated>, SinkError> {
+    let plan = &batch.table.plan;
+    let target = &plan.target;
+    let Session { conn, buffer, .. } = session;
+    simple(conn, "BEGIN".to_owned()).await?;
+    letters(conn, names, sink, batch.topic, batch.partition, batch.dead).await?;
+    simple(
+        conn,
+        format!(
+            "CREATE TEMPORARY TABLE plimsoll_stage (LIKE {target} INCLUDING DEFAULTS \
+             INCLUDING IDENTITY INCLUDING GENERATED) ON COMMIT DROP"
+        ),
+    )
+    .await?;
+    copy_rows(conn, buffer, STAGE, plan, batch.rows).await?;
+
+    let equal = compared(plan, batch)
+        .map(|c| format!("t.{0}::text IS NOT DISTINCT FROM s.{0}::text", c.quoted))
+        .chain(["true".to_owned()])
+        .collect::<Vec<_>>()
+        .join(" AND ");
+    let sql = format!(
+        "SELECT count(*) AS there, min(s.kafka_offset::int8) FILTER (WHERE NOT ({equal})) AS \
+         different FROM {STAGE} AS s JOIN {target} AS t ON {SAME_COORDINATE}"
+    );
+    let row = sqlx::query(AssertSqlSafe(sql))
+        // The temporary table is another one each time: no plan fits twice.
+        .persistent(false)
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(from_sqlx)?;
+    let there: i64 = row.try_get("there").map_err(from_sqlx)?;
+    let different: Option<i64> = row.try_get("different").map_err(from_sqlx)?;
+    if let Some(offset) = different {
+        let mut error = halt(format!(
+            "log_conflict: another row stands at {}[{}] offset {offset}",
+            batch.topic, batch.partition
+        ))
+        .hint(
+            "the topic was made anew, or two clusters feed one table: use another table, or \
+             delete the old rows",
+        );
+        error.detail.table = Some(batch.table.table.name.clone());
+        return Err(error);
+    }
+    if there == 0 {
+        return Ok(None);
+    }
+    // All of them: those that were left out hold their default in the stage.
+    let columns = plan
+        .columns
+        .iter()
+        .map(|c| c.quoted.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let inserted = sqlx::query(AssertSqlSafe(format!(
+        "INSERT INTO {target} ({columns}) SELECT {columns} FROM {STAGE} AS s \
+         WHERE NOT EXISTS (SELECT FROM {target} AS t WHERE {SAME_COORDINATE})"
+    )))
+    .persistent(false)
+    .execute(&mut *conn)
+    .await
+    .map_err(from_sqlx)?
+    .rows_affected();
+    finish(conn, names, sink, batch).await?;
+    Ok(Some(Deduplicated {
+        rows: inserted,
+        already_there: u64::try_from(there).unwrap_or(0),
+    }))
+}
+
+/// Columns that hold what the records say. A default taken at another time, such
+/// as `now()`, is no difference.
+fn compared<'p>(
+    plan: &'p PgPlan,
+    batch: &Batch<'_, PgPlan>,
+) -> impl Iterator<Item = &'p PlanColumn> {
+    let absent = |c: usize| {
+        let mut cells = batch.rows.iter().map(|(_, cells)| &cells[c]);
+        plan.defaulted.contains(&c) && cells.any(|cell| matches!(cell, Cell::Absent))
+    };
+    let kept: Vec<usize> = (0..plan.columns.len()).filter(|&c| !absent(c)).collect();
+    kept.into_iter().map(|c| &plan.columns[c])
+}

@@ -1,0 +1,157 @@
+//! plimsoll's own tables, and their bookkeeping beside them in the same schema:
+//! never in a `_sqlx_migrations` shared with the user's application.
+
+use crate::connect::Session;
+use crate::error::{from_sqlx, halt, has_code};
+use crate::names::Names;
+use plimsoll_sink_api::SinkError;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row, SqlSafeStr};
+use std::fmt::Write;
+
+/// In their order. A file that was released is never changed.
+const FILES: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "positions",
+        include_str!("../../../migrations/postgres/0001_positions.sql"),
+    ),
+    (
+        2,
+        "dead letters",
+        include_str!("../../../migrations/postgres/0002_dead_letters.sql"),
+    ),
+];
+
+fn migrations(names: &Names) -> Vec<Migration> {
+    FILES
+        .iter()
+        .map(|(version, description, sql)| {
+            Migration::new(
+                *version,
+                (*description).into(),
+                MigrationType::Simple,
+                AssertSqlSafe(sql.replace("{schema}", &names.schema)).into_sql_str(),
+                false,
+            )
+        })
+        .collect()
+}
+
+/// The SQL of all migrations, for somebody who applies it by hand: bookkeeping
+/// included, so that the service knows afterwards.
+pub(crate) fn print(names: &Names) -> String {
+    let mut sql = format!(
+        "BEGIN;\n\nCREATE SCHEMA IF NOT EXISTS {};\n\nCREATE TABLE {} (\n    version bigint \
+         PRIMARY KEY,\n    description text NOT NULL,\n    installed_on timestamptz NOT NULL \
+         DEFAULT now(),\n    success boolean NOT NULL,\n    checksum bytea NOT NULL,\n    \
+         execution_time bigint NOT NULL\n);\n\n",
+        names.schema, names.migrations
+    );
+    for migration in migrations(names) {
+        let checksum = migration
+            .checksum
+            .iter()
+            .fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            });
+        let _ = write!(
+            sql,
+            "{}\nINSERT INTO {} (version, description, success, checksum, execution_time)\nVALUES \
+             ({}, '{}', true, '\\x{checksum}', -1);\n\n",
+            migration.sql.as_str(),
+            names.migrations,
+            migration.version,
+            migration.description,
+        );
+    }
+    let _ = write!(
+        sql,
+        "-- A role of its own for the service needs:\n-- GRANT USAGE ON SCHEMA {0} TO the_role;\n\
+         -- GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {0} TO the_role;\n\nCOMMIT;\n",
+        names.schema
+    );
+    sql
+}
+
+/// Applies what is missing. Looks first: a role that may not create anything is
+/// enough when nothing is to be created.
+pub(crate) async fn run(session: &mut Session, names: &Names) -> Result<(), SinkError> {
+    let migrations = migrations(names);
+    let (schema_exists, applied) = state(&mut session.conn, names).await?;
+    let missing = |m: &Migration| !applied.contains(&m.version);
+    let known = |v: &i64| migrations.iter().any(|m| m.version == *v);
+    if applied.iter().all(known) && !migrations.iter().any(missing) {
+        return Ok(());
+    }
+    let mut migrator = Migrator::with_migrations(migrations);
+    migrator.dangerous_set_table_name(names.migrations.clone());
+    if !schema_exists {
+        migrator.create_schema(names.schema.clone());
+    }
+    migrator
+        .run_direct(None, &mut session.conn, false)
+        .await
+        .map_err(|e| failed(names, e))
+}
+
+/// Whether the schema exists, and what has been applied.
+async fn state(conn: &mut PgConnection, names: &Names) -> Result<(bool, Vec<i64>), SinkError> {
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1) AS schema, \
+         EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n \
+         ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'migrations') AS kept",
+    )
+    .bind(&names.shown)
+    .fetch_one(&mut *conn)
+    .await
+    .map_err(from_sqlx)?;
+    let schema = row.try_get("schema").map_err(from_sqlx)?;
+    if !row.try_get::<bool, _>("kept").map_err(from_sqlx)? {
+        return Ok((schema, Vec::new()));
+    }
+    let sql = format!("SELECT version FROM {} WHERE success", names.migrations);
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .fetch_all(conn)
+        .await
+        .map_err(|e| denied(names, from_sqlx(e)))?;
+    let versions = rows.iter().map(|row| row.try_get("version"));
+    Ok((
+        schema,
+        versions.collect::<sqlx::Result<_>>().map_err(from_sqlx)?,
+    ))
+}
+
+fn denied(names: &Names, mut error: SinkError) -> SinkError {
+    if has_code(&error, "42501") {
+        error.class = plimsoll_protocol::Class::Halt;
+        error.detail.hint = Some(format!(
+            "grant CREATE on the database to the role, or have somebody who may apply the SQL of \
+             `plimsoll migrate --print`, and grant USAGE on schema \"{0}\" and SELECT, INSERT and \
+             UPDATE on its tables",
+            names.shown
+        ));
+    }
+    error
+}
+
+fn failed(names: &Names, error: MigrateError) -> SinkError {
+    match error {
+        MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => {
+            denied(names, from_sqlx(e))
+        }
+        MigrateError::VersionMissing(version) => halt(format!(
+            "schema \"{}\" was migrated to version {version} by a newer plimsoll",
+            names.shown
+        ))
+        .hint("run that version, or use another state_schema"),
+        MigrateError::VersionMismatch(version) => halt(format!(
+            "migration {version} in schema \"{}\" is not the one that this plimsoll knows",
+            names.shown
+        ))
+        .hint("use another state_schema"),
+        other => halt(format!("migrations: {other}")),
+    }
+}

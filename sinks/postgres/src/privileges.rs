@@ -1,0 +1,124 @@
+//! What the role may not do and would have to: for `plimsoll check --connect`.
+
+use crate::error::from_sqlx;
+use crate::names::Names;
+use crate::plan::PgPlan;
+use plimsoll_sink_api::{Mode, SinkError};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+const STATE: &str = "
+SELECT to_regnamespace($1) IS NOT NULL AS there,
+    CASE WHEN to_regnamespace($1) IS NULL THEN has_database_privilege(current_database(), 'CREATE')
+        ELSE has_schema_privilege(to_regnamespace($1)::oid, 'USAGE') END AS may";
+
+/// NULL: there is no such schema.
+const CREATION: &str = "
+SELECT has_schema_privilege(CASE cardinality(parse_ident($1))
+        WHEN 2 THEN to_regnamespace(quote_ident((parse_ident($1))[1]))::oid
+        ELSE to_regnamespace(quote_ident(current_schema()))::oid END, 'CREATE') AS may";
+
+const TABLE: &str = "
+SELECT p.name, to_regclass($1) IS NULL OR has_table_privilege($1, p.name) AS may
+FROM unnest($2::text[]) AS p(name)";
+
+const SEQUENCES: &str = "
+SELECT DISTINCT s.oid::regclass::text AS name, has_sequence_privilege(s.oid, 'USAGE') AS may
+FROM pg_catalog.pg_depend AS d
+JOIN pg_catalog.pg_attrdef AS ad ON ad.oid = d.objid AND d.classid = 'pg_catalog.pg_attrdef'::regclass
+JOIN pg_catalog.pg_class AS s ON s.oid = d.refobjid AND s.relkind = 'S'
+WHERE ad.adrelid = to_regclass($1)";
+
+/// Each missing privilege in words; empty: all is well.
+pub(crate) async fn missing(
+    conn: &mut PgConnection,
+    names: &Names,
+    plan: &PgPlan,
+) -> Result<Vec<String>, SinkError> {
+    let mut missing = Vec::new();
+    let row = sqlx::query(STATE)
+        .bind(&names.schema)
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(from_sqlx)?;
+    let there: bool = row.try_get("there").map_err(from_sqlx)?;
+    let may: bool = row.try_get("may").map_err(from_sqlx)?;
+    match (there, may) {
+        (_, true) => {}
+        (true, false) => missing.push(format!("USAGE on schema {}", names.schema)),
+        (false, false) => missing.push(format!(
+            "CREATE on the database, to make schema {}; or have it made with the SQL of \
+             `plimsoll migrate --print`",
+            names.schema
+        )),
+    }
+    if there && may {
+        let all = ["SELECT", "INSERT", "UPDATE"];
+        for table in [&names.positions, &names.dead_letters] {
+            on_table(conn, table, &all, &mut missing).await?;
+        }
+        on_table(conn, &names.migrations, &["SELECT"], &mut missing).await?;
+    }
+    if plan.create.is_some() {
+        let row = sqlx::query(CREATION)
+            .bind(&plan.target)
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(from_sqlx)?;
+        match row.try_get("may").map_err(from_sqlx)? {
+            Some(true) => {}
+            Some(false) => missing.push(format!("CREATE on the schema of {}", plan.target)),
+            None => missing.push(format!("a schema to make {} in", plan.target)),
+        }
+    } else {
+        let needed: &[&str] = match plan.mode {
+            Mode::Append => &["INSERT"],
+            Mode::Log => &["INSERT", "SELECT"],
+            Mode::Upsert => &["INSERT", "SELECT", "UPDATE", "DELETE"],
+        };
+        on_table(conn, &plan.target, needed, &mut missing).await?;
+        on_sequences(conn, &plan.target, &mut missing).await?;
+    }
+    Ok(missing)
+}
+
+async fn on_table(
+    conn: &mut PgConnection,
+    table: &str,
+    needed: &[&str],
+    missing: &mut Vec<String>,
+) -> Result<(), SinkError> {
+    let rows = sqlx::query(TABLE)
+        .bind(table)
+        .bind(needed.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>())
+        .fetch_all(conn)
+        .await
+        .map_err(from_sqlx)?;
+    for row in rows {
+        if !row.try_get::<bool, _>("may").map_err(from_sqlx)? {
+            let name: &str = row.try_get("name").map_err(from_sqlx)?;
+            missing.push(format!("{name} on table {table}"));
+        }
+    }
+    Ok(())
+}
+
+/// Defaults of `serial` columns draw from sequences.
+async fn on_sequences(
+    conn: &mut PgConnection,
+    table: &str,
+    missing: &mut Vec<String>,
+) -> Result<(), SinkError> {
+    let rows = sqlx::query(AssertSqlSafe(SEQUENCES))
+        .bind(table)
+        .fetch_all(conn)
+        .await
+        .map_err(from_sqlx)?;
+    for row in rows {
+        if !row.try_get::<bool, _>("may").map_err(from_sqlx)? {
+            let name: &str = row.try_get("name").map_err(from_sqlx)?;
+            missing.push(format!("USAGE on sequence {name}"));
+        }
+    }
+    Ok(())
+}

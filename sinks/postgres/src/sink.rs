@@ -1,0 +1,510 @@
+//! The sink: which connection does what, and how long it may take.
+
+use crate::catalog::{self, Relation, TableName};
+use crate::claim::{self, Claiming};
+use crate::commit;
+use crate::connect::{Dialer, Role, Session, lock_limit};
+use crate::control::{Control, within};
+use crate::error::{away, halt, has_code};
+use crate::names::Names;
+use crate::plan::{self, PgPlan};
+use crate::pool::{Lease, Pool};
+use crate::sweep::{self, Purpose};
+use crate::{PostgresSettings, log, migrate, privileges, probe, state, statement};
+use plimsoll_protocol::{Claim, Class, Position, TopicPartition};
+use plimsoll_sink_api::{
+    Batch, Claimed, Committed, Identity, Member, Mode, NewPosition, Prepared, SetOutcome, Sink,
+    SinkError, StoredPosition, TableSettings, rule_for,
+};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often a merge is run again that lost a race for a new key: the second run
+/// sees the row that the first one met.
+const RACES: u32 = 3;
+
+/// How often a `log` table is asked to be made: of two who make it at once, one
+/// is refused, and finds it the next time.
+const CREATIONS: u32 = 3;
+
+/// Rows and positions in one Postgres database.
+pub struct PostgresSink {
+    settings: PostgresSettings,
+    names: Names,
+    dialer: Arc<Dialer>,
+    pool: Pool,
+    control: Control,
+    creates: bool,
+    copy_above: usize,
+    /// By topic: the last plan, handed out again while nothing changed.
+    plans: Mutex<HashMap<String, Arc<Prepared<PgPlan>>>>,
+}
+
+impl std::fmt::Debug for PostgresSink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresSink")
+            .field("sink", &self.settings.sink)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PostgresSink {
+    /// Makes the sink; connects to nothing yet. `member` is a readable name of
+    /// this process, for the sessions' application name.
+    ///
+    /// # Errors
+    /// Of class `Halt`, for a URL that cannot be read.
+    pub fn open(settings: PostgresSettings, member: &str) -> Result<Self, SinkError> {
+        crate::check_url(settings.url.reveal()).map_err(halt)?;
+        let dialer = Arc::new(Dialer::new(&settings, member));
+        let size = settings.max_connections.max(1);
+        Ok(Self {
+            names: Names::new(&settings.state_schema),
+            pool: Pool::new(Arc::clone(&dialer), size, settings.call_timeout)?,
+            control: Control::new(Arc::clone(&dialer)),
+            creates: settings.auto_migrate,
+            copy_above: commit::COPY_ABOVE,
+            plans: Mutex::default(),
+            dialer,
+            settings,
+        })
+    }
+
+    /// For checks: `prepare` makes no `log` table but plans for the one that the
+    /// service would make.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.creates = false;
+        self
+    }
+
+    /// Batches of more rows are copied; both ways are tested with small ones.
+    #[cfg(test)]
+    pub(crate) fn copying_above(mut self, rows: usize) -> Self {
+        self.copy_above = rows;
+        self
+    }
+
+    /// The SQL of the migrations, for a schema's name.
+    #[must_use]
+    pub fn migrations_sql(state_schema: &str) -> String {
+        migrate::print(&Names::new(state_schema))
+    }
+
+    /// What the role may not do and would have to, in words; writes nothing.
+    ///
+    /// # Errors
+    /// As `prepare`.
+    pub async fn privileges(&self, topic: &str) -> Result<Vec<String>, SinkError> {
+        let prepared = match self.prepare(topic).await {
+            Ok(prepared) => prepared,
+            Err(e) if has_code(&e, "42501") => {
+                return Ok(vec![format!(
+                    "USAGE on the schema of the table for \"{topic}\""
+                )]);
+            }
+            Err(e) => return Err(e),
+        };
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let conn = &mut lease.session.conn;
+            let missing = privileges::missing(conn, &self.names, &prepared.plan).await?;
+            lease.done();
+            Ok(missing)
+        })
+        .await
+    }
+
+    fn limit(&self) -> Duration {
+        self.settings.call_timeout
+    }
+
+    fn sink(&self) -> &str {
+        &self.settings.sink
+    }
+
+    /// Reads the catalogue, and makes a `log` table that is missing.
+    async fn relation(
+        &self,
+        settings: &TableSettings,
+        name: &TableName,
+    ) -> Result<(Relation, Option<String>), SinkError> {
+        let mut attempt = 1;
+        loop {
+            let mut lease = self.control.lease().await?;
+            let found = catalog::read(&mut lease.session.conn, name).await?;
+            if let Some(relation) = found {
+                lease.done();
+                return Ok((relation, None));
+            }
+            let create = match settings.mode {
+                Mode::Log if self.settings.auto_migrate => plan::create_log_table(name),
+                Mode::Log => {
+                    lease.done();
+                    return Err(no_table(name)
+                        .hint("run `plimsoll migrate`, which makes log tables, or create it"));
+                }
+                Mode::Append | Mode::Upsert => {
+                    lease.done();
+                    return Err(no_table(name).hint("create it: plimsoll only makes log tables"));
+                }
+            };
+            if !self.creates {
+                lease.done();
+                return Ok((plan::log_relation(name), Some(create)));
+            }
+            match commit::simple(&mut lease.session.conn, create).await {
+                Ok(()) => lease.done(),
+                // Made by somebody else at the same moment.
+                Err(e)
+                    if attempt < CREATIONS
+                        && ["23505", "42P07", "42710"]
+                            .iter()
+                            .any(|code| has_code(&e, code)) => {}
+                Err(mut e) => {
+                    let hint = match e.detail.code.as_deref() {
+                        Some("42501") => {
+                            "grant CREATE on the schema to the role, or create the table"
+                        }
+                        Some("3F000") => "create the schema: plimsoll only makes the table",
+                        _ => return Err(e),
+                    };
+                    e.class = Class::Halt;
+                    e.detail.hint = Some(hint.to_owned());
+                    return Err(e);
+                }
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Runs one attempt of a commit on a connection of its own.
+    async fn commit_once(&self, batch: &Batch<'_, PgPlan>) -> Result<Committed, SinkError> {
+        let mut lease = self.pool.lease().await?;
+        let session = lease.session()?;
+        let pid = session.pid;
+        let work = commit::run(session, &self.names, self.sink(), batch, self.copy_above);
+        match self.watched(pid, work).await {
+            Ok((rows, terminated)) => {
+                lease.done();
+                Ok(Committed {
+                    rows,
+                    already_there: 0,
+                    terminated,
+                })
+            }
+            Err(error) => {
+                self.keep_after(lease, &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// A batch that the server refused leaves a session that a rollback makes
+    /// clean. A search for one bad record is refused a dozen times, and over TLS
+    /// a new session takes 100 ms. After anything else the session is closed.
+    async fn keep_after(&self, mut lease: Lease, error: &SinkError) {
+        let answered = error.detail.code.is_some();
+        match error.class {
+            Class::Rejected | Class::Again | Class::Moved if answered => {}
+            Class::Rejected | Class::Again | Class::Moved => return,
+            // The cached plan may be the trouble, or the connection itself.
+            Class::Stale | Class::Halt | Class::Away => return,
+        }
+        let Ok(session) = lease.session() else { return };
+        let rollback = commit::simple(&mut session.conn, "ROLLBACK".to_owned());
+        if within(self.limit(), rollback).await.is_ok() {
+            lease.done();
+        }
+    }
+
+    async fn watched<T>(
+        &self,
+        pid: i32,
+        work: impl Future<Output = Result<T, SinkError>>,
+    ) -> Result<(T, u32), SinkError> {
+        within(self.limit(), async {
+            let (result, swept) = sweep::watch(&self.dialer, pid, Purpose::Commit, work).await;
+            result.map(|value| (value, swept.terminated))
+        })
+        .await
+    }
+
+    /// A `log` table holds rows of the batch already.
+    async fn deduplicate(
+        &self,
+        batch: &Batch<'_, PgPlan>,
+        refused: SinkError,
+    ) -> Result<Committed, SinkError> {
+        let mut lease = self.pool.lease().await?;
+        let session = lease.session()?;
+        let pid = session.pid;
+        let work = log::run(session, &self.names, self.sink(), batch);
+        match self.watched(pid, work).await? {
+            (Some(done), terminated) => {
+                lease.done();
+                Ok(Committed {
+                    rows: done.rows,
+                    already_there: done.already_there,
+                    terminated,
+                })
+            }
+            // Its transaction is open: the lease is dropped.
+            (None, _) => Err(refused),
+        }
+    }
+
+    /// Adds to an error what only another look can tell.
+    async fn explained(&self, mut error: SinkError, batch: &Batch<'_, PgPlan>) -> SinkError {
+        if error.class == Class::Away {
+            self.pool.forget_idle();
+        }
+        let table = &batch.table.table.name;
+        if has_code(&error, "42501") {
+            error.detail.hint =
+                Some("`plimsoll check --connect` lists what to grant to the role".to_owned());
+        }
+        if error.class == Class::Rejected {
+            error.detail.table.get_or_insert_with(|| table.clone());
+        }
+        error
+    }
+
+    async fn find_column(&self, error: &SinkError, batch: &Batch<'_, PgPlan>) -> Option<String> {
+        if !probe::helps(error, batch.rows.len()) {
+            return None;
+        }
+        let plan = &batch.table.plan;
+        within(self.limit(), async {
+            let mut session: Session = self.dialer.connect(Role::Sweeper).await?;
+            Ok(probe::column(&mut session.conn, plan, batch.rows, error).await)
+        })
+        .await
+        .ok()
+        .flatten()
+    }
+}
+
+fn no_table(name: &TableName) -> SinkError {
+    let mut error = halt("there is no such table");
+    error.detail.table = Some(name.shown());
+    error
+}
+
+impl Sink for PostgresSink {
+    type Plan = PgPlan;
+
+    async fn migrate(&self) -> Result<(), SinkError> {
+        within(self.limit(), async {
+            // A connection of its own: it holds an advisory lock until it ends.
+            let mut session = self.dialer.connect(Role::Writer).await?;
+            migrate::run(&mut session, &self.names).await
+        })
+        .await
+    }
+
+    async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<PgPlan>>, SinkError> {
+        let Some(settings) = rule_for(&self.settings.tables, topic) else {
+            return Err(
+                halt(format!("no table is configured for topic \"{topic}\""))
+                    .hint("add one to the sink's tables"),
+            );
+        };
+        let name = TableName::parse(&settings.table, topic).map_err(halt)?;
+        let (relation, create) = within(self.limit(), self.relation(settings, &name)).await?;
+        let prepared = plan::build(&self.names, settings, &relation, create)?;
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = plans.get(topic)
+            && plan::same(last, &prepared)
+        {
+            return Ok(Arc::clone(last));
+        }
+        let prepared = Arc::new(prepared);
+        plans.insert(topic.to_owned(), Arc::clone(&prepared));
+        Ok(prepared)
+    }
+
+    async fn settled(&self) -> Result<Vec<TopicPartition>, SinkError> {
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let settled = state::settled(&mut lease.session.conn, &self.names, self.sink()).await?;
+            lease.done();
+            Ok(settled)
+        })
+        .await
+    }
+
+    async fn settle(&self, identity: &Identity, starts: &[NewPosition]) -> Result<(), SinkError> {
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let conn = &mut lease.session.conn;
+            state::settle(conn, &self.names, self.sink(), identity, starts).await?;
+            lease.done();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn claim(
+        &self,
+        member: &Member,
+        identity: &Identity,
+        tp: &TopicPartition,
+    ) -> Result<Claimed, SinkError> {
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let session = &mut lease.session;
+            let pid = session.pid;
+            let work = claim::run(
+                &mut session.conn,
+                &self.names,
+                self.sink(),
+                member,
+                identity,
+                tp,
+            );
+            let (result, swept) = sweep::watch(&self.dialer, pid, Purpose::Claim, work).await;
+            let outcome = match result {
+                Err(e) if has_code(&e, "55P03") => {
+                    let who = swept
+                        .foreign
+                        .unwrap_or_else(|| "another session".to_owned());
+                    return Err(away(format!(
+                        "the position of {tp} has been locked for {} ms by {who}",
+                        lock_limit(self.limit()).as_millis()
+                    ))
+                    .hint("end the transaction that holds the row"));
+                }
+                other => other?,
+            };
+            lease.done();
+            match outcome {
+                Claiming::Done(claimed) => Ok(Claimed {
+                    terminated: swept.terminated,
+                    ..claimed
+                }),
+                Claiming::Missing => Err(claim::missing(tp)),
+                Claiming::NotOurs(stored) => Err(claim::not_ours(tp, &stored, identity)),
+            }
+        })
+        .await
+    }
+
+    async fn commit(&self, batch: &Batch<'_, PgPlan>) -> Result<Committed, SinkError> {
+        let mut race = 0;
+        loop {
+            let error = match self.commit_once(batch).await {
+                Ok(committed) => return Ok(committed),
+                Err(error) => error,
+            };
+            let plan = &batch.table.plan;
+            let raced = statement::lost_a_race(plan, &error);
+            if raced && race < RACES {
+                race += 1;
+                continue;
+            }
+            let error = if plan.mode == Mode::Log && has_code(&error, "23505") {
+                match self.deduplicate(batch, error).await {
+                    Ok(committed) => return Ok(committed),
+                    Err(error) => error,
+                }
+            } else {
+                error
+            };
+            let column = self.find_column(&error, batch).await;
+            let mut error = self.explained(error, batch).await;
+            if column.is_some() {
+                error.detail.column = column;
+            }
+            return Err(error);
+        }
+    }
+
+    async fn rehearse(&self, batch: &Batch<'_, PgPlan>) -> Result<Committed, SinkError> {
+        let attempt = async {
+            let mut lease = self.pool.lease().await?;
+            let session = lease.session()?;
+            let rows = within(self.limit(), commit::rehearse(session, batch)).await?;
+            lease.done();
+            Ok(Committed {
+                rows,
+                ..Committed::default()
+            })
+        };
+        match attempt.await {
+            Ok(committed) => Ok(committed),
+            Err(error) => {
+                let column = self.find_column(&error, batch).await;
+                let mut error = self.explained(error, batch).await;
+                if column.is_some() {
+                    error.detail.column = column;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn release(&self, tp: &TopicPartition, claim: Claim) -> Result<(), SinkError> {
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let conn = &mut lease.session.conn;
+            state::release(conn, &self.names, self.sink(), tp, claim).await?;
+            lease.done();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn heartbeat(&self, member: &Member) -> Result<(), SinkError> {
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let conn = &mut lease.session.conn;
+            state::heartbeat(conn, &self.names, self.sink(), member).await?;
+            lease.done();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let rows = state::positions(&mut lease.session.conn, &self.names, self.sink()).await?;
+            lease.done();
+            Ok(rows)
+        })
+        .await
+    }
+
+    async fn set_position(
+        &self,
+        identity: &Identity,
+        tp: &TopicPartition,
+        to: Position,
+        force: bool,
+        fresh: Duration,
+    ) -> Result<SetOutcome, SinkError> {
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let conn = &mut lease.session.conn;
+            let setting = state::set(
+                conn,
+                &self.names,
+                self.sink(),
+                identity,
+                tp,
+                to,
+                force,
+                fresh,
+            )
+            .await?;
+            lease.done();
+            match setting {
+                state::Setting::Outcome(outcome) => Ok(outcome),
+                state::Setting::NotOurs(stored) => Err(claim::not_ours(tp, &stored, identity)),
+            }
+        })
+        .await
+    }
+}

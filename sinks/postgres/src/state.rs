@@ -1,0 +1,257 @@
+//! The position rows besides claim and commit.
+
+use crate::error::{from_sqlx, on_state};
+use crate::names::{Names, uuid};
+use plimsoll_protocol::{Claim, Position, TopicPartition};
+use plimsoll_sink_api::{Identity, Member, NewPosition, SetOutcome, SinkError, StoredPosition};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Row};
+use std::time::Duration;
+
+/// A sign of life is not repeated within this time: a commit is one too.
+const HEARTBEAT_SPARE: &str = "interval '1 second'";
+
+pub(crate) async fn settled(
+    conn: &mut PgConnection,
+    names: &Names,
+    sink: &str,
+) -> Result<Vec<TopicPartition>, SinkError> {
+    let sql = format!(
+        "SELECT topic, kafka_partition FROM {} WHERE sink = $1 ORDER BY topic, kafka_partition",
+        names.positions
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(sink)
+        .fetch_all(conn)
+        .await
+        .map_err(|e| on_state(&names.shown, e))?;
+    rows.iter()
+        .map(topic_partition)
+        .collect::<sqlx::Result<_>>()
+        .map_err(from_sqlx)
+}
+
+fn topic_partition(row: &PgRow) -> sqlx::Result<TopicPartition> {
+    let topic: &str = row.try_get("topic")?;
+    Ok(TopicPartition::new(topic, row.try_get("kafka_partition")?))
+}
+
+/// All starts in one statement; rows that stand are left alone.
+pub(crate) async fn settle(
+    conn: &mut PgConnection,
+    names: &Names,
+    sink: &str,
+    identity: &Identity,
+    starts: &[NewPosition],
+) -> Result<(), SinkError> {
+    let sql = format!(
+        "INSERT INTO {} (sink, topic, kafka_partition, next_offset, group_id, cluster_id, topic_id) \
+         SELECT $1, s.topic, s.partition, s.at, $2, $3, s.id \
+         FROM unnest($4::text[], $5::int4[], $6::int8[], $7::text[]) AS s(topic, partition, at, id) \
+         ORDER BY s.topic, s.partition ON CONFLICT (sink, topic, kafka_partition) DO NOTHING",
+        names.positions
+    );
+    let topics: Vec<&str> = starts.iter().map(|s| &*s.tp.topic).collect();
+    let partitions: Vec<i32> = starts.iter().map(|s| s.tp.partition).collect();
+    let offsets: Vec<i64> = starts.iter().map(|s| s.position.offset()).collect();
+    let ids: Vec<Option<&str>> = starts.iter().map(|s| s.topic_id.as_deref()).collect();
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(sink)
+        .bind(&identity.group_id)
+        .bind(&identity.cluster_id)
+        .bind(topics)
+        .bind(partitions)
+        .bind(offsets)
+        .bind(ids)
+        .execute(conn)
+        .await
+        .map(|_| ())
+        .map_err(|e| on_state(&names.shown, e))
+}
+
+pub(crate) async fn release(
+    conn: &mut PgConnection,
+    names: &Names,
+    sink: &str,
+    tp: &TopicPartition,
+    claim: Claim,
+) -> Result<(), SinkError> {
+    let sql = format!(
+        "UPDATE {} SET owner = NULL, owner_name = NULL WHERE sink = $1 AND topic = $2 \
+         AND kafka_partition = $3 AND epoch = $4 AND owner = $5::text::uuid",
+        names.positions
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(sink)
+        .bind(&*tp.topic)
+        .bind(tp.partition)
+        .bind(claim.epoch.0)
+        .bind(uuid(claim.owner))
+        .execute(conn)
+        .await
+        .map(|_| ())
+        .map_err(|e| on_state(&names.shown, e))
+}
+
+/// Rows that a commit or claim has locked are skipped: both are signs of life,
+/// and waiting for one would hold up the others.
+pub(crate) async fn heartbeat(
+    conn: &mut PgConnection,
+    names: &Names,
+    sink: &str,
+    member: &Member,
+) -> Result<(), SinkError> {
+    let sql = format!(
+        "WITH mine AS (SELECT topic, kafka_partition FROM {0} WHERE sink = $1 \
+         AND owner = $2::text::uuid AND heartbeat < clock_timestamp() - {HEARTBEAT_SPARE} \
+         FOR UPDATE SKIP LOCKED) \
+         UPDATE {0} AS p SET heartbeat = clock_timestamp() FROM mine WHERE p.sink = $1 \
+         AND p.topic = mine.topic AND p.kafka_partition = mine.kafka_partition",
+        names.positions
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(sink)
+        .bind(uuid(member.owner))
+        .execute(conn)
+        .await
+        .map(|_| ())
+        .map_err(|e| on_state(&names.shown, e))
+}
+
+pub(crate) async fn positions(
+    conn: &mut PgConnection,
+    names: &Names,
+    sink: &str,
+) -> Result<Vec<StoredPosition>, SinkError> {
+    let age = |column: &str| {
+        format!("extract(epoch FROM clock_timestamp() - {column})::float8 AS {column}_age")
+    };
+    let sql = format!(
+        "SELECT topic, kafka_partition, next_offset, epoch, owner_name, group_id, cluster_id, \
+         {}, {} FROM {} WHERE sink = $1 ORDER BY topic, kafka_partition",
+        age("heartbeat"),
+        age("moved_at"),
+        names.positions
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(sink)
+        .fetch_all(conn)
+        .await
+        .map_err(|e| on_state(&names.shown, e))?;
+    rows.iter().map(stored).collect()
+}
+
+fn stored(row: &PgRow) -> Result<StoredPosition, SinkError> {
+    let read = || -> sqlx::Result<_> {
+        let group: Option<String> = row.try_get("group_id")?;
+        let cluster: Option<String> = row.try_get("cluster_id")?;
+        let next: i64 = row.try_get("next_offset")?;
+        let stored = StoredPosition {
+            tp: topic_partition(row)?,
+            position: Position::ZERO,
+            epoch: row.try_get("epoch")?,
+            owner: row.try_get("owner_name")?,
+            identity: group.zip(cluster).map(|(group_id, cluster_id)| Identity {
+                group_id,
+                cluster_id,
+            }),
+            heartbeat_age: age(row.try_get("heartbeat_age")?),
+            moved_age: age(row.try_get("moved_at_age")?),
+        };
+        Ok((stored, next))
+    };
+    let (stored, next) = read().map_err(from_sqlx)?;
+    Ok(StoredPosition {
+        position: position(next)?,
+        ..stored
+    })
+}
+
+fn position(offset: i64) -> Result<Position, SinkError> {
+    Position::new(offset).map_err(|e| crate::error::halt(format!("stored position: {e}")))
+}
+
+/// A clock that was set back makes ages negative; they are none then.
+fn age(seconds: Option<f64>) -> Option<Duration> {
+    seconds.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default())
+}
+
+/// What became of [`set`].
+pub(crate) enum Setting {
+    Outcome(SetOutcome),
+    NotOurs(Identity),
+}
+
+/// One statement, so that nobody can be stopped while it holds the row. What the
+/// row remembers of the log goes: the operator takes the topic as it is now.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the trait's own, and where they go"
+)]
+pub(crate) async fn set(
+    conn: &mut PgConnection,
+    names: &Names,
+    sink: &str,
+    identity: &Identity,
+    tp: &TopicPartition,
+    to: Position,
+    force: bool,
+    fresh: Duration,
+) -> Result<Setting, SinkError> {
+    let sql = format!(
+        "WITH before AS MATERIALIZED (SELECT next_offset, owner_name, owner IS NOT NULL AS owned, \
+             extract(epoch FROM clock_timestamp() - heartbeat)::float8 AS age, \
+             coalesce(group_id, $5) AS g, coalesce(cluster_id, $6) AS c FROM {0} \
+             WHERE sink = $1 AND topic = $2 AND kafka_partition = $3 FOR UPDATE), \
+         refused AS (SELECT 1 FROM before WHERE g <> $5 OR c <> $6 \
+             OR (owned AND NOT $7 AND age < $8)), \
+         put AS (INSERT INTO {0} AS p (sink, topic, kafka_partition, next_offset, epoch, group_id, cluster_id) \
+             SELECT $1, $2, $3, $4, 0, $5, $6 WHERE NOT EXISTS (SELECT FROM refused) \
+             ON CONFLICT (sink, topic, kafka_partition) DO UPDATE SET \
+             next_offset = EXCLUDED.next_offset, epoch = p.epoch + 1, owner = NULL, owner_name = NULL, \
+             group_id = EXCLUDED.group_id, cluster_id = EXCLUDED.cluster_id, topic_id = NULL, \
+             leader_epoch = NULL, fingerprint_offset = NULL, fingerprint_hash = NULL, \
+             moved_at = clock_timestamp() RETURNING 1) \
+         SELECT b.next_offset, b.owner_name, b.age, b.g, b.c, (SELECT count(*) FROM put) AS done \
+         FROM (SELECT 1) AS one LEFT JOIN before AS b ON true",
+        names.positions
+    );
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .bind(sink)
+        .bind(&*tp.topic)
+        .bind(tp.partition)
+        .bind(to.offset())
+        .bind(&identity.group_id)
+        .bind(&identity.cluster_id)
+        .bind(force)
+        .bind(fresh.as_secs_f64())
+        .fetch_one(conn)
+        .await
+        .map_err(|e| on_state(&names.shown, e))?;
+    let read = || -> sqlx::Result<_> {
+        Ok((
+            row.try_get::<Option<i64>, _>("next_offset")?,
+            row.try_get::<Option<String>, _>("owner_name")?,
+            row.try_get::<Option<f64>, _>("age")?,
+            row.try_get::<Option<String>, _>("g")?,
+            row.try_get::<Option<String>, _>("c")?,
+            row.try_get::<i64, _>("done")? > 0,
+        ))
+    };
+    let (before, owner, seconds, group, cluster, done) = read().map_err(from_sqlx)?;
+    if done {
+        let before = before.map(position).transpose()?;
+        return Ok(Setting::Outcome(SetOutcome::Set { before }));
+    }
+    let stored = Identity {
+        group_id: group.unwrap_or_default(),
+        cluster_id: cluster.unwrap_or_default(),
+    };
+    if stored != *identity {
+        return Ok(Setting::NotOurs(stored));
+    }
+    Ok(Setting::Outcome(SetOutcome::OwnerAlive {
+        owner: owner.unwrap_or_default(),
+        heartbeat_age: age(seconds).unwrap_or_default(),
+    }))
+}

@@ -1,0 +1,195 @@
+//! Fence, dead letters, deletes and rows as one statement, which the server runs
+//! only when it has arrived whole: every `upsert`, and small batches of the other
+//! modes. In an upsert the last record of a key wins, as the *database* tells
+//! equal keys from different ones.
+
+use crate::array::TextArray;
+use crate::catalog::Unique;
+use crate::copy::{bad_value, tombstone};
+use crate::dead;
+use crate::encode;
+use crate::error::{from_sqlx, has_code};
+use crate::fence::Fence;
+use crate::names::Names;
+use crate::plan::{PgPlan, PlanColumn};
+use crate::sql::{Shape, Way, Writer};
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Cell, DeadLetter, Missing, Op, Rows, SinkError};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Row};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// The statements of one table, made once.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Statements {
+    /// By [`Shape::index`].
+    texts: Vec<Arc<str>>,
+    /// Columns whose presence is told to the server.
+    flagged: Vec<usize>,
+    way: Way,
+}
+
+impl Statements {
+    /// For a table with a key, or without one: then each record is a row.
+    pub(crate) fn new(
+        names: &Names,
+        target: &str,
+        columns: &[PlanColumn],
+        key: Option<&Unique>,
+        missing: Missing,
+    ) -> Self {
+        let way = match (key, missing) {
+            (None, _) => Way::Insert,
+            (Some(_), Missing::Default) => Way::Replace,
+            (Some(_), Missing::Keep) => Way::Merge,
+        };
+        // In the index's order, with the index's operators.
+        let keys: Vec<(usize, String)> = key
+            .iter()
+            .flat_map(|key| key.columns.iter().zip(&key.equals))
+            .filter_map(|(name, equals)| {
+                let i = columns.iter().position(|c| &c.name == name)?;
+                Some((i, equals.clone()))
+            })
+            .collect();
+        let is_key = |i: usize| keys.iter().any(|(k, _)| *k == i);
+        let flagged: Vec<usize> = (0..columns.len())
+            .filter(|&i| !is_key(i) && (way == Way::Merge || columns[i].default.is_some()))
+            .collect();
+        let writer = Writer {
+            names,
+            target,
+            columns,
+            keys,
+            flagged: &flagged,
+        };
+        let texts = Shape::ALL
+            .iter()
+            .map(|&shape| match way {
+                Way::Insert => writer.insert_each(shape).into(),
+                Way::Replace => writer.replace(shape).into(),
+                Way::Merge => writer.merge(shape).into(),
+            })
+            .collect();
+        Self {
+            texts,
+            flagged,
+            way,
+        }
+    }
+
+    /// Whether the statement counts what it wrote in its one row; else the
+    /// server does.
+    fn counts(&self, shape: Shape) -> bool {
+        match self.way {
+            Way::Insert => false,
+            Way::Replace => shape.deletes,
+            Way::Merge => true,
+        }
+    }
+}
+
+/// Bytes that a connection's buffers may keep from batch to batch.
+const KEPT: usize = 1 << 20;
+
+/// Runs the statement; without a fence for a rehearsal.
+pub(crate) async fn run(
+    conn: &mut PgConnection,
+    plan: &PgPlan,
+    fence: Option<&Fence<'_>>,
+    dead: &[DeadLetter<'_>],
+    rows: &Rows<'_>,
+) -> Result<u64, SinkError> {
+    let sql = &plan.statements;
+    let gone: Vec<bool> = rows.iter().map(|(row, _)| row.op == Op::Delete).collect();
+    let shape = Shape {
+        fence: fence.is_some(),
+        dead: fence.is_some() && !dead.is_empty(),
+        deletes: gone.contains(&true),
+    };
+    if let (Way::Insert, Some(at)) = (sql.way, gone.iter().position(|gone| *gone)) {
+        return Err(tombstone(rows.row(at).0.offset));
+    }
+    let mut query = sqlx::query(AssertSqlSafe(Arc::clone(&sql.texts[shape.index()])));
+    if let Some(fence) = fence {
+        query = fence.bind(query);
+        if shape.dead {
+            query = dead::bind(query, dead);
+        }
+    }
+    let mut bytes = 0;
+    for (i, column) in plan.columns.iter().enumerate() {
+        let text = column_text(i, column, rows)?;
+        bytes += text.size();
+        query = query.bind(text);
+    }
+    for &i in &sql.flagged {
+        let present: Vec<bool> = rows
+            .iter()
+            .map(|(_, cells)| !matches!(cells[i], Cell::Absent))
+            .collect();
+        query = query.bind(present);
+    }
+    query = query.bind(gone);
+    // Both ways read to the end: a deferred constraint fails after the rows came.
+    let written = if sql.counts(shape) {
+        query
+            .fetch_one(&mut *conn)
+            .await
+            .and_then(|row| row.try_get::<i64, _>("written"))
+            .map(|n| u64::try_from(n).unwrap_or(0))
+    } else {
+        query
+            .execute(&mut *conn)
+            .await
+            .map(|done| done.rows_affected())
+    };
+    let written = written.map_err(|e| judged(from_sqlx(e), rows.len()))?;
+    if bytes > KEPT {
+        conn.shrink_buffers();
+    }
+    Ok(written)
+}
+
+fn column_text(i: usize, column: &PlanColumn, rows: &Rows<'_>) -> Result<TextArray, SinkError> {
+    let mut array = TextArray::default();
+    for (row, cells) in rows.iter() {
+        array
+            .push(|out| encode::write(column.kind, &cells[i], out))
+            .map_err(|fault| bad_value(fault, &column.name, row.offset))?;
+    }
+    Ok(array)
+}
+
+/// Two keys that only became equal on their way into the table, by a trigger
+/// perhaps: apart from each other the records are good.
+fn judged(mut error: SinkError, rows: usize) -> SinkError {
+    if has_code(&error, "21000") && rows > 1 {
+        error.class = Class::Rejected;
+    }
+    error
+}
+
+/// Whether the statement may simply be run again ([`Writer::merge`]).
+pub(crate) fn lost_a_race(plan: &PgPlan, error: &SinkError) -> bool {
+    plan.statements.way == Way::Merge && has_code(error, "23505")
+}
+
+/// Fills an array of texts.
+pub(crate) fn texts<'t>(items: impl Iterator<Item = Option<&'t str>>) -> TextArray {
+    let mut array = TextArray::default();
+    for item in items {
+        let pushed: Result<(), Infallible> = array.push(|out| {
+            if let Some(text) = item {
+                encode::Out::text(out, text.as_bytes());
+            }
+            Ok(item.is_some())
+        });
+        match pushed {
+            Ok(()) => {}
+            Err(never) => match never {},
+        }
+    }
+    array
+}

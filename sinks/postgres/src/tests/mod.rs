@@ -1,0 +1,8 @@
+//! Tests against a real Postgres, whose URL stands in `PLIMSOLL_TEST_POSTGRES`;
+//! each test has schemas of its own.
+
+mod commits;
+mod positions;
+mod stale;
+mod types;
+mod world;

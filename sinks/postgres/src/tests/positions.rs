@@ -1,0 +1,272 @@
+//! Starts, claims, heartbeats, `positions set`, migrations.
+
+use super::world::*;
+use crate::PostgresSink;
+use plimsoll_protocol::{Class, Position, TopicPartition};
+use plimsoll_sink_api::{Identity, Mode, NewPosition, Secret, SetOutcome, Sink};
+use std::time::Duration;
+
+const TABLE: &str = "CREATE TABLE o (id int PRIMARY KEY)";
+
+#[tokio::test]
+async fn starts_are_settled_once() {
+    let world = World::new("p_settle", TABLE).await;
+    let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
+    let start = |partition, offset| NewPosition {
+        tp: TopicPartition::new("orders", partition),
+        position: at(offset),
+        topic_id: None,
+    };
+    sink.settle(&identity(), &[start(1, 11), start(0, 99), start(2, 22)])
+        .await
+        .unwrap();
+    sink.settle(&identity(), &[start(1, 77)]).await.unwrap();
+    let all = sink.positions().await.unwrap();
+    let found: Vec<_> = all
+        .iter()
+        .map(|p| (p.tp.partition, p.position.offset(), p.epoch))
+        .collect();
+    assert_eq!(found, [(0, 0, 0), (1, 11, 0), (2, 22, 0)]);
+    assert_eq!(sink.settled().await.unwrap().len(), 3);
+    assert_eq!(all[0].identity, Some(identity()));
+    assert!(all[0].heartbeat_age.is_none() && all[0].moved_age.is_some());
+}
+
+#[tokio::test]
+async fn a_claim_raises_the_epoch_and_refuses_other_deployments() {
+    let mut world = World::new("p_claim", TABLE).await;
+    let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
+    let first = sink.claim(&member(1), &identity(), &tp()).await.unwrap();
+    let second = sink.claim(&member(2), &identity(), &tp()).await.unwrap();
+    assert_eq!((first.claim.epoch.0, second.claim.epoch.0), (1, 2));
+    assert_eq!((second.position, second.terminated), (Position::ZERO, 0));
+    assert_eq!(second.topic_id.as_deref(), Some("id"));
+    let other = Identity {
+        group_id: "other".to_owned(),
+        ..identity()
+    };
+    let error = sink.claim(&member(3), &other, &tp()).await.unwrap_err();
+    assert_eq!(error.class, Class::Halt);
+    assert!(
+        error.detail.condition.contains("\"g\"") && error.detail.condition.contains("\"other\""),
+        "{error}"
+    );
+    let nowhere = TopicPartition::new("orders", 9);
+    assert_eq!(
+        sink.claim(&member(1), &identity(), &nowhere)
+            .await
+            .unwrap_err()
+            .class,
+        Class::Stale
+    );
+    // Rows without an identity are adopted.
+    world
+        .run("UPDATE p_claim_state.positions SET group_id = NULL, cluster_id = NULL")
+        .await;
+    sink.claim(&member(3), &other, &tp()).await.unwrap();
+    assert_eq!(
+        world
+            .one("SELECT group_id, epoch FROM p_claim_state.positions")
+            .await,
+        "other|3"
+    );
+}
+
+#[tokio::test]
+async fn a_release_gives_back_only_its_own_claim() {
+    let mut world = World::new("p_release", TABLE).await;
+    let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
+    let first = sink.claim(&member(1), &identity(), &tp()).await.unwrap();
+    let second = sink.claim(&member(2), &identity(), &tp()).await.unwrap();
+    sink.release(&tp(), first.claim).await.unwrap();
+    let owner = "SELECT owner_name FROM p_release_state.positions";
+    assert_eq!(world.one(owner).await, "member-2");
+    sink.release(&tp(), second.claim).await.unwrap();
+    assert_eq!(world.one(owner).await, "NULL");
+}
+
+#[tokio::test]
+async fn a_heartbeat_touches_own_rows_and_waits_for_nobody() {
+    let mut world = World::new("p_heart", TABLE).await;
+    let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
+    sink.claim(&member(1), &identity(), &tp()).await.unwrap();
+    let old = "UPDATE p_heart_state.positions SET heartbeat = now() - interval '1 hour'";
+    let fresh = "SELECT heartbeat > now() - interval '1 minute' FROM p_heart_state.positions";
+    world.run(old).await;
+    sink.heartbeat(&member(2)).await.unwrap();
+    assert_eq!(world.one(fresh).await, "false");
+    sink.heartbeat(&member(1)).await.unwrap();
+    assert_eq!(world.one(fresh).await, "true");
+    world.run(old).await;
+    world
+        .run("BEGIN; UPDATE p_heart_state.positions SET moved_at = now()")
+        .await;
+    sink.heartbeat(&member(1)).await.unwrap();
+    world.run("ROLLBACK").await;
+    assert_eq!(world.one(fresh).await, "false");
+}
+
+#[tokio::test]
+async fn set_position_respects_a_live_owner_and_fences_it_by_force() {
+    let mut world = World::new("p_set", TABLE).await;
+    let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
+    let mut writer = Writer::claim(&sink, &member(1)).await;
+    let minute = Duration::from_secs(60);
+    let set = |to, force| {
+        let sink = &sink;
+        async move {
+            sink.set_position(&identity(), &tp(), at(to), force, minute)
+                .await
+        }
+    };
+    match set(5, false).await.unwrap() {
+        SetOutcome::OwnerAlive {
+            owner,
+            heartbeat_age,
+        } => {
+            assert_eq!(owner, "member-1");
+            assert!(heartbeat_age < minute);
+        }
+        other => panic!("{other:?}"),
+    }
+    let before = Some(Position::ZERO);
+    assert_eq!(set(5, true).await.unwrap(), SetOutcome::Set { before });
+    assert_eq!(writer.commit(&[]).await.unwrap_err().class, Class::Moved);
+    let claimed = sink.claim(&member(1), &identity(), &tp()).await.unwrap();
+    assert_eq!(
+        (claimed.position, claimed.topic_id, claimed.claim.epoch.0),
+        (at(5), None, 3)
+    );
+    world
+        .run("UPDATE p_set_state.positions SET heartbeat = now() - interval '1 hour'")
+        .await;
+    assert_eq!(
+        set(6, false).await.unwrap(),
+        SetOutcome::Set {
+            before: Some(at(5))
+        }
+    );
+    let new = TopicPartition::new("orders", 7);
+    let made = sink
+        .set_position(&identity(), &new, at(1), false, minute)
+        .await
+        .unwrap();
+    assert_eq!(made, SetOutcome::Set { before: None });
+    let other = Identity {
+        cluster_id: "x".to_owned(),
+        ..identity()
+    };
+    let error = sink
+        .set_position(&other, &new, at(2), true, minute)
+        .await
+        .unwrap_err();
+    assert_eq!(error.class, Class::Halt);
+}
+
+#[tokio::test]
+async fn two_may_migrate_at_once_and_a_third_needs_no_right_to_create() {
+    let mut world = World::new("p_migrate", TABLE).await;
+    let open = |user: &str| {
+        let mut settings = world.settings(Mode::Append, "o");
+        settings.state_schema = "p_migrate \"state\"".to_owned();
+        if !user.is_empty() {
+            let url = url();
+            let (scheme, rest) = url.split_once("://").unwrap();
+            let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+            settings.url = Secret::new(format!("{scheme}://{user}@{host}"));
+        }
+        PostgresSink::open(settings, "m").unwrap()
+    };
+    let (a, b, c) = (open(""), open(""), open("p_migrate_role"));
+    world
+        .run("DROP SCHEMA IF EXISTS \"p_migrate \"\"state\"\"\" CASCADE")
+        .await;
+    world
+        .run("DROP ROLE IF EXISTS p_migrate_role; CREATE ROLE p_migrate_role LOGIN")
+        .await;
+    // Nothing there yet: what to do stands in the hint.
+    let error = a.positions().await.unwrap_err();
+    assert_eq!(error.class, Class::Halt);
+    assert!(
+        error.to_string().contains("run `plimsoll migrate`"),
+        "{error}"
+    );
+    let error = c.migrate().await.unwrap_err();
+    assert_eq!(error.class, Class::Halt, "{error}");
+    assert!(
+        error.to_string().contains("plimsoll migrate --print"),
+        "{error}"
+    );
+    let (x, y) = tokio::join!(a.migrate(), b.migrate());
+    x.and(y).unwrap();
+    a.migrate().await.unwrap();
+    world
+        .run(
+            "GRANT USAGE ON SCHEMA \"p_migrate \"\"state\"\"\" TO p_migrate_role; \
+             GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA \"p_migrate \"\"state\"\"\" TO p_migrate_role",
+        )
+        .await;
+    c.migrate().await.unwrap();
+    assert!(c.positions().await.unwrap().is_empty());
+    assert_eq!(
+        c.privileges("orders").await.unwrap(),
+        ["USAGE on the schema of the table for \"orders\""]
+    );
+    world
+        .run("GRANT USAGE ON SCHEMA p_migrate TO p_migrate_role")
+        .await;
+    assert_eq!(
+        c.privileges("orders").await.unwrap(),
+        ["INSERT on table p_migrate.o"]
+    );
+    world
+        .run(
+            "DROP SCHEMA \"p_migrate \"\"state\"\"\" CASCADE; DROP OWNED BY p_migrate_role; \
+             DROP ROLE p_migrate_role",
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn the_printed_migrations_are_those_that_are_applied() {
+    let mut world = World::new("p_print", TABLE).await;
+    world
+        .run(&PostgresSink::migrations_sql("p_print_state"))
+        .await;
+    let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
+    let mut writer = Writer::claim(&sink, &member(1)).await;
+    writer.commit(&[put(0, vec![number("1")])]).await.unwrap();
+    assert_eq!(
+        world
+            .one("SELECT count(*) FROM p_print_state.migrations")
+            .await,
+        "2"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_or_a_wrong_password_is_waited_for() {
+    let world = World::new("p_away", TABLE).await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let mut settings = world.settings(Mode::Append, "o");
+    settings.url = Secret::new(format!("postgres://u:hunter2@127.0.0.1:{port}/db"));
+    let sink = PostgresSink::open(settings, "m").unwrap();
+    let error = sink.settled().await.unwrap_err();
+    assert_eq!(error.class, Class::Away);
+    assert!(
+        error.to_string().contains(&format!("127.0.0.1:{port}")),
+        "{error}"
+    );
+    assert!(!format!("{error:?}").contains("hunter2"));
+    let mut settings = world.settings(Mode::Append, "o");
+    settings.url = Secret::new(format!("{}_not_there", url().split('?').next().unwrap()));
+    let sink = PostgresSink::open(settings, "m").unwrap();
+    let error = sink.settled().await.unwrap_err();
+    assert_eq!(
+        (error.class, error.detail.code.as_deref()),
+        (Class::Away, Some("3D000"))
+    );
+    assert!(error.detail.hint.is_some());
+}

@@ -1,0 +1,175 @@
+//! The SQLite sink: rows and position in one transaction, in one file.
+//!
+//! SQLite has one writer per file, so a sink keeps two connections: one that
+//! commits, and one that claims and reads. Both queue for this process's turn
+//! before they ask SQLite for its lock.
+//!
+//! A commit is `BEGIN IMMEDIATE`, the compare-and-set of the position, the rows,
+//! the dead letters, `COMMIT`. All of it happens inside this process: there is
+//! no server that could hold a dead writer's session. A writer that is *stopped*
+//! inside a commit (SIGSTOP) holds the file's lock until it is woken or killed,
+//! and its successor's claim waits; a killed one lets go at once.
+//!
+//! Durability: `synchronous = FULL`, in WAL mode: a commit that was answered
+//! survives a power cut, as far as the disk keeps its word.
+//!
+//! Numbers: SQLite has 64-bit integers and floats. A number that neither holds
+//! with every digit is kept as text in a TEXT or untyped column and refused
+//! elsewhere, but for REAL columns, which round.
+
+mod affinity;
+mod catalogue;
+mod commit;
+mod connection;
+mod default;
+mod encode;
+mod error;
+mod migrations;
+mod number;
+mod plan;
+mod positions;
+mod rows;
+mod settings;
+mod statement;
+mod text;
+mod turn;
+
+#[cfg(test)]
+mod tests;
+
+pub use plan::SqlitePlan;
+pub use settings::SqliteSettings;
+
+use connection::{Database, Lane, Open, within};
+use plimsoll_protocol::{Claim, Class, Position, TopicPartition};
+use plimsoll_sink_api::{
+    Batch, Claimed, Committed, Identity, Member, Mode, NewPosition, Prepared, SetOutcome, Sink,
+    SinkError, StoredPosition, rule_for,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A sink that writes to a SQLite file.
+#[derive(Debug)]
+pub struct SqliteSink {
+    settings: SqliteSettings,
+    database: Database,
+}
+
+impl SqliteSink {
+    /// A sink for these settings. Nothing is opened yet.
+    ///
+    /// # Errors
+    /// [`Class::Halt`] where the settings name no file.
+    pub fn open(settings: SqliteSettings) -> Result<Self, SinkError> {
+        if settings.path.as_os_str().is_empty() {
+            return Err(
+                SinkError::new(Class::Halt, "the path of the SQLite file is empty")
+                    .hint("name a file: path = \"orders.db\""),
+            );
+        }
+        let database = Database::new(&settings.path);
+        Ok(Self { settings, database })
+    }
+
+    /// The SQL of the migrations.
+    #[must_use]
+    pub fn migrations_sql() -> String {
+        migrations::sql()
+    }
+}
+
+impl Sink for SqliteSink {
+    type Plan = SqlitePlan;
+
+    async fn migrate(&self) -> Result<(), SinkError> {
+        migrations::run(&self.database, &self.settings.tables).await
+    }
+
+    async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<SqlitePlan>>, SinkError> {
+        let Some(settings) = rule_for(&self.settings.tables, topic) else {
+            return Err(
+                SinkError::new(Class::Halt, format!("no table takes topic \"{topic}\""))
+                    .hint("name the topic in one of the sink's tables"),
+            );
+        };
+        let name = plan::table_name(settings, topic);
+        let mut made = false;
+        loop {
+            let found = within(async {
+                let mut lease = self.database.lease(Lane::Other, Open::Existing).await?;
+                let found = catalogue::read(lease.connection(), &name).await?;
+                lease.keep();
+                Ok(found)
+            })
+            .await?;
+            match found {
+                Ok(info) => return plan::build(settings, &info).map(Arc::new),
+                // A log table that is named after its topic is made when the
+                // topic is first seen.
+                Err(_) if settings.mode == Mode::Log && self.settings.auto_migrate && !made => {
+                    made = true;
+                    migrations::create_log(&self.database, settings, topic).await?;
+                }
+                Err(others) => return Err(plan::missing_table(&name, settings.mode, &others)),
+            }
+        }
+    }
+
+    async fn settled(&self) -> Result<Vec<TopicPartition>, SinkError> {
+        positions::settled(&self.database, &self.settings.sink).await
+    }
+
+    async fn settle(&self, identity: &Identity, starts: &[NewPosition]) -> Result<(), SinkError> {
+        positions::settle(&self.database, &self.settings.sink, identity, starts).await
+    }
+
+    async fn claim(
+        &self,
+        member: &Member,
+        identity: &Identity,
+        tp: &TopicPartition,
+    ) -> Result<Claimed, SinkError> {
+        positions::claim(&self.database, &self.settings.sink, member, identity, tp).await
+    }
+
+    async fn commit(&self, batch: &Batch<'_, SqlitePlan>) -> Result<Committed, SinkError> {
+        commit::commit(&self.database, &self.settings.sink, batch).await
+    }
+
+    async fn rehearse(&self, batch: &Batch<'_, SqlitePlan>) -> Result<Committed, SinkError> {
+        commit::rehearse(&self.database, batch).await
+    }
+
+    async fn release(&self, tp: &TopicPartition, claim: Claim) -> Result<(), SinkError> {
+        positions::release(&self.database, &self.settings.sink, tp, claim).await
+    }
+
+    async fn heartbeat(&self, member: &Member) -> Result<(), SinkError> {
+        positions::heartbeat(&self.database, &self.settings.sink, member).await
+    }
+
+    async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
+        positions::list(&self.database, &self.settings.sink).await
+    }
+
+    async fn set_position(
+        &self,
+        identity: &Identity,
+        tp: &TopicPartition,
+        to: Position,
+        force: bool,
+        fresh: Duration,
+    ) -> Result<SetOutcome, SinkError> {
+        positions::set(
+            &self.database,
+            &self.settings.sink,
+            identity,
+            tp,
+            to,
+            force,
+            fresh,
+        )
+        .await
+    }
+}

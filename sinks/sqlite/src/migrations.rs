@@ -1,0 +1,106 @@
+//! The sink's own tables, and the log tables that it makes.
+
+use crate::connection::{Database, End, Lane, Open, Transaction, within};
+use crate::error::{from_migrate, from_sqlx};
+use crate::plan::{create_log_table, table_name};
+use plimsoll_sink_api::{Mode, SinkError, TableRule, TableSettings};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqliteConnection};
+use std::borrow::Cow;
+
+/// The bookkeeping stands beside the user's own, which may be sqlx's too.
+const BOOKKEEPING: &str = "plimsoll_migrations";
+
+const STATE: &str = include_str!("../../../migrations/sqlite/0001_state.sql");
+
+fn migrator() -> Migrator {
+    let description = Cow::Borrowed("state");
+    // Without a transaction of sqlx's: `run` holds one.
+    let no_tx = true;
+    let state = Migration::new(
+        1,
+        description,
+        MigrationType::Simple,
+        STATE.into_sql_str(),
+        no_tx,
+    );
+    let mut migrator = Migrator::with_migrations(vec![state]);
+    migrator.dangerous_set_table_name(BOOKKEEPING);
+    migrator
+}
+
+/// The SQL of the migrations, for people.
+pub fn sql() -> String {
+    STATE.to_owned()
+}
+
+/// Makes the file, plimsoll's own tables, and the log tables whose names are
+/// known.
+pub async fn run(database: &Database, tables: &[TableRule]) -> Result<(), SinkError> {
+    let turn = database.turn().await;
+    within(async {
+        let lease = database.lease(Lane::Other, Open::Create).await?;
+        // sqlx takes no lock of its own on SQLite: one transaction around all
+        // of it keeps two processes apart.
+        let mut transaction = Transaction::begin(turn, lease).await?;
+        let result = apply(transaction.connection(), tables).await;
+        transaction.end(result, End::Commit).await
+    })
+    .await
+}
+
+async fn apply(connection: &mut SqliteConnection, tables: &[TableRule]) -> Result<(), SinkError> {
+    migrator()
+        .run_direct(None, connection, false)
+        .await
+        .map_err(|e| from_migrate(&e))?;
+    for name in log_tables(tables) {
+        create(connection, &name).await?;
+    }
+    Ok(())
+}
+
+/// Makes one log table.
+pub async fn create_log(
+    database: &Database,
+    settings: &TableSettings,
+    topic: &str,
+) -> Result<(), SinkError> {
+    let turn = database.turn().await;
+    within(async {
+        let lease = database.lease(Lane::Other, Open::Existing).await?;
+        let mut transaction = Transaction::begin(turn, lease).await?;
+        let result = create(transaction.connection(), &table_name(settings, topic)).await;
+        transaction.end(result, End::Commit).await
+    })
+    .await
+}
+
+async fn create(connection: &mut SqliteConnection, name: &str) -> Result<(), SinkError> {
+    match sqlx::query(AssertSqlSafe(create_log_table(name)))
+        .execute(connection)
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(error) => Err(from_sqlx(&error)),
+    }
+}
+
+/// The names of log tables that do not wait for a topic's name.
+fn log_tables(tables: &[TableRule]) -> Vec<String> {
+    let named = |rule: &TableRule| -> Vec<String> {
+        match rule.settings.table.contains("{topic}") {
+            false => vec![rule.settings.table.clone()],
+            true => rule
+                .topics
+                .iter()
+                .map(|topic| table_name(&rule.settings, topic))
+                .collect(),
+        }
+    };
+    tables
+        .iter()
+        .filter(|rule| rule.settings.mode == Mode::Log)
+        .flat_map(named)
+        .collect()
+}

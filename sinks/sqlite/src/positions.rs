@@ -1,0 +1,358 @@
+//! The position rows: starts, claims, signs of life, and what operators do.
+
+use crate::connection::{Database, End, Lane, Open, Transaction, within};
+use crate::error::from_sqlx;
+use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, TopicPartition};
+use plimsoll_sink_api::{
+    Claimed, Fingerprint, Identity, Member, NewPosition, SetOutcome, SinkError, StoredPosition,
+};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The machine's clock, which is the database's too.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// An owner as it is stored.
+pub fn owner_text(owner: Owner) -> String {
+    format!("{:032x}", owner.0)
+}
+
+/// Runs a short transaction beside the writer.
+macro_rules! transaction {
+    ($database:expr, |$connection:ident| $work:expr) => {{
+        let turn = $database.turn().await;
+        within(async {
+            let lease = $database.lease(Lane::Other, Open::Existing).await?;
+            let mut transaction = Transaction::begin(turn, lease).await?;
+            let $connection = transaction.connection();
+            let result = $work.await;
+            transaction.end(result, End::Commit).await
+        })
+        .await
+    }};
+}
+
+/// Which partitions have a position.
+pub async fn settled(database: &Database, sink: &str) -> Result<Vec<TopicPartition>, SinkError> {
+    within(async {
+        let mut lease = database.lease(Lane::Other, Open::Existing).await?;
+        let settled = sqlx::query(
+            "SELECT topic, kafka_partition FROM plimsoll_positions WHERE sink = ?1 ORDER BY 1, 2",
+        )
+        .bind(sink.to_owned())
+        .try_map(|row: SqliteRow| Ok(TopicPartition::new(row.try_get(0)?, row.try_get(1)?)))
+        .fetch_all(lease.connection())
+        .await
+        .map_err(|e| from_sqlx(&e))?;
+        lease.keep();
+        Ok(settled)
+    })
+    .await
+}
+
+/// Writes starts, all or none.
+pub async fn settle(
+    database: &Database,
+    sink: &str,
+    identity: &Identity,
+    starts: &[NewPosition],
+) -> Result<(), SinkError> {
+    transaction!(database, |connection| async {
+        for start in starts {
+            insert(connection, sink, identity, start).await?;
+        }
+        Ok(())
+    })
+}
+
+/// Makes a row where there is none.
+async fn insert(
+    connection: &mut SqliteConnection,
+    sink: &str,
+    identity: &Identity,
+    start: &NewPosition,
+) -> Result<(), SinkError> {
+    sqlx::query(
+        "INSERT INTO plimsoll_positions
+             (sink, topic, kafka_partition, next_offset, epoch, group_id, cluster_id, topic_id)
+         VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(sink.to_owned())
+    .bind(start.tp.topic.clone())
+    .bind(start.tp.partition)
+    .bind(start.position.offset())
+    .bind(identity.group_id.clone())
+    .bind(identity.cluster_id.clone())
+    .bind(start.topic_id.clone())
+    .execute(connection)
+    .await
+    .map(|_| ())
+    .map_err(|e| from_sqlx(&e))
+}
+
+/// A position row as a claim reads it.
+struct Stored {
+    position: Position,
+    epoch: Epoch,
+    owner_name: Option<String>,
+    identity: Identity,
+    topic_id: Option<String>,
+    leader_epoch: Option<i32>,
+    fingerprint: Option<Fingerprint>,
+    heartbeat_ms: Option<i64>,
+}
+
+async fn stored(
+    connection: &mut SqliteConnection,
+    sink: &str,
+    tp: &TopicPartition,
+) -> Result<Option<Stored>, SinkError> {
+    sqlx::query(
+        "SELECT next_offset, epoch, owner_name, group_id, cluster_id, topic_id, leader_epoch,
+                fingerprint_offset, fingerprint_hash, heartbeat_ms
+           FROM plimsoll_positions
+          WHERE sink = ?1 AND topic = ?2 AND kafka_partition = ?3",
+    )
+    .bind(sink.to_owned())
+    .bind(tp.topic.clone())
+    .bind(tp.partition)
+    .try_map(|row: SqliteRow| {
+        let fingerprint: (Option<i64>, Option<i64>) = (row.try_get(7)?, row.try_get(8)?);
+        Ok(Stored {
+            position: position(row.try_get(0)?)?,
+            epoch: Epoch(row.try_get(1)?),
+            owner_name: row.try_get(2)?,
+            identity: Identity {
+                group_id: row.try_get(3)?,
+                cluster_id: row.try_get(4)?,
+            },
+            topic_id: row.try_get(5)?,
+            leader_epoch: row.try_get(6)?,
+            fingerprint: match fingerprint {
+                (Some(offset), Some(hash)) => Some(Fingerprint { offset, hash }),
+                (None, _) | (_, None) => None,
+            },
+            heartbeat_ms: row.try_get(9)?,
+        })
+    })
+    .fetch_optional(connection)
+    .await
+    .map_err(|e| from_sqlx(&e))
+}
+
+/// The table's CHECK keeps offsets from being negative.
+fn position(offset: i64) -> Result<Position, sqlx::Error> {
+    Position::new(offset).map_err(|e| sqlx::Error::Decode(Box::new(e)))
+}
+
+fn check_identity(
+    sink: &str,
+    tp: &TopicPartition,
+    theirs: &Identity,
+    ours: &Identity,
+    hint: &str,
+) -> Result<(), SinkError> {
+    if theirs == ours {
+        return Ok(());
+    }
+    Err(SinkError::new(
+        Class::Halt,
+        format!(
+            "the position of {tp} in sink \"{sink}\" belongs to group \"{}\" on cluster \"{}\", and \
+             this is group \"{}\" on cluster \"{}\"",
+            theirs.group_id, theirs.cluster_id, ours.group_id, ours.cluster_id
+        ),
+    )
+    .hint(hint))
+}
+
+/// Claims a partition: its epoch goes up, and everybody else is fenced.
+pub async fn claim(
+    database: &Database,
+    sink: &str,
+    member: &Member,
+    identity: &Identity,
+    tp: &TopicPartition,
+) -> Result<Claimed, SinkError> {
+    transaction!(database, |connection| async {
+        let Some(stored) = stored(connection, sink, tp).await? else {
+            return Err(SinkError::new(
+                Class::Stale,
+                format!("{tp} has no position in sink \"{sink}\""),
+            ));
+        };
+        let hint =
+            "give this sink another name, or use the file and the group that belong together";
+        check_identity(sink, tp, &stored.identity, identity, hint)?;
+        let claim = Claim {
+            epoch: stored.epoch.next(),
+            owner: member.owner,
+        };
+        sqlx::query(
+            "UPDATE plimsoll_positions
+                SET epoch = ?1, owner = ?2, owner_name = ?3, claimed_at_ms = ?4, heartbeat_ms = ?4
+              WHERE sink = ?5 AND topic = ?6 AND kafka_partition = ?7",
+        )
+        .bind(claim.epoch.0)
+        .bind(owner_text(claim.owner))
+        .bind(member.name.clone())
+        .bind(now_ms())
+        .bind(sink.to_owned())
+        .bind(tp.topic.clone())
+        .bind(tp.partition)
+        .execute(connection)
+        .await
+        .map_err(|e| from_sqlx(&e))?;
+        Ok(Claimed {
+            claim,
+            position: stored.position,
+            fingerprint: stored.fingerprint,
+            leader_epoch: stored.leader_epoch,
+            topic_id: stored.topic_id,
+            // SQLite has no sessions; a process that dies lets its lock go.
+            terminated: 0,
+        })
+    })
+}
+
+/// Gives a claim back, if it still stands.
+pub async fn release(
+    database: &Database,
+    sink: &str,
+    tp: &TopicPartition,
+    claim: Claim,
+) -> Result<(), SinkError> {
+    transaction!(database, |connection| async {
+        sqlx::query(
+            "UPDATE plimsoll_positions SET owner = NULL, owner_name = NULL
+              WHERE sink = ?1 AND topic = ?2 AND kafka_partition = ?3 AND epoch = ?4 AND owner = ?5",
+        )
+        .bind(sink.to_owned())
+        .bind(tp.topic.clone())
+        .bind(tp.partition)
+        .bind(claim.epoch.0)
+        .bind(owner_text(claim.owner))
+        .execute(connection)
+        .await
+        .map(|_| ())
+        .map_err(|e| from_sqlx(&e))
+    })
+}
+
+/// A sign of life on all that a member owns.
+pub async fn heartbeat(database: &Database, sink: &str, member: &Member) -> Result<(), SinkError> {
+    transaction!(database, |connection| async {
+        sqlx::query(
+            "UPDATE plimsoll_positions SET heartbeat_ms = ?1 WHERE sink = ?2 AND owner = ?3",
+        )
+        .bind(now_ms())
+        .bind(sink.to_owned())
+        .bind(owner_text(member.owner))
+        .execute(connection)
+        .await
+        .map(|_| ())
+        .map_err(|e| from_sqlx(&e))
+    })
+}
+
+/// All rows of a sink.
+pub async fn list(database: &Database, sink: &str) -> Result<Vec<StoredPosition>, SinkError> {
+    let now = now_ms();
+    within(async {
+        let mut lease = database.lease(Lane::Other, Open::Existing).await?;
+        let rows = sqlx::query(
+            "SELECT topic, kafka_partition, next_offset, epoch, owner_name, group_id, cluster_id,
+                    heartbeat_ms, moved_at_ms
+               FROM plimsoll_positions WHERE sink = ?1 ORDER BY 1, 2",
+        )
+        .bind(sink.to_owned())
+        .try_map(|row: SqliteRow| {
+            Ok(StoredPosition {
+                tp: TopicPartition::new(row.try_get(0)?, row.try_get(1)?),
+                position: position(row.try_get(2)?)?,
+                epoch: row.try_get(3)?,
+                owner: row.try_get(4)?,
+                identity: Some(Identity {
+                    group_id: row.try_get(5)?,
+                    cluster_id: row.try_get(6)?,
+                }),
+                heartbeat_age: age(now, row.try_get(7)?),
+                moved_age: age(now, row.try_get(8)?),
+            })
+        })
+        .fetch_all(lease.connection())
+        .await
+        .map_err(|e| from_sqlx(&e))?;
+        lease.keep();
+        Ok(rows)
+    })
+    .await
+}
+
+/// A clock that was set back makes no age negative.
+fn age(now: i64, then: Option<i64>) -> Option<Duration> {
+    then.map(|then| Duration::from_millis(now.saturating_sub(then).try_into().unwrap_or(0)))
+}
+
+/// Puts a position elsewhere and fences the owner.
+pub async fn set(
+    database: &Database,
+    sink: &str,
+    identity: &Identity,
+    tp: &TopicPartition,
+    to: Position,
+    force: bool,
+    fresh: Duration,
+) -> Result<SetOutcome, SinkError> {
+    transaction!(database, |connection| async {
+        let Some(stored) = stored(connection, sink, tp).await? else {
+            let start = NewPosition {
+                tp: tp.clone(),
+                position: to,
+                topic_id: None,
+            };
+            insert(connection, sink, identity, &start).await?;
+            return Ok(SetOutcome::Set { before: None });
+        };
+        let hint = "use the config that this position belongs to";
+        check_identity(sink, tp, &stored.identity, identity, hint)?;
+        if let (Some(owner), Some(heartbeat_age), false) = (
+            &stored.owner_name,
+            age(now_ms(), stored.heartbeat_ms),
+            force,
+        ) && heartbeat_age < fresh
+        {
+            return Ok(SetOutcome::OwnerAlive {
+                owner: owner.clone(),
+                heartbeat_age,
+            });
+        }
+        // What was remembered of the last record applied is about another
+        // place in the log.
+        sqlx::query(
+            "UPDATE plimsoll_positions
+                SET next_offset = ?1, epoch = epoch + 1, owner = NULL, owner_name = NULL,
+                    leader_epoch = NULL, fingerprint_offset = NULL, fingerprint_hash = NULL,
+                    moved_at_ms = ?2
+              WHERE sink = ?3 AND topic = ?4 AND kafka_partition = ?5",
+        )
+        .bind(to.offset())
+        .bind(now_ms())
+        .bind(sink.to_owned())
+        .bind(tp.topic.clone())
+        .bind(tp.partition)
+        .execute(connection)
+        .await
+        .map_err(|e| from_sqlx(&e))?;
+        Ok(SetOutcome::Set {
+            before: Some(stored.position),
+        })
+    })
+}

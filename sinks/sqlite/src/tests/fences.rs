@@ -1,0 +1,254 @@
+//! Claims, fences, and what operators do.
+
+use super::*;
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Fingerprint, SetOutcome};
+use std::time::Duration;
+
+const TABLE: &str = "CREATE TABLE orders (id INTEGER)";
+
+async fn fixture() -> Fixture {
+    Fixture::new(TABLE, table(Mode::Append)).await
+}
+
+#[tokio::test]
+async fn a_claim_bumps_the_epoch_and_a_fenced_commit_writes_nothing() {
+    let mut it = fixture().await;
+    it.commit(&[put([("id", number("1"))])]).await.unwrap();
+    let claimed = it.sink.claim(&member(2), &identity(), &tp()).await.unwrap();
+    assert_eq!(claimed.claim.epoch, it.claim.epoch.next());
+    assert_eq!(claimed.position, position(1));
+
+    let error = it.commit(&[put([("id", number("2"))])]).await.unwrap_err();
+    assert_eq!(error.class, Class::Moved);
+    assert_eq!(it.query("id", "orders").await, ["1"]);
+    assert_eq!(it.position().await, 1);
+
+    // The connection was left clean: the owner's commit goes through.
+    it.claim = claimed.claim;
+    it.commit(&[put([("id", number("2"))])]).await.unwrap();
+    assert_eq!(it.query("id", "orders").await, ["1", "2"]);
+}
+
+#[tokio::test]
+async fn the_owner_counts_even_in_the_same_epoch() {
+    let mut it = fixture().await;
+    it.claim.owner = Owner(99);
+    let error = it.commit(&[put([("id", number("1"))])]).await.unwrap_err();
+    assert_eq!(error.class, Class::Moved);
+}
+
+#[tokio::test]
+async fn an_older_claim_of_the_same_process_is_fenced() {
+    let mut it = fixture().await;
+    let older = it.claim;
+    let member = Member {
+        owner: older.owner,
+        name: "again".to_owned(),
+    };
+    it.sink.claim(&member, &identity(), &tp()).await.unwrap();
+    let error = it.commit(&[put([("id", number("1"))])]).await.unwrap_err();
+    assert_eq!(error.class, Class::Moved);
+}
+
+#[tokio::test]
+async fn a_commit_that_begins_elsewhere_is_refused_in_both_directions() {
+    let mut it = fixture().await;
+    it.commit(&[put([("id", number("1"))]), put([("id", number("2"))])])
+        .await
+        .unwrap();
+    for at in [0, 1, 3] {
+        it.at = at;
+        let error = it.commit(&[put([("id", number("9"))])]).await.unwrap_err();
+        assert_eq!(error.class, Class::Moved, "{at}");
+    }
+    assert_eq!(it.query("id", "orders").await, ["1", "2"]);
+}
+
+#[tokio::test]
+async fn a_span_with_gaps_and_without_rows_moves_the_position() {
+    let it = fixture().await;
+    let table = it.prepared().await;
+    let none = rows(&table, 0, &[]);
+    it.commit_rows(&table, &none, &[], span(0, 17), it.claim)
+        .await
+        .unwrap();
+    assert_eq!(it.position().await, 17);
+}
+
+#[tokio::test]
+async fn a_claim_returns_what_was_remembered_of_the_last_record() {
+    let it = fixture().await;
+    let table = it.prepared().await;
+    let none = rows(&table, 0, &[]);
+    let mut batch = Batch {
+        topic: TOPIC,
+        partition: 0,
+        claim: it.claim,
+        span: span(0, 5),
+        table: &table,
+        rows: &none,
+        dead: &[],
+        marks: Marks {
+            fingerprint: Some(Fingerprint {
+                offset: 4,
+                hash: -7,
+            }),
+            leader_epoch: Some(3),
+        },
+    };
+    it.sink.commit(&batch).await.unwrap();
+    // Without a record, what is stored stays.
+    batch.span = span(5, 6);
+    batch.marks = Marks::default();
+    it.sink.commit(&batch).await.unwrap();
+    let claimed = it.sink.claim(&member(1), &identity(), &tp()).await.unwrap();
+    assert_eq!(
+        claimed.fingerprint,
+        Some(Fingerprint {
+            offset: 4,
+            hash: -7
+        })
+    );
+    assert_eq!(claimed.leader_epoch, Some(3));
+}
+
+#[tokio::test]
+async fn another_cluster_and_another_group_are_refused_and_named() {
+    let it = fixture().await;
+    for (group_id, cluster_id) in [("g", "other"), ("other", "c")] {
+        let theirs = Identity {
+            group_id: group_id.into(),
+            cluster_id: cluster_id.into(),
+        };
+        let error = it.sink.claim(&member(2), &theirs, &tp()).await.unwrap_err();
+        assert_eq!(error.class, Class::Halt);
+        let text = error.to_string();
+        assert!(
+            text.contains("group \"g\" on cluster \"c\"") && text.contains("\"other\""),
+            "{text}"
+        );
+        assert!(text.contains("hint: "), "{text}");
+    }
+    // The refused claims fenced nobody.
+    let stored = &it.sink.positions().await.unwrap()[0];
+    assert_eq!(
+        (stored.epoch, stored.owner.as_deref()),
+        (1, Some("member-1"))
+    );
+}
+
+#[tokio::test]
+async fn a_partition_without_a_position_cannot_be_claimed() {
+    let it = fixture().await;
+    let error = it
+        .sink
+        .claim(&member(1), &identity(), &TopicPartition::new(TOPIC, 7))
+        .await;
+    assert_eq!(error.unwrap_err().class, Class::Stale);
+}
+
+#[tokio::test]
+async fn a_start_is_settled_once() {
+    let it = fixture().await;
+    let start = |partition, offset| NewPosition {
+        tp: TopicPartition::new(TOPIC, partition),
+        position: position(offset),
+        topic_id: Some("id".into()),
+    };
+    it.sink
+        .settle(&identity(), &[start(0, 100), start(1, 100)])
+        .await
+        .unwrap();
+    let stored = it.sink.positions().await.unwrap();
+    let offsets: Vec<i64> = stored.iter().map(|p| p.position.offset()).collect();
+    assert_eq!(offsets, [0, 100]);
+    assert_eq!(it.sink.settled().await.unwrap().len(), 2);
+    let claimed = it
+        .sink
+        .claim(&member(1), &identity(), &TopicPartition::new(TOPIC, 1))
+        .await;
+    assert_eq!(claimed.unwrap().topic_id.as_deref(), Some("id"));
+}
+
+#[tokio::test]
+async fn a_release_frees_only_ones_own_claim() {
+    let it = fixture().await;
+    let old = it.claim;
+    let new = it
+        .sink
+        .claim(&member(2), &identity(), &tp())
+        .await
+        .unwrap()
+        .claim;
+    it.sink.release(&tp(), old).await.unwrap();
+    assert_eq!(
+        it.sink.positions().await.unwrap()[0].owner.as_deref(),
+        Some("member-2")
+    );
+    it.sink.release(&tp(), new).await.unwrap();
+    assert_eq!(it.sink.positions().await.unwrap()[0].owner, None);
+}
+
+#[tokio::test]
+async fn an_operator_cannot_fence_a_living_owner_but_by_force() {
+    let mut it = fixture().await;
+    it.sink.heartbeat(&member(1)).await.unwrap();
+    let fresh = Duration::from_secs(60);
+    let sink = &it.sink;
+    let set = async |to, force| {
+        sink.set_position(&identity(), &tp(), position(to), force, fresh)
+            .await
+            .unwrap()
+    };
+    match set(40, false).await {
+        SetOutcome::OwnerAlive {
+            owner,
+            heartbeat_age,
+        } => {
+            assert_eq!(owner, "member-1");
+            assert!(heartbeat_age < fresh);
+        }
+        SetOutcome::Set { .. } => panic!("the owner is alive"),
+    }
+    assert_eq!(it.position().await, 0);
+    assert_eq!(
+        set(40, true).await,
+        SetOutcome::Set {
+            before: Some(position(0))
+        }
+    );
+    assert_eq!(it.position().await, 40);
+    it.at = 40;
+    assert_eq!(
+        it.commit(&[put([("id", number("1"))])])
+            .await
+            .unwrap_err()
+            .class,
+        Class::Moved
+    );
+}
+
+#[tokio::test]
+async fn setting_a_position_that_does_not_exist_makes_it() {
+    let it = fixture().await;
+    let new = TopicPartition::new("elsewhere", 3);
+    let fresh = Duration::from_secs(60);
+    let set = it
+        .sink
+        .set_position(&identity(), &new, position(9), false, fresh)
+        .await;
+    assert_eq!(set.unwrap(), SetOutcome::Set { before: None });
+    let claimed = it.sink.claim(&member(1), &identity(), &new).await.unwrap();
+    assert_eq!(claimed.position, position(9));
+}
+
+#[tokio::test]
+async fn sinks_of_one_file_do_not_see_each_others_positions() {
+    let it = fixture().await;
+    let mut other = settings(it.path.clone(), table(Mode::Append));
+    other.sink = "t".into();
+    let other = SqliteSink::open(other).unwrap();
+    assert!(other.settled().await.unwrap().is_empty());
+    assert_eq!(it.sink.settled().await.unwrap(), [tp()]);
+}

@@ -1,0 +1,64 @@
+//! `check`: the config alone, or with what Kafka and the databases say of it.
+
+use super::connect::connect;
+use super::error::AdminError;
+use super::kafka::Kafka;
+use super::report::Report;
+use super::text::count;
+use crate::cli::ConfigArg;
+use crate::exit::Exit;
+use clap::Args;
+use std::io::Write;
+
+/// `plimsoll check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Ask Kafka and the databases too; writes nothing
+    #[arg(long)]
+    connect: bool,
+    /// Read the last N records, show field → column → type, and try them in a
+    /// transaction that is rolled back; implies --connect
+    // More would hold locks for long and tell nothing new.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    sample: Option<u16>,
+}
+
+/// Judges a config.
+///
+/// # Errors
+/// The config's faults, or nobody takes the output.
+pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, AdminError> {
+    let config = args.config.load()?;
+    writeln!(
+        out,
+        "{}: ok, {}",
+        args.config.config.display(),
+        count(config.sinks.len(), "sink")
+    )?;
+    if !args.connect && args.sample.is_none() {
+        return Ok(Exit::Ok);
+    }
+    let kafka = Kafka::reach(&config);
+    let mut faults = 0;
+    for settings in &config.sinks {
+        let mut report = Report::new(settings, out);
+        report.line("sink", &settings.name)?;
+        connect(
+            &config,
+            &kafka,
+            settings,
+            args.sample.map(usize::from),
+            &mut report,
+        )?;
+        faults += report.faults;
+    }
+    if faults == 0 {
+        writeln!(out, "\nall well")?;
+        Ok(Exit::Ok)
+    } else {
+        writeln!(out, "\n{}", count(faults, "fault"))?;
+        Ok(Exit::Failed)
+    }
+}

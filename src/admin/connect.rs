@@ -1,0 +1,269 @@
+//! `check --connect`: what Kafka and the database say of one sink. Nothing is
+//! written.
+
+use super::error::AdminError;
+use super::kafka::{Kafka, Known, ask_kafka};
+use super::report::Report;
+use super::text::count;
+use super::{block_on, client_name, columns, sample};
+use crate::config::{Backend, Config, Sink as Settings, Topics};
+use crate::error::KafkaFault;
+use plimsoll_postgres::PostgresSink;
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Mode, Prepared, Sink, SinkError, rule_for};
+use plimsoll_sqlite::{SqliteSettings, SqliteSink};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::io::Write;
+use std::sync::Arc;
+
+/// Asks for one sink.
+pub(super) fn connect<W: Write>(
+    config: &Config,
+    kafka: &Result<Kafka, KafkaFault>,
+    settings: &Settings,
+    sample: Option<usize>,
+    report: &mut Report<'_, W>,
+) -> Result<(), AdminError> {
+    let asking = Asking {
+        config,
+        settings,
+        known: ask_kafka(kafka, settings, report)?,
+        sample,
+    };
+    block_on(async {
+        match &settings.backend {
+            Backend::Postgres(postgres) => {
+                let sink = PostgresSink::open(postgres.clone(), &client_name());
+                asking.ask(sink.map(PostgresSink::read_only), report).await
+            }
+            Backend::Sqlite(sqlite) => {
+                // So that looking makes nothing.
+                let looking = SqliteSettings {
+                    auto_migrate: false,
+                    ..sqlite.clone()
+                };
+                asking.ask(SqliteSink::open(looking), report).await
+            }
+        }
+    })
+}
+
+/// What a role may not do; only a server has roles.
+trait Privileges: Sink {
+    fn missing(&self, topic: &str) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send;
+}
+
+impl Privileges for PostgresSink {
+    async fn missing(&self, topic: &str) -> Result<Vec<String>, SinkError> {
+        self.privileges(topic).await
+    }
+}
+
+impl Privileges for SqliteSink {
+    async fn missing(&self, _: &str) -> Result<Vec<String>, SinkError> {
+        Ok(Vec::new())
+    }
+}
+
+/// What is asked of one sink's database.
+struct Asking<'c> {
+    config: &'c Config,
+    settings: &'c Settings,
+    known: Option<Known<'c>>,
+    sample: Option<usize>,
+}
+
+/// Tables by topic.
+type Tables<S> = BTreeMap<String, Arc<Prepared<<S as Sink>::Plan>>>;
+
+impl Asking<'_> {
+    async fn ask<S: Privileges, W: Write>(
+        &self,
+        sink: Result<S, SinkError>,
+        report: &mut Report<'_, W>,
+    ) -> Result<(), AdminError> {
+        let asked = match sink {
+            Ok(sink) => self.ask_all(&sink, report).await,
+            Err(error) => Err(AdminError::sink(&self.settings.name)(error)),
+        };
+        match asked {
+            Err(AdminError::Sink { error, .. }) => Ok(report.fault_of_backend(&error.to_string())?),
+            other => other,
+        }
+    }
+
+    async fn ask_all<S: Privileges, W: Write>(
+        &self,
+        sink: &S,
+        report: &mut Report<'_, W>,
+    ) -> Result<(), AdminError> {
+        let failed = || AdminError::sink(&self.settings.name);
+        let mut tables = Tables::<S>::new();
+        let mut lacking = BTreeSet::new();
+        for topic in self.topics() {
+            let prepared = match sink.prepare(&topic).await {
+                Ok(prepared) => prepared,
+                Err(error) if self.will_be_made(&topic, &error) => {
+                    report.line("table", &format!("{topic} → run makes its log table"))?;
+                    continue;
+                }
+                // Nothing else will be answered either.
+                Err(error) if error.class == Class::Away => return Err(failed()(error)),
+                Err(error) => {
+                    report.fault_of_backend(&error.to_string())?;
+                    continue;
+                }
+            };
+            let head = columns::head(&prepared.table);
+            report.line("table", &format!("{topic} → {head}"))?;
+            report.more(&columns::lines(&prepared.table))?;
+            lacking.extend(sink.missing(&topic).await.map_err(failed())?);
+            tables.insert(topic, prepared);
+        }
+        for privilege in lacking {
+            report.fault_of_backend(&format!(
+                "the role lacks {privilege}; hint: GRANT it, or use another role in url"
+            ))?;
+        }
+        self.ask_state(sink, report).await?;
+        match (self.sample, &self.known) {
+            (Some(wanted), Some(known)) => {
+                self.try_sample(sink, known, &tables, wanted, report).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Named topics are judged even where Kafka does not answer.
+    fn topics(&self) -> Vec<String> {
+        match (&self.settings.topics, &self.known) {
+            (Topics::Named(names), _) => names.clone(),
+            (Topics::Pattern(_), Some(known)) => {
+                let names = known.partitions.iter().map(|tp| tp.topic.to_string());
+                let mut names: Vec<String> = names.collect();
+                names.dedup();
+                names
+            }
+            (Topics::Pattern(_), None) => Vec::new(),
+        }
+    }
+
+    /// Whether what is missing is a log table, or the file for it, which the
+    /// service makes. A Postgres sink plans for it; a SQLite sink says that
+    /// there is none.
+    fn will_be_made(&self, topic: &str, error: &SinkError) -> bool {
+        let Backend::Sqlite(sqlite) = &self.settings.backend else {
+            return false;
+        };
+        let log = rule_for(&sqlite.tables, topic).is_some_and(|table| table.mode == Mode::Log);
+        log && sqlite.auto_migrate
+            && (!sqlite.path.exists() || error.detail.condition.ends_with("does not exist"))
+    }
+
+    /// Whether plimsoll's own tables are not there yet.
+    fn has_no_state(&self, error: &SinkError) -> bool {
+        match &self.settings.backend {
+            // undefined_table, invalid_schema_name
+            Backend::Postgres(_) => {
+                matches!(error.detail.code.as_deref(), Some("42P01" | "3F000"))
+            }
+            Backend::Sqlite(sqlite) => {
+                !sqlite.path.exists() || error.detail.condition.starts_with("no such table: ")
+            }
+        }
+    }
+
+    fn auto_migrate(&self) -> bool {
+        match &self.settings.backend {
+            Backend::Postgres(postgres) => postgres.auto_migrate,
+            Backend::Sqlite(sqlite) => sqlite.auto_migrate,
+        }
+    }
+
+    /// Plimsoll's own tables, and whose the positions in them are.
+    async fn ask_state<S: Sink, W: Write>(
+        &self,
+        sink: &S,
+        report: &mut Report<'_, W>,
+    ) -> Result<(), AdminError> {
+        let stored = match sink.positions().await {
+            Ok(stored) => stored,
+            Err(error) if self.has_no_state(&error) && self.auto_migrate() => {
+                report.line("state", "no tables of plimsoll's own yet; run makes them")?;
+                return Ok(());
+            }
+            Err(error) if self.has_no_state(&error) => {
+                report.fault_of_backend(
+                    "plimsoll's own tables are missing, and auto_migrate is off; hint: plimsoll \
+                     migrate",
+                )?;
+                return Ok(());
+            }
+            Err(error) => return Err(AdminError::sink(&self.settings.name)(error)),
+        };
+        report.line("state", &count(stored.len(), "position"))?;
+        let foreign = stored.iter().find_map(|row| {
+            let identity = row.identity.as_ref()?;
+            let same_cluster = self
+                .known
+                .as_ref()
+                .is_none_or(|known| known.kafka.id == identity.cluster_id);
+            let same = same_cluster && identity.group_id == self.settings.group_id;
+            (!same).then_some((row, identity))
+        });
+        if let Some((row, identity)) = foreign {
+            report.fault_of_backend(&format!(
+                "the position of {} belongs to group {} of cluster {}; hint: give this sink \
+                 another name, or its old group_id back",
+                row.tp, identity.group_id, identity.cluster_id
+            ))?;
+        }
+        Ok(())
+    }
+
+    async fn try_sample<S: Sink, W: Write>(
+        &self,
+        sink: &S,
+        known: &Known<'_>,
+        tables: &Tables<S>,
+        wanted: usize,
+        report: &mut Report<'_, W>,
+    ) -> Result<(), AdminError> {
+        let name = &self.settings.name;
+        let read = sample::read(
+            self.config,
+            self.settings,
+            &known.kafka.cluster,
+            &known.partitions,
+            wanted,
+        );
+        let chunks = match read {
+            Ok(chunks) => chunks,
+            Err(fault) => return Ok(report.fault(&format!("sinks.{name}: {fault}"))?),
+        };
+        if chunks.is_empty() {
+            report.line("sample", "no record could be read: the topics are empty")?;
+        }
+        for (topic, prepared) in tables {
+            if !chunks.iter().any(|(tp, _)| *tp.topic == **topic) {
+                continue;
+            }
+            let tried = sample::try_out(sink, self.settings, topic, prepared, &chunks).await?;
+            report.line(
+                "sample",
+                &format!(
+                    "{} of {topic}: {} written and rolled back, {} bad",
+                    count(tried.records, "record"),
+                    count(usize::try_from(tried.rows).unwrap_or(usize::MAX), "row"),
+                    tried.bad.len()
+                ),
+            )?;
+            report.more(&tried.fields)?;
+            for bad in &tried.bad {
+                report.fault(bad)?;
+            }
+        }
+        Ok(())
+    }
+}

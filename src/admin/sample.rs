@@ -1,0 +1,276 @@
+//! `check --sample`: real records, decoded as the service decodes them, and
+//! written in a transaction that is rolled back.
+
+use super::error::AdminError;
+use super::fields::Fields;
+use crate::batch::{Budget, Chunk, Filling};
+use crate::config::{Config, Sink as Settings, UnknownFields};
+use crate::consume::{Cluster, cluster_config, push};
+use crate::decode::Decoder;
+use crate::error::KafkaFault;
+use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, Span, TopicPartition};
+use plimsoll_sink_api::{Batch, Marks, Prepared, Rows, Sink, SinkError};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How long reading may take in all; what has come by then is tried.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long one poll waits.
+const POLL: Duration = Duration::from_millis(200);
+/// Bytes of a sample; records of many megabytes need no more of them.
+const BYTES: usize = 64 << 20;
+/// More bad records than this tell nothing new.
+const SHOWN: usize = 20;
+
+/// Reads the last `wanted` records, shared among the partitions.
+pub(super) fn read(
+    config: &Config,
+    settings: &Settings,
+    cluster: &Cluster,
+    partitions: &[TopicPartition],
+    wanted: usize,
+) -> Result<Vec<(TopicPartition, Chunk)>, KafkaFault> {
+    let spans = spans(cluster, partitions, wanted)?;
+    if spans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let consumer: BaseConsumer = cluster_config(&config.kafka, &super::client_name())
+        // Needed for an assignment by hand; without a subscription nobody joins
+        // the group and nothing is committed.
+        .set("group.id", &settings.group_id)
+        .set("enable.auto.commit", "false")
+        .set("auto.offset.reset", "error")
+        .set("queued.max.messages.kbytes", (BYTES >> 10).to_string())
+        .create()?;
+    let mut list = TopicPartitionList::new();
+    for (tp, span) in &spans {
+        let from = Offset::Offset(span.from().offset());
+        list.add_partition_offset(&tp.topic, tp.partition, from)?;
+    }
+    consumer.assign(&list)?;
+
+    let budget = Budget::new(BYTES);
+    let mut fillings: BTreeMap<TopicPartition, (Span, Filling)> = spans
+        .into_iter()
+        .map(|(tp, span)| (tp, (span, Filling::new(budget.clone()))))
+        .collect();
+    let deadline = Instant::now() + PATIENCE;
+    let mut read = 0;
+    while read < wanted && !budget.spent() && Instant::now() < deadline {
+        match consumer.poll(POLL) {
+            None => {
+                if reached(&consumer, &fillings) {
+                    break;
+                }
+            }
+            Some(Ok(message)) => {
+                let tp = TopicPartition::new(message.topic(), message.partition());
+                if let Some((span, filling)) = fillings.get_mut(&tp)
+                    && span.contains(message.offset())
+                {
+                    push(filling, &message, Instant::now());
+                    read += 1;
+                }
+            }
+            Some(Err(error)) => return Err(error.into()),
+        }
+    }
+    Ok(fillings
+        .into_iter()
+        .filter(|(_, (_, filling))| !filling.is_empty())
+        .map(|(tp, (span, mut filling))| (tp, filling.seal(span)))
+        .collect())
+}
+
+/// The last records of each partition that has any.
+fn spans(
+    cluster: &Cluster,
+    partitions: &[TopicPartition],
+    wanted: usize,
+) -> Result<Vec<(TopicPartition, Span)>, KafkaFault> {
+    let first = cluster.earliest(partitions)?;
+    let last = cluster.latest(partitions)?;
+    let filled: Vec<(TopicPartition, Span)> = partitions
+        .iter()
+        .zip(first.into_iter().zip(last))
+        .filter_map(|(tp, (first, last))| Some((tp.clone(), Span::new(first?, last?)?)))
+        .collect();
+    let share = wanted.div_ceil(filled.len().max(1));
+    let share = i64::try_from(share).unwrap_or(i64::MAX);
+    Ok(filled
+        .into_iter()
+        .filter_map(|(tp, all)| {
+            let from = (all.to().offset() - share).max(all.from().offset());
+            Some((tp, Span::new(Position::new(from).ok()?, all.to())?))
+        })
+        .collect())
+}
+
+/// Whether the consumer has passed the end of every span. Its position moves
+/// over markers of transactions too.
+fn reached(consumer: &BaseConsumer, fillings: &BTreeMap<TopicPartition, (Span, Filling)>) -> bool {
+    let Ok(positions) = consumer.position() else {
+        return false;
+    };
+    fillings.iter().all(|(tp, (span, _))| {
+        positions
+            .find_partition(&tp.topic, tp.partition)
+            .is_some_and(|found| match found.offset() {
+                Offset::Offset(offset) => offset >= span.to().offset(),
+                Offset::Beginning
+                | Offset::End
+                | Offset::Stored
+                | Offset::Invalid
+                | Offset::OffsetTail(_) => false,
+            })
+    })
+}
+
+/// What became of the sample of one topic.
+pub(super) struct Tried {
+    /// Field → column → type.
+    pub(super) fields: Vec<String>,
+    /// Records read.
+    pub(super) records: usize,
+    /// Rows that were written, and rolled back.
+    pub(super) rows: u64,
+    /// What is bad, without any value.
+    pub(super) bad: Vec<String>,
+}
+
+/// Decodes and writes the records of one topic, and rolls back.
+pub(super) async fn try_out<S: Sink>(
+    sink: &S,
+    settings: &Settings,
+    topic: &str,
+    prepared: &Prepared<S::Plan>,
+    chunks: &[(TopicPartition, Chunk)],
+) -> Result<Tried, AdminError> {
+    let mut fields = Fields::new(&prepared.table);
+    let mut tried = Tried {
+        fields: Vec::new(),
+        records: 0,
+        rows: 0,
+        bad: Vec::new(),
+    };
+    for (tp, chunk) in chunks.iter().filter(|(tp, _)| &*tp.topic == topic) {
+        tried.records += chunk.len();
+        for i in 0..chunk.len() {
+            fields.add(chunk.record(i).value);
+        }
+        let rehearsal = Rehearsal {
+            sink,
+            tp,
+            chunk,
+            prepared,
+            decoder: Decoder::new(
+                &prepared.table,
+                topic,
+                tp.partition,
+                settings.unknown_fields,
+            ),
+        };
+        rehearsal
+            .run(&mut tried)
+            .await
+            .map_err(AdminError::sink(&settings.name))?;
+    }
+    if tried.bad.len() > SHOWN {
+        let more = tried.bad.len() - SHOWN;
+        tried.bad.truncate(SHOWN);
+        tried.bad.push(format!("and {more} more"));
+    }
+    tried.fields = fields.lines(settings.unknown_fields == UnknownFields::Reject);
+    Ok(tried)
+}
+
+struct Rehearsal<'a, S: Sink> {
+    sink: &'a S,
+    tp: &'a TopicPartition,
+    chunk: &'a Chunk,
+    prepared: &'a Prepared<S::Plan>,
+    decoder: Decoder,
+}
+
+impl<S: Sink> Rehearsal<'_, S> {
+    async fn run(&self, tried: &mut Tried) -> Result<(), SinkError> {
+        let mut good = Vec::with_capacity(self.chunk.len());
+        let mut scratch = Rows::with_capacity(self.prepared.table.columns.len(), 1);
+        for i in 0..self.chunk.len() {
+            match self.decoder.decode(&self.chunk.record(i), &mut scratch) {
+                Ok(()) => {
+                    scratch.pop();
+                    good.push(i);
+                }
+                Err(bad) => tried.bad.push(self.name(i, &bad.to_string())),
+            }
+        }
+        if good.is_empty() {
+            return Ok(());
+        }
+        let whole = match self.write(&good).await {
+            Ok(rows) => {
+                tried.rows += rows;
+                return Ok(());
+            }
+            Err(error) if error.class == Class::Rejected => error,
+            Err(error) => return Err(error),
+        };
+        // Halves, to find which: the order of the log is kept.
+        let before = tried.bad.len();
+        let mut todo = vec![good.as_slice()];
+        while let Some(part) = todo.pop() {
+            if tried.bad.len() > SHOWN {
+                break;
+            }
+            match (self.write(part).await, part) {
+                (Ok(rows), _) => tried.rows += rows,
+                (Err(error), &[only]) if error.class == Class::Rejected => {
+                    tried.bad.push(self.name(only, &error.to_string()));
+                }
+                (Err(error), _) if error.class == Class::Rejected => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    todo.extend([second, first]);
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+        if tried.bad.len() == before {
+            // Each goes by itself: they stand in each other's way.
+            tried.bad.push(format!("{}: together: {whole}", self.tp));
+        }
+        Ok(())
+    }
+
+    fn name(&self, i: usize, what: &str) -> String {
+        format!("{} offset {}: {what}", self.tp, self.chunk.record(i).offset)
+    }
+
+    async fn write(&self, records: &[usize]) -> Result<u64, SinkError> {
+        let mut rows = Rows::with_capacity(self.prepared.table.columns.len(), records.len());
+        for &i in records {
+            // It was decoded before.
+            if let Err(bad) = self.decoder.decode(&self.chunk.record(i), &mut rows) {
+                return Err(SinkError::new(Class::Rejected, bad.to_string()));
+            }
+        }
+        let batch = Batch {
+            topic: &self.tp.topic,
+            partition: self.tp.partition,
+            // Nobody's: a rehearsal moves no position.
+            claim: Claim {
+                epoch: Epoch(0),
+                owner: Owner(0),
+            },
+            span: self.chunk.span(),
+            table: self.prepared,
+            rows: &rows,
+            dead: &[],
+            marks: Marks::default(),
+        };
+        self.sink.rehearse(&batch).await.map(|done| done.rows)
+    }
+}

@@ -1,0 +1,318 @@
+//! A chunk: the records of one batch, copied once into one arena.
+//!
+//! The poll thread only copies bytes; the partition's writer decodes them, so
+//! that decoding runs beside polling.
+
+use super::budget::{Budget, Held};
+use plimsoll_protocol::{Position, Span};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What a record costs beside its bytes: its entry in the list.
+const RECORD_OVERHEAD: usize = size_of::<Entry>();
+/// What a header costs beside its bytes.
+const HEADER_OVERHEAD: usize = size_of::<HeaderEntry>();
+
+#[derive(Debug)]
+struct Entry {
+    offset: i64,
+    timestamp: Option<i64>,
+    key: Option<Range<usize>>,
+    value: Option<Range<usize>>,
+    headers: Range<usize>,
+}
+
+#[derive(Debug)]
+struct HeaderEntry {
+    name: Range<usize>,
+    value: Option<Range<usize>>,
+}
+
+/// Bytes and records that an empty chunk has room for from the start, at most:
+/// room that is not used is not counted, so it must be small.
+const ROOM_BYTES: usize = 1 << 20;
+const ROOM_RECORDS: usize = 5_000;
+
+/// A record as it comes from the client, still borrowed from it.
+#[derive(Debug)]
+pub struct Incoming<'m> {
+    /// Its offset.
+    pub offset: i64,
+    /// Milliseconds since the Unix epoch.
+    pub timestamp: Option<i64>,
+    /// Its key.
+    pub key: Option<&'m [u8]>,
+    /// Its value; `None` is a tombstone.
+    pub value: Option<&'m [u8]>,
+}
+
+/// A record in a chunk.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'c> {
+    /// Its offset.
+    pub offset: i64,
+    /// Milliseconds since the Unix epoch.
+    pub timestamp: Option<i64>,
+    /// Its key.
+    pub key: Option<&'c [u8]>,
+    /// Its value; `None` is a tombstone.
+    pub value: Option<&'c [u8]>,
+    headers: &'c [HeaderEntry],
+    arena: &'c [u8],
+}
+
+impl<'c> Record<'c> {
+    /// Headers in their order. A name that is no UTF-8 comes as an empty one.
+    pub fn headers(&self) -> impl DoubleEndedIterator<Item = (&'c str, Option<&'c [u8]>)> {
+        let arena = self.arena;
+        self.headers.iter().map(move |h| {
+            let name = std::str::from_utf8(&arena[h.name.clone()]).unwrap_or("");
+            (name, h.value.clone().map(|v| &arena[v]))
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Store {
+    arena: Vec<u8>,
+    entries: Vec<Entry>,
+    headers: Vec<HeaderEntry>,
+    held: Held,
+}
+
+impl Store {
+    fn put(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.arena.len();
+        self.arena.extend_from_slice(bytes);
+        start..self.arena.len()
+    }
+}
+
+/// A chunk that still takes records.
+#[derive(Debug)]
+pub struct Filling {
+    store: Store,
+    since: Option<Instant>,
+    leader_epoch: Option<i32>,
+}
+
+impl Filling {
+    /// An empty one.
+    #[must_use]
+    pub fn new(budget: Arc<Budget>) -> Self {
+        let store = Store {
+            arena: Vec::new(),
+            entries: Vec::new(),
+            headers: Vec::new(),
+            held: Held::new(budget),
+        };
+        Self {
+            store,
+            since: None,
+            leader_epoch: None,
+        }
+    }
+
+    /// Records in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.store.entries.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.store.entries.is_empty()
+    }
+
+    /// Bytes of it, overhead included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.store.held.bytes()
+    }
+
+    /// When its first record came.
+    #[must_use]
+    pub fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// Copies a record in.
+    pub fn push<'m>(
+        &mut self,
+        record: &Incoming<'_>,
+        headers: impl Iterator<Item = (&'m str, Option<&'m [u8]>)>,
+        leader_epoch: Option<i32>,
+        now: Instant,
+    ) {
+        let before = self.store.arena.len();
+        let key = record.key.map(|b| self.store.put(b));
+        let value = record.value.map(|b| self.store.put(b));
+        let first_header = self.store.headers.len();
+        for (name, bytes) in headers {
+            let name = self.store.put(name.as_bytes());
+            let value = bytes.map(|b| self.store.put(b));
+            self.store.headers.push(HeaderEntry { name, value });
+        }
+        let headers = first_header..self.store.headers.len();
+        let bytes =
+            self.store.arena.len() - before + RECORD_OVERHEAD + headers.len() * HEADER_OVERHEAD;
+        let Incoming {
+            offset, timestamp, ..
+        } = *record;
+        self.store.entries.push(Entry {
+            offset,
+            timestamp,
+            key,
+            value,
+            headers,
+        });
+        self.store.held.grow(bytes);
+        self.leader_epoch = leader_epoch.or(self.leader_epoch);
+        self.since.get_or_insert(now);
+    }
+
+    /// Closes the chunk and leaves an empty one, with room for about as much.
+    pub fn seal(&mut self, span: Span) -> Chunk {
+        let next = Self {
+            store: Store {
+                arena: Vec::with_capacity(self.store.arena.len().min(ROOM_BYTES)),
+                entries: Vec::with_capacity(self.store.entries.len().min(ROOM_RECORDS)),
+                headers: Vec::new(),
+                held: Held::new(self.store.held.budget().clone()),
+            },
+            since: None,
+            leader_epoch: None,
+        };
+        let full = std::mem::replace(self, next);
+        Chunk {
+            store: full.store,
+            span,
+            leader_epoch: full.leader_epoch,
+        }
+    }
+}
+
+/// A closed chunk: the span, and the records in it.
+#[derive(Debug)]
+pub struct Chunk {
+    store: Store,
+    span: Span,
+    leader_epoch: Option<i32>,
+}
+
+impl Chunk {
+    /// What its commit moves the position over.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// Records in it; none where the span holds only markers.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.store.entries.len()
+    }
+
+    /// Whether it holds no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.store.entries.is_empty()
+    }
+
+    /// Bytes of keys, values and headers.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.store.arena.len()
+    }
+
+    /// Of its last record, where the broker told it.
+    #[must_use]
+    pub fn leader_epoch(&self) -> Option<i32> {
+        self.leader_epoch
+    }
+
+    /// Record `i`.
+    #[must_use]
+    pub fn record(&self, i: usize) -> Record<'_> {
+        let entry = &self.store.entries[i];
+        let arena = self.store.arena.as_slice();
+        Record {
+            offset: entry.offset,
+            timestamp: entry.timestamp,
+            key: entry.key.clone().map(|r| &arena[r]),
+            value: entry.value.clone().map(|r| &arena[r]),
+            headers: &self.store.headers[entry.headers.clone()],
+            arena,
+        }
+    }
+
+    /// Where a part of the chunk that begins with record `i` begins.
+    #[must_use]
+    pub fn position_of(&self, i: usize) -> Position {
+        self.store
+            .entries
+            .get(i)
+            .and_then(|e| Position::new(e.offset).ok())
+            .unwrap_or(self.span.to())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_comes_out_as_it_went_in() {
+        let budget = Budget::new(1 << 20);
+        let mut filling = Filling::new(budget.clone());
+        let now = Instant::now();
+        let none = std::iter::empty::<(&str, Option<&[u8]>)>;
+        filling.push(
+            &Incoming {
+                offset: 7,
+                timestamp: Some(99),
+                key: Some(b"k"),
+                value: Some(b""),
+            },
+            [("a", Some(b"1".as_slice())), ("b", None)].into_iter(),
+            Some(3),
+            now,
+        );
+        filling.push(
+            &Incoming {
+                offset: 9,
+                timestamp: None,
+                key: None,
+                value: None,
+            },
+            none(),
+            None,
+            now,
+        );
+        assert!(budget.used() > 0);
+        let span = Span::new(Position::new(5).unwrap(), Position::new(12).unwrap()).unwrap();
+        let chunk = filling.seal(span);
+        assert!(filling.is_empty() && filling.since().is_none());
+        let (first, second) = (chunk.record(0), chunk.record(1));
+        assert_eq!((first.offset, first.timestamp), (7, Some(99)));
+        assert_eq!(
+            (first.key, first.value),
+            (Some(b"k".as_slice()), Some(b"".as_slice()))
+        );
+        assert_eq!(
+            first.headers().collect::<Vec<_>>(),
+            [("a", Some(b"1".as_slice())), ("b", None)]
+        );
+        assert_eq!(
+            (second.key, second.value, second.headers().count()),
+            (None, None, 0)
+        );
+        assert_eq!(chunk.leader_epoch(), Some(3));
+        assert_eq!(chunk.position_of(1).offset(), 9);
+        assert_eq!(chunk.position_of(2).offset(), 12);
+        drop(chunk);
+        assert_eq!(budget.used(), 0);
+    }
+}

@@ -1,0 +1,271 @@
+//! The command line.
+
+use crate::admin::{self, AdminError, CheckArgs, MigrateArgs, SetArgs};
+use crate::config::{self, Config};
+use crate::demo::{self, DemoArgs};
+use crate::exit::{self, Exit};
+use crate::logging::{self, LogArgs};
+use crate::service::{self, RunError};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Kafka into a database, each event exactly once, and able to prove it.
+///
+/// The position of each partition lives in the database beside the rows and
+/// moves only with them, in one transaction: kill it, cut its network, start
+/// two of it: no row is lost and none is written twice.
+#[derive(Debug, Parser)]
+#[command(
+    name = "plimsoll",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = EXAMPLES
+)]
+pub struct Cli {
+    #[command(flatten)]
+    logs: LogArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  plimsoll demo                           everything in one process, nothing to install
+  plimsoll check -c plimsoll.toml         judge a config without a network
+  plimsoll check --connect --sample 100   ask Kafka and the database too, and try 100 records
+  plimsoll run -c plimsoll.toml           the service
+  plimsoll positions list                 where each partition stands";
+
+/// The whole command line; `--help` shows the exit codes too.
+fn command() -> clap::Command {
+    Cli::command().after_long_help(format!("{EXAMPLES}\n\n{}", exit::HELP))
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// See it work: a Kafka in this process, a writer that is killed again and
+    /// again, and a comparison at the end
+    #[command(after_help = "\
+Examples:
+  plimsoll demo                           200,000 events, 4 kills, SQLite; nothing to install
+  plimsoll demo --events 1000000 --kills 10 --dir /tmp/demo
+
+Exits with 1 when a single event is missing, there twice, or not as it was sent.")]
+    Demo(DemoArgs),
+
+    /// Run the service until SIGTERM or SIGINT, which drain it
+    #[command(after_help = "\
+Examples:
+  plimsoll run                            with plimsoll.toml in this folder
+  plimsoll run -c /etc/plimsoll.toml --log-format json
+  RUST_LOG=plimsoll=debug plimsoll run
+
+A database or broker that is away is waited for, at the start too.")]
+    Run(ConfigArg),
+
+    /// Judge a config: all its faults at once, each with place and hint
+    #[command(after_help = "\
+Examples:
+  plimsoll check -c plimsoll.toml         without any network
+  plimsoll check --connect                topics, tables, columns, keys; writes nothing
+  plimsoll check --connect --sample 100   try 100 records in a transaction that is rolled back")]
+    Check(CheckArgs),
+
+    /// Show positions, or set one
+    #[command(subcommand)]
+    Positions(Positions),
+
+    /// Make or renew plimsoll's own tables in each sink's database
+    #[command(after_help = "\
+Examples:
+  plimsoll migrate -c plimsoll.toml
+  plimsoll migrate --print > state.sql    the SQL, for who may not let plimsoll do it
+
+`run` does the same when it starts, unless auto_migrate = false.")]
+    Migrate(MigrateArgs),
+
+    /// Print a script that completes plimsoll's commands in a shell
+    #[command(after_help = "\
+Examples:
+  plimsoll completions bash > /etc/bash_completion.d/plimsoll
+  plimsoll completions zsh > ~/.zfunc/_plimsoll")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Positions {
+    /// Show where each partition stands: position, end, lag, epoch, owner, age
+    #[command(after_help = "\
+Examples:
+  plimsoll positions list -c plimsoll.toml
+  plimsoll positions list --json | jq '.[] | select(.lag > 1000)'")]
+    List {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Put a partition's position elsewhere: the way past a poison record
+    #[command(after_help = "\
+Examples:
+  plimsoll positions set --sink orders --topic orders --partition 3 --to 4712 --dry-run
+  plimsoll positions set --sink orders --topic orders --partition 3 --to earliest
+  plimsoll positions set --sink orders --topic orders --partition 3 --to 2026-01-31T08:00:00Z
+
+Refused while the partition's owner shows signs of life: stop the service first,
+or use --force, which fences the owner; it goes on at the new position by
+itself. What lies between the old position and a later one is never written;
+what lies between an earlier one and the old is written again: harmless with
+upsert and log, duplicates with append.")]
+    Set(SetArgs),
+}
+
+/// Which config file.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArg {
+    /// The config file
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "plimsoll.toml",
+        value_hint = clap::ValueHint::FilePath
+    )]
+    pub config: PathBuf,
+}
+
+impl ConfigArg {
+    /// Reads and judges it.
+    ///
+    /// # Errors
+    /// All its faults.
+    pub fn load(&self) -> Result<Config, AdminError> {
+        config::load(&self.config).map_err(AdminError::Config)
+    }
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> Exit {
+    let cli = match Cli::from_arg_matches(&command().get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let level = match cli.command {
+        Command::Run(_) => "info",
+        Command::Check(_)
+        | Command::Positions(_)
+        | Command::Migrate(_)
+        | Command::Demo(_)
+        | Command::Completions { .. } => "warn",
+    };
+    if let Err(error) = logging::start(&cli.logs, level) {
+        say(&format!(
+            "--log-level or RUST_LOG: {error}; hint: error, warn, info, debug or trace, or directives such as \
+             plimsoll=debug"
+        ));
+        return Exit::Usage;
+    }
+    let mut out = io::stdout().lock();
+    let done = dispatch(cli.command, &mut out).and_then(|exit| {
+        out.flush()?;
+        Ok(exit)
+    });
+    match done {
+        Ok(exit) => exit,
+        // Whoever reads has enough: `plimsoll positions list | head`.
+        Err(AdminError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
+        Err(error) => {
+            say(&error.to_string());
+            error.exit()
+        }
+    }
+}
+
+fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> {
+    match command {
+        Command::Run(config) => {
+            let config = config.load()?;
+            Ok(match service::run(&config) {
+                Ok(()) => Exit::Ok,
+                Err(error) => {
+                    // Into the log, which may be JSON.
+                    tracing::error!("ended: {error}");
+                    exit_of(&error)
+                }
+            })
+        }
+        Command::Check(args) => admin::check(&args, out),
+        Command::Positions(Positions::List { config, json }) => {
+            admin::list_positions(&config.load()?, json, out)
+        }
+        Command::Positions(Positions::Set(args)) => admin::set_position(&args, out),
+        Command::Migrate(args) => admin::migrate(&args, out),
+        Command::Demo(args) => Ok(demo::run(&args, out)),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut self::command(), "plimsoll", &mut script);
+            out.write_all(&script)?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn exit_of(error: &RunError) -> Exit {
+    match error {
+        RunError::Listen { .. } | RunError::System(_) => Exit::System,
+        RunError::Client(_) | RunError::Sink { .. } => Exit::Refused,
+        RunError::Fatal(_) => Exit::KafkaFatal,
+    }
+}
+
+/// Says what went wrong; a stderr that is gone hears nothing.
+fn say(what: &str) {
+    let _ = writeln!(io::stderr(), "{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example_and_the_codes_are_in_the_long_help() {
+        fn walk(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            if command.has_subcommands() {
+                command.get_subcommands().for_each(|c| walk(c, &path));
+            } else {
+                let help = command.get_after_help().map(ToString::to_string);
+                assert!(
+                    help.is_some_and(|h| h.contains("Examples:\n  plimsoll ")),
+                    "{path} has no example"
+                );
+            }
+        }
+        let command = command();
+        command
+            .get_subcommands()
+            .filter(|c| c.get_name() != "help")
+            .for_each(|c| walk(c, "plimsoll"));
+        let help = command.clone().render_long_help().to_string();
+        assert!(help.contains("Exit codes:\n  0  done"), "{help}");
+    }
+
+    #[test]
+    fn a_negative_offset_is_a_wrong_command_line() {
+        let line = "plimsoll positions set --sink a --topic t --partition 0 --to=-5";
+        assert!(Cli::try_parse_from(line.split(' ')).is_err());
+    }
+}

@@ -1,0 +1,272 @@
+//! A part of a chunk → rows and dead letters.
+
+use crate::batch::{Chunk, Record};
+use crate::decode::{BadRecord, Decoder};
+use plimsoll_protocol::Span;
+use plimsoll_sink_api::{DeadLetter, Fingerprint, Marks, Rows, SinkError};
+use std::ops::Range;
+use xxhash_rust::xxh3::Xxh3;
+
+/// A stretch of a chunk that is committed as one: records by their index, and
+/// the span that they stand for.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// What the commit moves the position over.
+    pub span: Span,
+    /// Which records.
+    pub records: Range<usize>,
+    /// The database refused the only record: it goes to the dead letters.
+    pub refused: Option<SinkError>,
+}
+
+impl Part {
+    /// All of a chunk.
+    #[must_use]
+    pub fn whole(chunk: &Chunk) -> Self {
+        Self {
+            span: chunk.span(),
+            records: 0..chunk.len(),
+            refused: None,
+        }
+    }
+
+    /// Cuts the part before record `at`. The first is `None` when nothing lies
+    /// before that record.
+    #[must_use]
+    pub fn cut(&self, chunk: &Chunk, at: usize) -> (Option<Self>, Option<Self>) {
+        let position = chunk.position_of(at);
+        let part = |span: Option<Span>, records| {
+            span.map(|span| Self {
+                span,
+                records,
+                refused: None,
+            })
+        };
+        (
+            part(
+                Span::new(self.span.from(), position),
+                self.records.start..at,
+            ),
+            part(
+                Span::new(position.max(self.span.from()), self.span.to()),
+                at..self.records.end,
+            ),
+        )
+    }
+
+    /// Two halves of a part with more than one record.
+    #[must_use]
+    pub fn halves(&self, chunk: &Chunk) -> Vec<Self> {
+        let middle = self.records.start + self.records.len() / 2;
+        let (first, second) = self.cut(chunk, middle);
+        first.into_iter().chain(second).collect()
+    }
+}
+
+/// What decoding made of a part.
+#[derive(Debug)]
+pub struct Built<'c> {
+    /// The rows.
+    pub rows: Rows<'c>,
+    /// The dead letters.
+    pub dead: Vec<DeadLetter<'c>>,
+    /// The first bad record, where decoding had to stop: its index, and why.
+    pub stopped: Option<(usize, BadRecord)>,
+}
+
+/// Decodes a part. With `keep_bad` a bad record becomes a dead letter; without,
+/// decoding stops before it.
+#[must_use]
+pub fn build<'c>(
+    decoder: &Decoder,
+    width: usize,
+    chunk: &'c Chunk,
+    part: &Part,
+    keep_bad: bool,
+) -> Built<'c> {
+    let mut built = Built {
+        rows: Rows::with_capacity(width, part.records.len()),
+        dead: Vec::new(),
+        stopped: None,
+    };
+    for i in part.records.clone() {
+        let record = chunk.record(i);
+        if let Some(error) = &part.refused {
+            built.dead.push(refused(&record, error));
+            continue;
+        }
+        match decoder.decode(&record, &mut built.rows) {
+            Ok(()) => {}
+            Err(bad) if keep_bad => built.dead.push(undecodable(&record, &bad)),
+            Err(bad) => {
+                built.stopped = Some((i, bad));
+                break;
+            }
+        }
+    }
+    built
+}
+
+/// What the position row remembers of a part's last record.
+#[must_use]
+pub fn marks(chunk: &Chunk, part: &Part) -> Marks {
+    let fingerprint = part
+        .records
+        .clone()
+        .next_back()
+        .map(|i| fingerprint(&chunk.record(i)));
+    Marks {
+        fingerprint,
+        leader_epoch: chunk.leader_epoch(),
+    }
+}
+
+/// Recognises a record: its offset, and a hash of its key and value that is the
+/// same on every machine.
+#[must_use]
+pub fn fingerprint(record: &Record<'_>) -> Fingerprint {
+    let mut hash = Xxh3::new();
+    for part in [record.key, record.value] {
+        // The length in front tells a null from an empty one, and where the key
+        // ends.
+        hash.update(&part.map_or(-1, |p| p.len() as i64).to_le_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    Fingerprint {
+        offset: record.offset,
+        hash: hash.digest().cast_signed(),
+    }
+}
+
+fn letter<'c>(record: &Record<'c>) -> DeadLetter<'c> {
+    DeadLetter {
+        offset: record.offset,
+        timestamp: record.timestamp,
+        key: record.key,
+        value: record.value,
+        headers: record.headers().collect(),
+        condition: String::new(),
+        code: None,
+        column: None,
+        text: String::new(),
+    }
+}
+
+fn undecodable<'c>(record: &Record<'c>, bad: &BadRecord) -> DeadLetter<'c> {
+    DeadLetter {
+        condition: bad.condition().to_owned(),
+        column: bad.column().map(str::to_owned),
+        text: bad.to_string(),
+        ..letter(record)
+    }
+}
+
+fn refused<'c>(record: &Record<'c>, error: &SinkError) -> DeadLetter<'c> {
+    let detail = &error.detail;
+    DeadLetter {
+        condition: detail.condition.clone(),
+        code: detail.code.clone(),
+        column: detail.column.clone(),
+        text: detail.text.reveal().to_owned(),
+        ..letter(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Budget, Filling, Incoming};
+    use plimsoll_protocol::Position;
+    use proptest::prelude::*;
+    use std::time::Instant;
+
+    fn position(offset: i64) -> Position {
+        Position::new(offset).unwrap()
+    }
+
+    fn chunk(from: i64, offsets: &[i64], to: i64) -> Chunk {
+        let mut filling = Filling::new(Budget::new(1 << 20));
+        for &offset in offsets {
+            let incoming = Incoming {
+                offset,
+                timestamp: None,
+                key: None,
+                value: Some(b"{}"),
+            };
+            filling.push(
+                &incoming,
+                std::iter::empty::<(&str, Option<&[u8]>)>(),
+                None,
+                Instant::now(),
+            );
+        }
+        filling.seal(Span::new(position(from), position(to)).unwrap())
+    }
+
+    #[test]
+    fn nothing_lies_before_the_first_record_of_a_span_that_begins_with_it() {
+        let chunk = chunk(5, &[5, 6], 7);
+        let (before, from) = Part::whole(&chunk).cut(&chunk, 0);
+        assert!(before.is_none());
+        assert_eq!(from.unwrap().span, chunk.span());
+    }
+
+    #[test]
+    fn a_gap_before_the_first_record_is_a_part_of_its_own() {
+        let chunk = chunk(5, &[8, 9], 12);
+        let (before, from) = Part::whole(&chunk).cut(&chunk, 0);
+        let before = before.unwrap();
+        assert_eq!((before.span.to().offset(), before.records.len()), (8, 0));
+        assert_eq!(from.unwrap().records, 0..2);
+    }
+
+    #[test]
+    fn a_null_and_an_empty_value_have_different_fingerprints() {
+        let mut filling = Filling::new(Budget::new(1 << 20));
+        for value in [None, Some(b"".as_slice())] {
+            let incoming = Incoming {
+                offset: 1,
+                timestamp: None,
+                key: None,
+                value,
+            };
+            filling.push(
+                &incoming,
+                std::iter::empty::<(&str, Option<&[u8]>)>(),
+                None,
+                Instant::now(),
+            );
+        }
+        let chunk = filling.seal(Span::new(position(0), position(9)).unwrap());
+        assert_ne!(fingerprint(&chunk.record(0)), fingerprint(&chunk.record(1)));
+    }
+
+    proptest! {
+        /// Invariants 1 and 2, for bisection: the parts tile the span and the
+        /// records, whatever gaps there are.
+        #[test]
+        fn halves_tile_the_span(gaps in prop::collection::vec(1i64..5, 2..60), lead in 0i64..4, tail in 1i64..4) {
+            let mut at = lead;
+            let offsets: Vec<i64> = gaps.iter().map(|g| { let o = at; at += g; o }).collect();
+            let last = *offsets.last().unwrap();
+            let chunk = chunk(0, &offsets, last + tail);
+            let mut todo = vec![Part::whole(&chunk)];
+            let (mut next, mut seen) = (chunk.span().from(), 0);
+            while let Some(part) = todo.pop() {
+                if part.records.len() > 1 {
+                    todo.extend(part.halves(&chunk).into_iter().rev());
+                    continue;
+                }
+                prop_assert_eq!(part.span.from(), next);
+                next = part.span.to();
+                for i in part.records.clone() {
+                    prop_assert_eq!(i, seen);
+                    prop_assert!(part.span.contains(offsets[i]));
+                    seen += 1;
+                }
+            }
+            prop_assert_eq!(next, chunk.span().to());
+            prop_assert_eq!(seen, offsets.len());
+        }
+    }
+}

@@ -1,0 +1,534 @@
+//! The writer of one partition: chunk by chunk, in order, until it is told to
+//! end or has to begin anew.
+
+use super::Backoff;
+use super::build::{Built, Part, build, marks};
+use crate::batch::Chunk;
+use crate::config::{OnBadRecord, UnknownFields};
+use crate::consume::{Control, Generation, Leased, RestartReason};
+use crate::decode::Decoder;
+use crate::health::{Halt, Health};
+use crate::metrics::{self as names, PartitionMetrics};
+use crate::route::Router;
+use metrics::counter;
+use plimsoll_protocol::{
+    Assignment, Claim, Class, Outcome, Span, Step, TopicPartition, judge, next_step,
+};
+use plimsoll_sink_api::{Batch, Committed, Identity, Member, Prepared, Sink, SinkError};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::Receiver;
+use tracing::{debug, error, info, warn};
+
+/// A halted partition is tried again this often, so that an ALTER TABLE or a
+/// grant heals it by itself.
+pub const HALT_RETRY: Duration = Duration::from_secs(60);
+
+/// A fenced partition waits this long before it claims again: two rightful
+/// owners (after a failover, say) must not fence each other in a tight loop.
+const FENCED_WAIT: Duration = Duration::from_millis(250);
+
+/// How long the answer to a commit in flight is waited for after the partition
+/// was lost: a zombie that wakes learns from it that it was fenced, and counts
+/// it.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
+
+/// What the writers of one sink share.
+pub struct Lane<S: Sink> {
+    /// The sink's name.
+    pub name: String,
+    /// The database.
+    pub sink: Arc<S>,
+    /// Its tables.
+    pub router: Router<S>,
+    /// Who claims.
+    pub member: Member,
+    /// Whose the positions are.
+    pub identity: Identity,
+    /// What a bad record does.
+    pub on_bad_record: OnBadRecord,
+    /// What a field without a column does.
+    pub unknown_fields: UnknownFields,
+    /// Told about halts and outages.
+    pub health: Arc<Health>,
+    /// The poll thread's ear.
+    pub control: Sender<Control>,
+}
+
+impl<S: Sink> Lane<S> {
+    /// Tells the poll thread; it is gone only when the service is.
+    pub fn tell(&self, control: Control) {
+        if self.control.send(control).is_err() {
+            debug!(sink = self.name, "the poll thread has ended");
+        }
+    }
+
+    /// Notes that the database did not do its part, and why.
+    pub fn note_away(&self, error: &SinkError) {
+        counter!(names::RETRIES, "sink" => self.name.clone(), "reason" => error.class.as_str())
+            .increment(1);
+        self.health.away(&self.name, error.to_string());
+    }
+}
+
+/// How a chunk ended.
+enum Done {
+    GoOn,
+    Drop,
+    Restart(RestartReason),
+    Halt(Box<Halt>),
+}
+
+/// Why a part is not simply committed.
+enum Trouble {
+    Bisect,
+    BadRecord(SinkError),
+    End(Done),
+}
+
+/// The writer of one partition, for one generation.
+pub struct Writer<S: Sink> {
+    lane: Arc<Lane<S>>,
+    tp: TopicPartition,
+    generation: Generation,
+    leased: Leased,
+    claim: Claim,
+    metrics: PartitionMetrics,
+    target: Option<Arc<Target<S>>>,
+    moved: bool,
+}
+
+struct Target<S: Sink> {
+    table: Arc<Prepared<S::Plan>>,
+    decoder: Decoder,
+    read: Instant,
+}
+
+impl<S: Sink> Writer<S> {
+    /// For a partition that was just claimed.
+    pub fn new(
+        lane: Arc<Lane<S>>,
+        tp: TopicPartition,
+        generation: Generation,
+        leased: Leased,
+        claim: Claim,
+    ) -> Self {
+        let metrics = PartitionMetrics::new(&lane.name, &tp);
+        Self {
+            lane,
+            tp,
+            generation,
+            leased,
+            claim,
+            metrics,
+            target: None,
+            moved: false,
+        }
+    }
+
+    /// Commits chunks until the assignment ends or the partition must begin
+    /// anew, then says so.
+    pub async fn run(mut self, mut chunks: Receiver<Chunk>) {
+        let end = loop {
+            let chunk = tokio::select! {
+                biased;
+                () = self.leased.ending() => break Done::Drop,
+                chunk = chunks.recv() => match chunk {
+                    Some(chunk) => chunk,
+                    None => break Done::Drop,
+                },
+            };
+            match self.commit_chunk(&chunk).await {
+                Done::GoOn => {}
+                end => break end,
+            }
+        };
+        drop(chunks);
+        let (tp, generation) = (self.tp.clone(), self.generation);
+        match end {
+            Done::GoOn | Done::Drop => {
+                self.release().await;
+                self.lane.tell(Control::Ended { tp, generation });
+            }
+            Done::Restart(reason) => {
+                self.lane.tell(Control::Restart {
+                    tp,
+                    generation,
+                    reason,
+                    after: FENCED_WAIT,
+                });
+            }
+            Done::Halt(halt) => {
+                error!(
+                    sink = self.lane.name, topic = %tp.topic, partition = tp.partition,
+                    offset = halt.offset, column = halt.column,
+                    "halted: {}; tried again in {} s", halt.reason, HALT_RETRY.as_secs(),
+                );
+                self.lane.tell(Control::Halt {
+                    tp,
+                    generation,
+                    halt,
+                    after: HALT_RETRY,
+                });
+            }
+        }
+    }
+
+    /// Gives the claim back when the partition leaves in good order, so that
+    /// nobody takes a name for an owner that is none.
+    async fn release(&self) {
+        if self.leased.now() == Assignment::Gone {
+            return;
+        }
+        if let Err(error) = self.lane.sink.release(&self.tp, self.claim).await {
+            debug!(sink = self.lane.name, partition = %self.tp, "claim not given back: {error}");
+        }
+    }
+
+    /// All parts of a chunk, lowest first.
+    async fn commit_chunk(&mut self, chunk: &Chunk) -> Done {
+        let mut todo = vec![Part::whole(chunk)];
+        while let Some(part) = todo.pop() {
+            match self.commit_part(chunk, &part, &mut todo).await {
+                Ok(()) => {}
+                Err(Trouble::Bisect) => todo.extend(part.halves(chunk).into_iter().rev()),
+                // A dead letter that is refused itself, or a commit without
+                // any record: nothing is left to set aside.
+                Err(Trouble::BadRecord(error))
+                    if part.refused.is_some() || part.records.is_empty() =>
+                {
+                    return self.halt_at(chunk, &part, &error);
+                }
+                Err(Trouble::BadRecord(error)) => match self.lane.on_bad_record {
+                    OnBadRecord::DeadLetter => todo.push(Part {
+                        refused: Some(error),
+                        ..part
+                    }),
+                    OnBadRecord::Halt => return self.halt_at(chunk, &part, &error),
+                },
+                Err(Trouble::End(done)) => return done,
+            }
+        }
+        Done::GoOn
+    }
+
+    fn halt_at(&self, chunk: &Chunk, part: &Part, error: &SinkError) -> Done {
+        let offset = part.records.clone().next().map(|i| chunk.record(i).offset);
+        Done::Halt(Box::new(Halt {
+            offset,
+            column: error.detail.column.clone(),
+            reason: error.to_string(),
+        }))
+    }
+
+    /// Decodes and commits one part. What lies behind a record that cannot be
+    /// decoded is put back on `todo`.
+    async fn commit_part(
+        &mut self,
+        chunk: &Chunk,
+        part: &Part,
+        todo: &mut Vec<Part>,
+    ) -> Result<(), Trouble> {
+        let keep_bad = self.lane.on_bad_record == OnBadRecord::DeadLetter;
+        let mut reread = Vec::new();
+        loop {
+            let target = self.route(!reread.is_empty()).await?;
+            let (table, decoder) = (&target.table, &target.decoder);
+            let built = build(decoder, table.table.columns.len(), chunk, part, keep_bad);
+            if let Some((index, bad)) = &built.stopped {
+                let (before, behind) = part.cut(chunk, *index);
+                let Some(before) = before else {
+                    let reason = format!("{}: {bad}", bad.condition());
+                    let offset = Some(chunk.record(*index).offset);
+                    let halt = Halt {
+                        offset,
+                        column: bad.column().map(str::to_owned),
+                        reason,
+                    };
+                    return Err(Trouble::End(Done::Halt(Box::new(halt))));
+                };
+                // All before the bad record is written; then it is met again,
+                // with nothing before it.
+                todo.extend(behind);
+                todo.push(before);
+                return Ok(());
+            }
+            match self
+                .commit_built(table, chunk, part, &built, &mut reread)
+                .await
+            {
+                Ok(committed) => {
+                    self.acknowledge(chunk, part, &built, committed);
+                    return Ok(());
+                }
+                Err(None) => {}
+                Err(Some(trouble)) => return Err(trouble),
+            }
+        }
+    }
+
+    /// The table, read anew when it is due. Waits while the database is away.
+    async fn route(&mut self, reread: bool) -> Result<Arc<Target<S>>, Trouble> {
+        if let Some(target) = &self.target
+            && !reread
+            && target.read.elapsed() < crate::route::REFRESH
+        {
+            return Ok(target.clone());
+        }
+        let asked = Instant::now();
+        let mut backoff = Backoff::default();
+        loop {
+            let read = if reread {
+                self.lane.router.reread(&self.tp.topic, asked).await
+            } else {
+                self.lane.router.table(&self.tp.topic).await
+            };
+            match read {
+                Ok(table) => {
+                    let decoder = Decoder::new(
+                        &table.table,
+                        &self.tp.topic,
+                        self.tp.partition,
+                        self.lane.unknown_fields,
+                    );
+                    let target = Arc::new(Target {
+                        table,
+                        decoder,
+                        read: asked,
+                    });
+                    self.target = Some(target.clone());
+                    return Ok(target);
+                }
+                Err(error) => match error.class {
+                    Class::Away | Class::Again | Class::Moved => {
+                        self.lane.note_away(&error);
+                        self.wait(backoff.next_wait()).await?;
+                    }
+                    Class::Stale | Class::Halt | Class::Rejected => {
+                        let halt = Halt {
+                            offset: None,
+                            column: error.detail.column.clone(),
+                            reason: error.to_string(),
+                        };
+                        return Err(Trouble::End(Done::Halt(Box::new(halt))));
+                    }
+                },
+            }
+        }
+    }
+
+    /// One commit, with all that the liveness table says. `Err(None)`: the
+    /// catalogue is to be read again.
+    async fn commit_built(
+        &mut self,
+        table: &Prepared<S::Plan>,
+        chunk: &Chunk,
+        part: &Part,
+        built: &Built<'_>,
+        reread: &mut Vec<Class>,
+    ) -> Result<Committed, Option<Trouble>> {
+        let mut backoff = Backoff::default();
+        let mut repeated = false;
+        loop {
+            let batch = Batch {
+                topic: &self.tp.topic,
+                partition: self.tp.partition,
+                claim: self.claim,
+                span: part.span,
+                table,
+                rows: &built.rows,
+                dead: &built.dead,
+                marks: marks(chunk, part),
+            };
+            let began = Instant::now();
+            let answer = tokio::select! {
+                biased;
+                answer = self.lane.sink.commit(&batch) => answer,
+                () = self.unanswered() => return Err(Some(Trouble::End(Done::Drop))),
+            };
+            let error = match answer {
+                Ok(committed) => {
+                    self.metrics.commit_seconds.record(began.elapsed());
+                    return Ok(committed);
+                }
+                Err(error) => error,
+            };
+            let divisible = part.records.len() > 1;
+            let failed = Outcome::Failed {
+                class: error.class,
+                divisible,
+                reread: reread.contains(&error.class),
+            };
+            match next_step(failed, self.leased.now()) {
+                Step::Repeat => {
+                    counter!(names::RETRIES, "sink" => self.lane.name.clone(), "reason" => error.class.as_str())
+                        .increment(1);
+                    // The first time at once: whoever was in the way is through.
+                    if std::mem::replace(&mut repeated, true) {
+                        self.wait(backoff.next_wait()).await.map_err(Some)?;
+                    }
+                }
+                Step::Judge => {
+                    warn!(sink = self.lane.name, partition = %self.tp, "commit of {} unanswered: {error}", part.span);
+                    if self
+                        .judge(part.span, &error, &mut backoff)
+                        .await
+                        .map_err(Some)?
+                    {
+                        return Ok(Committed::default());
+                    }
+                }
+                Step::Restart => {
+                    self.metrics.fenced.increment(1);
+                    info!(sink = self.lane.name, partition = %self.tp, span = %part.span, "fenced: claimed anew");
+                    return Err(Some(Trouble::End(Done::Restart(RestartReason::Fenced))));
+                }
+                // The table answers no error with GoOn; if it did, nothing would
+                // be taken for committed.
+                Step::Drop | Step::GoOn => {
+                    if error.class == Class::Moved {
+                        self.metrics.fenced.increment(1);
+                    }
+                    return Err(Some(Trouble::End(Done::Drop)));
+                }
+                Step::Bisect => return Err(Some(Trouble::Bisect)),
+                Step::BadRecord => return Err(Some(Trouble::BadRecord(error))),
+                Step::Reread => {
+                    reread.push(error.class);
+                    return Err(None);
+                }
+                Step::Halt => return Err(Some(Trouble::End(self.halt_at(chunk, part, &error)))),
+            }
+        }
+    }
+
+    /// Claims again, as long as it takes, and finds out what became of a commit:
+    /// true when it was applied, false when the identical batch is to be sent
+    /// again.
+    async fn judge(
+        &mut self,
+        span: Span,
+        unanswered: &SinkError,
+        backoff: &mut Backoff,
+    ) -> Result<bool, Trouble> {
+        self.lane.note_away(unanswered);
+        loop {
+            self.wait(backoff.next_wait()).await?;
+            if self.leased.now() == Assignment::Gone {
+                return Err(Trouble::End(Done::Drop));
+            }
+            let claimed = match self
+                .lane
+                .sink
+                .claim(&self.lane.member, &self.lane.identity, &self.tp)
+                .await
+            {
+                Ok(claimed) => claimed,
+                Err(error) => match error.class {
+                    Class::Away | Class::Again | Class::Moved => {
+                        self.lane.note_away(&error);
+                        continue;
+                    }
+                    // The row is gone: the claim of a restart settles it anew.
+                    Class::Stale => {
+                        return Err(Trouble::End(Done::Restart(RestartReason::OutOfStep)));
+                    }
+                    Class::Halt | Class::Rejected => {
+                        let halt = Halt {
+                            offset: None,
+                            column: None,
+                            reason: error.to_string(),
+                        };
+                        return Err(Trouble::End(Done::Halt(Box::new(halt))));
+                    }
+                },
+            };
+            self.lane.health.back(&self.lane.name);
+            note_claim(&self.lane.name, claimed.terminated);
+            self.claim = claimed.claim;
+            let verdict = judge(claimed.position, span);
+            counter!(names::COMMITS_JUDGED, "sink" => self.lane.name.clone(), "verdict" => match verdict {
+                plimsoll_protocol::Verdict::Committed => "committed",
+                plimsoll_protocol::Verdict::NotCommitted => "not_committed",
+                plimsoll_protocol::Verdict::OutOfStep => "out_of_step",
+            })
+            .increment(1);
+            info!(sink = self.lane.name, partition = %self.tp, %span, "judged: {verdict:?}");
+            return match next_step(Outcome::Judged(verdict), self.leased.now()) {
+                Step::GoOn => Ok(true),
+                Step::Repeat => Ok(false),
+                Step::Restart => Err(Trouble::End(Done::Restart(RestartReason::OutOfStep))),
+                Step::Drop
+                | Step::Judge
+                | Step::Bisect
+                | Step::BadRecord
+                | Step::Reread
+                | Step::Halt => Err(Trouble::End(Done::Drop)),
+            };
+        }
+    }
+
+    /// Returns when the partition is lost and the commit in flight has had its
+    /// time: whether it is accepted or refused is the fence's to say.
+    async fn unanswered(&self) {
+        self.leased.gone().await;
+        tokio::time::sleep(LAST_ANSWER).await;
+    }
+
+    /// Waits, unless the partition is lost meanwhile.
+    async fn wait(&self, how_long: Duration) -> Result<(), Trouble> {
+        tokio::select! {
+            () = self.leased.gone() => Err(Trouble::End(Done::Drop)),
+            () = tokio::time::sleep(how_long) => Ok(()),
+        }
+    }
+
+    fn acknowledge(&mut self, chunk: &Chunk, part: &Part, built: &Built<'_>, committed: Committed) {
+        let m = &self.metrics;
+        m.commits.increment(1);
+        m.rows.increment(committed.rows);
+        m.already_there.increment(committed.already_there);
+        m.dead_letters.increment(built.dead.len() as u64);
+        m.position.set(part.span.to().offset() as f64);
+        if !part.records.is_empty() {
+            m.batch_records.record(part.records.len() as f64);
+        }
+        if part.records.len() == chunk.len() && !chunk.is_empty() {
+            m.batch_bytes.record(chunk.payload_bytes() as f64);
+        }
+        if committed.terminated > 0 {
+            counter!(names::TERMINATED, "sink" => self.lane.name.clone())
+                .increment(committed.terminated.into());
+        }
+        for letter in &built.dead {
+            warn!(
+                sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition,
+                offset = letter.offset, column = letter.column, code = letter.code,
+                "dead letter: {}", letter.condition,
+            );
+        }
+        if !std::mem::replace(&mut self.moved, true) {
+            self.lane.health.moves(&self.lane.name, &self.tp);
+        }
+        self.lane.health.back(&self.lane.name);
+        let (tp, generation) = (self.tp.clone(), self.generation);
+        self.lane.tell(Control::Committed {
+            tp,
+            generation,
+            to: part.span.to(),
+        });
+    }
+}
+
+/// Counts a claim, and what it had to end.
+pub fn note_claim(sink: &str, terminated: u32) {
+    counter!(names::CLAIMS, "sink" => sink.to_owned()).increment(1);
+    if terminated > 0 {
+        counter!(names::TERMINATED, "sink" => sink.to_owned()).increment(terminated.into());
+        warn!(
+            sink,
+            terminated, "sessions of a stale writer were in the way and were terminated"
+        );
+    }
+}

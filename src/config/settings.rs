@@ -1,0 +1,160 @@
+//! The settings after all checks: what the rest of the program reads.
+
+use plimsoll_postgres::PostgresSettings;
+use plimsoll_sqlite::SqliteSettings;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A whole config file, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How to reach Kafka.
+    pub kafka: Kafka,
+    /// Where metrics and health are served; `None`: not at all.
+    pub listen: Option<SocketAddr>,
+    /// Bytes that all sinks together may hold of records not yet committed,
+    /// librdkafka's queues included.
+    pub memory_limit: u64,
+    /// How long a drain may take: on SIGTERM, and when a partition is handed
+    /// over.
+    pub drain: Duration,
+    /// In the order of their names.
+    pub sinks: Vec<Sink>,
+}
+
+/// How to reach Kafka, and how to be a member of a group.
+#[derive(Clone)]
+pub struct Kafka {
+    /// `host:port`, separated by commas.
+    pub bootstrap_servers: String,
+    /// Passed to librdkafka; checked against those that would break the promise.
+    pub properties: BTreeMap<String, String>,
+    /// Which records of transactions are read.
+    pub isolation_level: Isolation,
+    /// How the group is coordinated.
+    pub group_protocol: GroupProtocol,
+    /// Static membership.
+    pub group_instance_id: Option<String>,
+}
+
+impl fmt::Debug for Kafka {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let properties: BTreeMap<&str, &str> = self
+            .properties
+            .iter()
+            .map(|(name, value)| match super::kafka::is_secret(name) {
+                true => (name.as_str(), "<hidden>"),
+                false => (name.as_str(), value.as_str()),
+            })
+            .collect();
+        f.debug_struct("Kafka")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("properties", &properties)
+            .field("isolation_level", &self.isolation_level)
+            .field("group_protocol", &self.group_protocol)
+            .field("group_instance_id", &self.group_instance_id)
+            .finish()
+    }
+}
+
+/// Which records of transactions are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Only those whose transaction was committed.
+    ReadCommitted,
+    /// Those of open and aborted transactions too.
+    ReadUncommitted,
+}
+
+/// How the group is coordinated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// The classic protocol with the cooperative-sticky strategy.
+    Classic,
+    /// KIP-848.
+    Consumer,
+}
+
+/// One sink: a consumer group, and the database that it feeds.
+#[derive(Debug, Clone)]
+pub struct Sink {
+    /// The name of its table in the config.
+    pub name: String,
+    /// What it reads.
+    pub topics: Topics,
+    /// The consumer group.
+    pub group_id: String,
+    /// Where it begins, once.
+    pub start: Start,
+    /// What a bad record does.
+    pub on_bad_record: OnBadRecord,
+    /// What a field without a column does.
+    pub unknown_fields: UnknownFields,
+    /// When a batch is closed.
+    pub batch: BatchLimits,
+    /// Where it writes.
+    pub backend: Backend,
+}
+
+/// What a sink reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topics {
+    /// By name.
+    Named(Vec<String>),
+    /// By a regular expression, `^` in front as librdkafka wants it.
+    Pattern(String),
+}
+
+/// Where a topic begins that has no position yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// At the first record that the log still has.
+    Earliest,
+    /// Behind the last record.
+    Latest,
+    /// At the first record of this time or later; milliseconds since the Unix
+    /// epoch.
+    Time(i64),
+    /// Where another consumer group stands.
+    Group(String),
+}
+
+/// What a bad record does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnBadRecord {
+    /// The partition stops before it.
+    Halt,
+    /// It is kept in the dead-letter table, and the position moves over it.
+    DeadLetter,
+}
+
+/// What a field without a column does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// Nothing.
+    Ignore,
+    /// It makes the record a bad one.
+    Reject,
+}
+
+/// When a batch is closed: whichever comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Records.
+    pub max_records: usize,
+    /// Bytes of keys, values and headers.
+    pub max_bytes: usize,
+    /// Age of its first record.
+    pub linger: Duration,
+}
+
+/// Where a sink writes.
+#[derive(Debug, Clone)]
+pub enum Backend {
+    /// `[sinks.NAME.postgres]`
+    Postgres(PostgresSettings),
+    /// `[sinks.NAME.sqlite]`
+    Sqlite(SqliteSettings),
+}

@@ -1,0 +1,188 @@
+//! `topics` or `topics_regex`: what a sink reads.
+
+use super::reader::{Reader, Text};
+use super::settings::Topics;
+use regex::Regex;
+use std::collections::BTreeSet;
+
+/// Kafka's own limit.
+const TOPIC_LENGTH: usize = 249;
+
+/// What a sink reads, and how messages name it.
+pub(super) struct Reads {
+    pub(super) topics: Topics,
+    /// The names, or the one pattern.
+    pub(super) texts: Vec<Text>,
+}
+
+/// Reads the one of `topics` and `topics_regex` that is there.
+pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Reads> {
+    let named = reader.strings("topics");
+    let pattern = reader.filled("topics_regex");
+    match (reader.has("topics"), reader.has("topics_regex")) {
+        (true, true) => {
+            reader.fault_of(
+                "topics_regex",
+                "does not go with topics",
+                "name the topics, or match them by topics_regex, not both",
+            );
+            None
+        }
+        (false, false) => {
+            reader.missing(
+                "topics",
+                "which topics to read: topics = [\"orders\"], or topics_regex = \"^orders\"",
+            );
+            None
+        }
+        (true, false) => {
+            let texts = named?;
+            let topics = Topics::Named(read_names(reader, "topics", &texts)?);
+            Some(Reads { topics, texts })
+        }
+        (false, true) => {
+            let text = pattern?;
+            let topics = Topics::Pattern(read_pattern(reader, &text)?);
+            Some(Reads {
+                topics,
+                texts: vec![text],
+            })
+        }
+    }
+}
+
+/// Checks a list of topics' names.
+pub(super) fn read_names(
+    reader: &Reader<'_, '_>,
+    key: &str,
+    names: &[Text],
+) -> Option<Vec<String>> {
+    if names.is_empty() {
+        reader.fault_of(key, "is empty", "name a topic: topics = [\"orders\"]");
+        return None;
+    }
+    let mut seen = BTreeSet::new();
+    let mut good = true;
+    for name in names {
+        if let Some((what, hint)) = bad_name(&name.value) {
+            reader.fault_in(name, format!("{} {what}", name.shown()), hint);
+            good = false;
+        } else if !seen.insert(&name.value) {
+            reader.fault_in(
+                name,
+                format!("{} stands here twice", name.shown()),
+                "remove one",
+            );
+            good = false;
+        }
+    }
+    good.then(|| names.iter().map(|name| name.value.clone()).collect())
+}
+
+fn bad_name(name: &str) -> Option<(&'static str, &'static str)> {
+    if name.starts_with('^') {
+        return Some(("is a pattern, not a topic's name", "use topics_regex"));
+    }
+    let fits = !name.is_empty()
+        && name.len() <= TOPIC_LENGTH
+        && name != "."
+        && name != ".."
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    (!fits).then_some((
+        "is no name that Kafka gives to a topic",
+        "a name has 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-'",
+    ))
+}
+
+/// librdkafka hands the pattern to the C library, which reads POSIX extended
+/// expressions; whatever other dialects add would match something else there.
+fn read_pattern(reader: &Reader<'_, '_>, text: &Text) -> Option<String> {
+    let pattern = anchored(&text.value);
+    if let Some(part) = beyond_posix(&text.value) {
+        reader.fault_in(
+            text,
+            format!("{part} is not part of a POSIX extended regular expression"),
+            "write [0-9] for \\d, [A-Za-z0-9_] for \\w, ( ) for (?: )",
+        );
+        return None;
+    }
+    if Regex::new(&pattern).is_err() {
+        reader.fault_in(
+            text,
+            format!("{} is no regular expression", text.shown()),
+            "a POSIX extended regular expression, as in topics_regex = \"^orders\\\\.(eu|us)$\"",
+        );
+        return None;
+    }
+    Some(pattern)
+}
+
+/// With the `^` in front by which librdkafka knows a pattern.
+fn anchored(pattern: &str) -> String {
+    let bare = pattern.strip_prefix('^').unwrap_or(pattern);
+    if bare.contains('|') {
+        // `^a|b` would be `^a`, or `b` anywhere.
+        format!("^({bare})")
+    } else {
+        format!("^{bare}")
+    }
+}
+
+/// What a pattern holds that POSIX does not know.
+fn beyond_posix(pattern: &str) -> Option<String> {
+    let mut chars = pattern.chars().peekable();
+    let mut in_brackets = false;
+    let mut last = None;
+    while let Some(c) = chars.next() {
+        let next = chars.peek().copied();
+        match c {
+            '\\' if in_brackets => return Some("a \\ within [ ]".to_owned()),
+            '\\' => match chars.next() {
+                Some(escaped) if escaped.is_ascii_alphanumeric() => {
+                    return Some(format!("\\{escaped}"));
+                }
+                _ => {
+                    last = None;
+                    continue;
+                }
+            },
+            '[' if !in_brackets => {
+                in_brackets = true;
+                // A ']' that comes first is a member, not the end.
+                if chars.peek() == Some(&'^') {
+                    chars.next();
+                }
+                if chars.peek() == Some(&']') {
+                    chars.next();
+                }
+            }
+            '[' if next == Some(':') => {
+                // A class: [:alpha:]
+                for c in chars.by_ref() {
+                    if c == ']' {
+                        break;
+                    }
+                }
+            }
+            ']' => in_brackets = false,
+            '(' if !in_brackets && next == Some('?') => return Some("(?".to_owned()),
+            '?' | '+' if !in_brackets && matches!(last, Some('*' | '+' | '?' | '}')) => {
+                return Some(format!("{}{c}", last.unwrap_or_default()));
+            }
+            _ => {}
+        }
+        last = Some(c);
+    }
+    None
+}
+
+/// Whether a sink reads a topic.
+#[must_use]
+pub fn reads(topics: &Topics, topic: &str) -> bool {
+    match topics {
+        Topics::Named(names) => names.iter().any(|name| name == topic),
+        Topics::Pattern(pattern) => Regex::new(pattern).is_ok_and(|regex| regex.is_match(topic)),
+    }
+}

@@ -1,0 +1,72 @@
+//! What the rest of the service tells the poll thread.
+
+use super::assignment::Generation;
+use crate::health::Halt;
+use plimsoll_protocol::{Position, TopicPartition};
+use plimsoll_sink_api::Claimed;
+use std::time::Duration;
+
+/// Why a partition begins again at the stored position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartReason {
+    /// A commit was refused by the fence, and the assignment lives.
+    Fenced,
+    /// A lost commit was judged, and somebody else had moved the position.
+    OutOfStep,
+    /// It was halted and is tried again.
+    Halted,
+}
+
+impl RestartReason {
+    /// The metric's label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fenced => "fenced",
+            Self::OutOfStep => "out_of_step",
+            Self::Halted => "halted",
+        }
+    }
+}
+
+/// A message about one partition, or to all of the sink.
+#[derive(Debug)]
+pub enum Control {
+    /// The claim is made: consume from its position.
+    Claimed {
+        tp: TopicPartition,
+        generation: Generation,
+        claimed: Box<Claimed>,
+    },
+    /// A batch was committed: there is room, and an offset to tell Kafka.
+    Committed {
+        tp: TopicPartition,
+        generation: Generation,
+        to: Position,
+    },
+    /// Forget what is in memory; claim after a while and begin again.
+    Restart {
+        tp: TopicPartition,
+        generation: Generation,
+        reason: RestartReason,
+        after: Duration,
+    },
+    /// Stop the partition and free its memory; try again after a while.
+    Halt {
+        tp: TopicPartition,
+        generation: Generation,
+        halt: Box<Halt>,
+        after: Duration,
+    },
+    /// The writer has ended after a `Leaving`.
+    Ended {
+        tp: TopicPartition,
+        generation: Generation,
+    },
+    /// The position lies outside the log.
+    OutOfRange { tp: TopicPartition, halt: Box<Halt> },
+    /// An operator has set the position of a halted partition: try at once.
+    Retry { tp: TopicPartition },
+    /// Drain and leave the group.
+    Stop,
+}

@@ -1,0 +1,22 @@
+//! Consume: the poll thread, which turns Kafka's messages into chunks of one
+//! partition, and never blocks: neither on a channel nor on the database.
+
+mod assignment;
+mod client;
+mod cluster;
+mod context;
+mod control;
+mod lists;
+mod message;
+mod partition;
+mod poll;
+mod watch;
+
+pub use assignment::{Generation, Leased};
+pub use client::{MemoryShare, cluster_config, consumer_config};
+pub use cluster::Cluster;
+pub use control::{Control, RestartReason};
+pub use message::push;
+pub use partition::Standing;
+pub use poll::{Fatal, Poll, Setup};
+pub use watch::watch_lag;

@@ -1,0 +1,82 @@
+//! One partition in the poll thread's hands.
+
+use super::assignment::{Generation, Lease};
+use crate::batch::{Chunk, Filling};
+use crate::metrics::PartitionMetrics;
+use plimsoll_protocol::{Guard, Position, TopicPartition};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::mpsc::Sender;
+
+/// What the group's coordinator gave to this member.
+pub struct Part {
+    /// Which.
+    pub tp: TopicPartition,
+    /// Which local life of it.
+    pub generation: Generation,
+    /// The writer's and the claim's right to go on; dropped with the life.
+    pub lease: Lease,
+    /// How far it is.
+    pub phase: Phase,
+    /// Where the sink stands, as far as this life knows; told to Kafka as a
+    /// courtesy.
+    pub committed: Option<Position>,
+    /// What of it Kafka was told.
+    pub told: Option<Position>,
+}
+
+/// How far a partition is.
+pub enum Phase {
+    /// To be claimed at this time: it was fenced, or halted.
+    Cooling(Instant),
+    /// Asked for; nothing is consumed yet.
+    Claiming,
+    /// Consumed from the position that the claim returned.
+    Live(Box<Live>),
+    /// Nothing is consumed any more; the writer finishes what is in flight.
+    Draining,
+}
+
+/// A partition that is consumed.
+pub struct Live {
+    /// Which messages are taken.
+    pub guard: Guard,
+    /// The batch that fills.
+    pub filling: Filling,
+    /// To the writer: room for one batch beside the one in flight.
+    pub batches: Sender<Chunk>,
+    /// Where the last sealed batch ended.
+    pub sealed: Position,
+    /// Not fetched for want of room.
+    pub paused: bool,
+    /// Counters.
+    pub metrics: PartitionMetrics,
+}
+
+/// Where all partitions of a sink stand that this process consumes; read by
+/// the watcher of lags.
+#[derive(Debug, Clone, Default)]
+pub struct Standing(Arc<Mutex<BTreeMap<TopicPartition, Position>>>);
+
+impl Standing {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Position>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A partition stands here now.
+    pub fn set(&self, tp: &TopicPartition, position: Position) {
+        self.lock().insert(tp.clone(), position);
+    }
+
+    /// A partition is no longer ours.
+    pub fn remove(&self, tp: &TopicPartition) {
+        self.lock().remove(tp);
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<TopicPartition, Position> {
+        self.lock().clone()
+    }
+}

@@ -1,0 +1,161 @@
+//! Partitions come and go, and are left behind at the end.
+
+use super::{Poll, Revocation};
+use crate::consume::assignment::{Generation, lease};
+use crate::consume::context::Rebalance;
+use crate::consume::partition::{Part, Phase};
+use plimsoll_protocol::TopicPartition;
+use plimsoll_sink_api::Sink;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::Consumer;
+use std::time::Instant;
+use tracing::{debug, info, warn};
+
+impl<S: Sink> Poll<S> {
+    pub(super) fn rebalance(&mut self, rebalance: Rebalance) {
+        let sink = self.setup.lane.name.clone();
+        match rebalance {
+            Rebalance::Assigned(partitions) => {
+                info!(sink, partitions = partitions.len(), "assigned");
+                // Nothing is consumed before it is claimed; the member stays in
+                // the group meanwhile, however long the database is away.
+                if let Err(error) = self.consumer.incremental_assign(&TopicPartitionList::new()) {
+                    warn!(sink, "assignment not acknowledged: {error}");
+                }
+                for tp in partitions {
+                    // Given back before it had left: a new life, and no
+                    // revocation may end it.
+                    for revocation in &mut self.revocations {
+                        revocation.partitions.retain(|p| *p != tp);
+                    }
+                    if let Some(i) = self.parts.iter().position(|p| p.tp == tp) {
+                        if !matches!(self.parts[i].phase, Phase::Draining) {
+                            continue;
+                        }
+                        self.forget(i);
+                        self.unassign(std::slice::from_ref(&tp));
+                    }
+                    self.generations += 1;
+                    self.parts.push(Part {
+                        tp,
+                        generation: Generation(self.generations),
+                        lease: lease().0,
+                        phase: Phase::Cooling(Instant::now()),
+                        committed: None,
+                        told: None,
+                    });
+                }
+                self.assigned_once = true;
+                self.claim_cooled(Instant::now());
+            }
+            Rebalance::Revoked(partitions) => {
+                info!(sink, partitions = partitions.len(), "revoked");
+                self.drain(&partitions);
+                self.revocations.push(Revocation {
+                    partitions,
+                    deadline: Instant::now() + self.setup.drain,
+                });
+                self.finish_revocations(Instant::now());
+            }
+            Rebalance::Lost(partitions) => {
+                warn!(sink, partitions = partitions.len(), "lost");
+                for tp in &partitions {
+                    if let Some(i) = self.parts.iter().position(|p| p.tp == *tp) {
+                        self.forget(i);
+                    }
+                }
+                self.unassign(&partitions);
+            }
+        }
+    }
+
+    /// Lets writers finish what is in flight; the rest is forgotten.
+    pub(super) fn drain(&mut self, partitions: &[TopicPartition]) {
+        for tp in partitions {
+            let Some(i) = self.parts.iter().position(|p| p.tp == *tp) else {
+                continue;
+            };
+            self.pause(i);
+            match self.parts[i].phase {
+                Phase::Live(_) => {
+                    self.parts[i].lease.leave();
+                    self.parts[i].phase = Phase::Draining;
+                }
+                Phase::Draining => {}
+                Phase::Cooling(_) | Phase::Claiming => self.forget(i),
+            }
+        }
+    }
+
+    /// Grants revocations whose partitions are drained, or whose time is over.
+    pub(super) fn finish_revocations(&mut self, now: Instant) {
+        let parts = &self.parts;
+        let (ready, waiting) =
+            std::mem::take(&mut self.revocations)
+                .into_iter()
+                .partition(|r: &Revocation| {
+                    now >= r.deadline || !parts.iter().any(|p| r.partitions.contains(&p.tp))
+                });
+        self.revocations = waiting;
+        for revocation in ready {
+            for tp in &revocation.partitions {
+                if let Some(i) = self.parts.iter().position(|p| p.tp == *tp) {
+                    self.forget(i);
+                }
+            }
+            self.unassign(&revocation.partitions);
+        }
+    }
+
+    /// Ends a partition's life: its writer's lease is gone with it.
+    pub(super) fn forget(&mut self, i: usize) {
+        let part = self.parts.swap_remove(i);
+        self.setup.standing.remove(&part.tp);
+        self.setup
+            .lane
+            .health
+            .moves(&self.setup.lane.name, &part.tp);
+    }
+
+    /// Takes partitions out of the local assignment. Only what it holds, or
+    /// librdkafka answers INVALID_ARG and the rebalance stalls.
+    pub(super) fn unassign(&self, partitions: &[TopicPartition]) {
+        let held = self.consumer.assignment().unwrap_or_default();
+        let mut list = TopicPartitionList::new();
+        for tp in partitions {
+            if held.find_partition(&tp.topic, tp.partition).is_some() {
+                list.add_partition(&tp.topic, tp.partition);
+            }
+        }
+        if let Err(error) = self.consumer.incremental_unassign(&list) {
+            warn!(sink = self.setup.lane.name, "not unassigned: {error}");
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        if self.stopping.is_none() {
+            self.stopping = Some(Instant::now() + self.setup.drain);
+            let all: Vec<_> = self.parts.iter().map(|p| p.tp.clone()).collect();
+            self.drain(&all);
+        }
+    }
+
+    pub(super) fn drained(&self) -> bool {
+        self.stopping
+            .is_some_and(|deadline| self.parts.is_empty() || Instant::now() >= deadline)
+    }
+
+    /// Leaves the group. Closing can hang in librdkafka: whoever waits for this
+    /// thread has a deadline.
+    pub(super) fn leave(mut self) {
+        self.tell_kafka();
+        self.parts.clear();
+        self.consumer.context().close();
+        if let Ok(held) = self.consumer.assignment()
+            && held.count() > 0
+            && let Err(error) = self.consumer.incremental_unassign(&held)
+        {
+            debug!(sink = self.setup.lane.name, "leaving: {error}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A partition's lives: it begins at the position that its claim returned, and
+//! begins anew at the stored one.
+
+use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES};
+use crate::batch::Filling;
+use crate::claim::ClaimRequest;
+use crate::commit::Writer;
+use crate::consume::assignment::{Generation, lease};
+use crate::consume::control::RestartReason;
+use crate::consume::lists::one;
+use crate::consume::partition::{Live, Phase};
+use crate::metrics::{self as names, PartitionMetrics};
+use metrics::counter;
+use plimsoll_protocol::Guard;
+use plimsoll_sink_api::{Claimed, Sink};
+use rdkafka::consumer::Consumer;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::channel;
+use tracing::warn;
+
+impl<S: Sink> Poll<S> {
+    /// Consumes a partition from the position that its claim returned. The
+    /// offset stands in the assignment: never assign and then seek (librdkafka
+    /// #2190, #5345).
+    pub(super) fn begin(&mut self, i: usize, claimed: &Claimed) {
+        let setup = &self.setup;
+        let part = &mut self.parts[i];
+        if !matches!(part.phase, Phase::Claiming) {
+            return;
+        }
+        if let Err(error) = self
+            .consumer
+            .incremental_assign(&one(&part.tp, Some(claimed.position)))
+        {
+            warn!(sink = setup.lane.name, partition = %part.tp, "not assigned: {error}");
+            part.phase = Phase::Cooling(Instant::now() + ASSIGN_RETRY);
+            return;
+        }
+        // librdkafka remembers a pause across assignments.
+        if let Err(error) = self.consumer.resume(&one(&part.tp, None)) {
+            warn!(sink = setup.lane.name, partition = %part.tp, "not resumed: {error}");
+        }
+        let (lease, leased) = lease();
+        part.lease = lease;
+        let (batches, receiver) = channel(QUEUED_BATCHES);
+        let writer = Writer::new(
+            setup.lane.clone(),
+            part.tp.clone(),
+            part.generation,
+            leased,
+            claimed.claim,
+        );
+        setup.runtime.spawn(writer.run(receiver));
+        let metrics = PartitionMetrics::new(&setup.lane.name, &part.tp);
+        metrics.position.set(claimed.position.offset() as f64);
+        part.phase = Phase::Live(Box::new(Live {
+            guard: Guard::new(claimed.position),
+            filling: Filling::new(setup.budget.clone()),
+            batches,
+            sealed: claimed.position,
+            paused: false,
+            metrics,
+        }));
+        setup.standing.set(&part.tp, claimed.position);
+        if self.budget_paused {
+            self.pause(i);
+        }
+    }
+
+    /// Ready, as far as this sink goes: all that was assigned is claimed.
+    pub(super) fn note_claimed(&self) {
+        let claiming = self
+            .parts
+            .iter()
+            .any(|p| matches!(p.phase, Phase::Claiming));
+        if self.assigned_once && !claiming {
+            self.setup.lane.health.claimed(&self.setup.lane.name);
+        }
+    }
+
+    /// Forgets what is in memory of a partition; after a while it is claimed and
+    /// consumed from the stored position, as a new life.
+    pub(super) fn restart(&mut self, i: usize, reason: RestartReason, after: Duration) {
+        let lane = &self.setup.lane;
+        counter!(names::RESTARTS, "sink" => lane.name.clone(), "reason" => reason.as_str())
+            .increment(1);
+        self.generations += 1;
+        let part = &mut self.parts[i];
+        if matches!(part.phase, Phase::Draining) {
+            // It leaves anyway.
+            self.forget(i);
+            return;
+        }
+        part.generation = Generation(self.generations);
+        part.lease = lease().0;
+        part.phase = Phase::Cooling(Instant::now() + after);
+        let tp = part.tp.clone();
+        self.unassign(&[tp]);
+    }
+
+    pub(super) fn claim_cooled(&mut self, now: Instant) {
+        for part in &mut self.parts {
+            if matches!(part.phase, Phase::Cooling(until) if now >= until) {
+                let (new, leased) = lease();
+                part.lease = new;
+                part.phase = Phase::Claiming;
+                let request = ClaimRequest {
+                    tp: part.tp.clone(),
+                    generation: part.generation,
+                    leased,
+                };
+                // The claims' task ends only after this thread.
+                let _ = self.setup.claims.send(request);
+            }
+        }
+    }
+}

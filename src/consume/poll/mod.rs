@@ -1,0 +1,360 @@
+//! The poll loop: the one thread that talks to the consumer, and the one owner
+//! of the partitions' state.
+
+mod handover;
+mod life;
+mod room;
+
+use super::assignment::Generation;
+use super::context::Context;
+use super::control::{Control, RestartReason};
+use super::message::push;
+use super::partition::{Part, Phase, Standing};
+use crate::batch::{Budget, Fill};
+use crate::claim::ClaimRequest;
+use crate::commit::Lane;
+use crate::config::BatchLimits;
+use crate::metrics as names;
+use metrics::{counter, gauge};
+use plimsoll_protocol::{Admission, Position, TopicPartition};
+use plimsoll_sink_api::Sink;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedSender;
+use tracing::{debug, warn};
+
+/// How long `poll` may wait: what controls wait at most when nothing comes.
+const POLL: Duration = Duration::from_millis(10);
+/// How often limits are looked at while messages flow.
+const TICK: Duration = Duration::from_millis(1);
+/// How long a full partition is waited for before it is paused. A pause throws
+/// away what was prefetched, and a commit takes about this long; so long, at
+/// most, the other partitions wait too.
+const GRACE: Duration = Duration::from_millis(100);
+/// How often idle partitions are asked whether their position moved over
+/// markers.
+const IDLE_LOOK: Duration = Duration::from_millis(250);
+/// How often Kafka is told where the sink stands, for lag tools.
+const COURTESY: Duration = Duration::from_secs(5);
+/// How long a refused local assignment waits.
+const ASSIGN_RETRY: Duration = Duration::from_secs(1);
+/// Batches that wait for a writer beside the one in flight.
+const QUEUED_BATCHES: usize = 1;
+
+/// The client gave up for good; the process must end and be started anew.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Kafka's client failed for good: {0}")]
+pub struct Fatal(pub String);
+
+/// What a poll loop is made of.
+pub struct Setup<S: Sink> {
+    /// Settings of the consumer.
+    pub client: ClientConfig,
+    /// Topics, or one pattern that begins with `^`.
+    pub subscription: Vec<String>,
+    /// What the writers share.
+    pub lane: Arc<Lane<S>>,
+    /// When a batch is closed.
+    pub limits: BatchLimits,
+    /// What may be held.
+    pub budget: Arc<Budget>,
+    /// The claims' task.
+    pub claims: UnboundedSender<ClaimRequest>,
+    /// What this loop is told.
+    pub controls: Receiver<Control>,
+    /// Where writers run.
+    pub runtime: tokio::runtime::Handle,
+    /// Read by the watcher.
+    pub standing: Standing,
+    /// How long a hand-over may take.
+    pub drain: Duration,
+}
+
+struct Revocation {
+    partitions: Vec<TopicPartition>,
+    deadline: Instant,
+}
+
+/// The loop's state.
+pub struct Poll<S: Sink> {
+    setup: Setup<S>,
+    consumer: BaseConsumer<Context>,
+    parts: Vec<Part>,
+    /// Where the last message's partition stands in `parts`: messages come in
+    /// runs.
+    last: usize,
+    generations: u64,
+    revocations: Vec<Revocation>,
+    budget_paused: bool,
+    assigned_once: bool,
+    stopping: Option<Instant>,
+    next_tick: Instant,
+    next_idle_look: Instant,
+    next_courtesy: Instant,
+}
+
+impl<S: Sink> Poll<S> {
+    /// Makes the consumer and subscribes.
+    ///
+    /// # Errors
+    /// Settings that librdkafka refuses.
+    pub fn new(setup: Setup<S>) -> Result<Self, KafkaError> {
+        let consumer: BaseConsumer<Context> = setup
+            .client
+            .create_with_context(Context::new(&setup.lane.name))?;
+        consumer.subscribe(
+            &setup
+                .subscription
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>(),
+        )?;
+        let now = Instant::now();
+        Ok(Self {
+            setup,
+            consumer,
+            parts: Vec::new(),
+            last: 0,
+            generations: 0,
+            revocations: Vec::new(),
+            budget_paused: false,
+            assigned_once: false,
+            stopping: None,
+            next_tick: now,
+            next_idle_look: now + IDLE_LOOK,
+            next_courtesy: now + COURTESY,
+        })
+    }
+
+    /// Polls until told to stop, then drains and leaves the group.
+    ///
+    /// # Errors
+    /// [`Fatal`], when the client cannot go on.
+    pub fn run(mut self) -> Result<(), Fatal> {
+        let wait = self.setup.limits.linger.clamp(TICK, POLL);
+        while !self.drained() {
+            match self.consumer.poll(wait) {
+                None => {}
+                Some(Ok(message)) => {
+                    let full = take(&mut self.parts, &mut self.last, &self.setup, &message);
+                    drop(message);
+                    if let Some(i) = full {
+                        self.make_room(i);
+                    }
+                    // At every message: the bound is passed by one at most.
+                    self.budget();
+                }
+                Some(Err(error)) => self.note_error(&error)?,
+            }
+            while let Some(rebalance) = self.consumer.context().next_rebalance() {
+                self.rebalance(rebalance);
+            }
+            let now = Instant::now();
+            if now >= self.next_tick {
+                self.next_tick = now + TICK;
+                self.tick(now);
+            }
+        }
+        self.leave();
+        Ok(())
+    }
+
+    fn note_error(&self, error: &KafkaError) -> Result<(), Fatal> {
+        let sink = &self.setup.lane.name;
+        match error {
+            KafkaError::MessageConsumptionFatal(code) => return Err(Fatal(code.to_string())),
+            // Without topic or partition: the watcher finds out which.
+            KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) => {
+                warn!(sink, "a position lies outside its log; looking which");
+            }
+            _ => debug!(sink, "Kafka: {error}"),
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, now: Instant) {
+        while let Ok(control) = self.setup.controls.try_recv() {
+            self.control(control);
+        }
+        self.seal_due(now);
+        self.budget();
+        self.claim_cooled(now);
+        self.finish_revocations(now);
+        if now >= self.next_idle_look {
+            self.next_idle_look = now + IDLE_LOOK;
+            self.pass_markers();
+            self.publish();
+            self.note_claimed();
+        }
+        if now >= self.next_courtesy {
+            self.next_courtesy = now + COURTESY;
+            self.tell_kafka();
+        }
+    }
+
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::Claimed {
+                tp,
+                generation,
+                claimed,
+            } => {
+                if let Some(i) = self.find_life(&tp, generation) {
+                    self.begin(i, &claimed);
+                }
+            }
+            Control::Committed { tp, generation, to } => {
+                if let Some(i) = self.find_life(&tp, generation) {
+                    self.parts[i].committed = Some(to);
+                    self.setup.standing.set(&tp, to);
+                }
+            }
+            Control::Restart {
+                tp,
+                generation,
+                reason,
+                after,
+            } => {
+                if let Some(i) = self.find_life(&tp, generation) {
+                    self.restart(i, reason, after);
+                }
+            }
+            Control::Halt {
+                tp,
+                generation,
+                halt,
+                after,
+            } => {
+                if let Some(i) = self.find_life(&tp, generation) {
+                    self.setup
+                        .lane
+                        .health
+                        .halt(&self.setup.lane.name, &tp, *halt);
+                    self.restart(i, RestartReason::Halted, after);
+                }
+            }
+            Control::OutOfRange { tp, halt } => {
+                if let Some(i) = self
+                    .parts
+                    .iter()
+                    .position(|p| p.tp == tp && matches!(p.phase, Phase::Live(_)))
+                {
+                    tracing::error!(
+                        sink = self.setup.lane.name, topic = %tp.topic, partition = tp.partition,
+                        "halted: {}", halt.reason,
+                    );
+                    self.setup
+                        .lane
+                        .health
+                        .halt(&self.setup.lane.name, &tp, *halt);
+                    self.restart(i, RestartReason::Halted, crate::commit::HALT_RETRY);
+                }
+            }
+            Control::Ended { tp, generation } => {
+                if let Some(i) = self.find_life(&tp, generation)
+                    && matches!(self.parts[i].phase, Phase::Draining)
+                {
+                    self.forget(i);
+                }
+            }
+            Control::Retry { tp } => {
+                let now = Instant::now();
+                for part in &mut self.parts {
+                    if part.tp == tp && matches!(part.phase, Phase::Cooling(until) if until > now) {
+                        part.phase = Phase::Cooling(now);
+                    }
+                }
+            }
+            Control::Stop => self.stop(),
+        }
+    }
+
+    /// A courtesy to lag tools: asynchronous, after the sink's commit, never
+    /// read back.
+    fn tell_kafka(&mut self) {
+        let mut list = TopicPartitionList::new();
+        for part in &mut self.parts {
+            if let Some(to) = part.committed
+                && part.told != part.committed
+                && list
+                    .add_partition_offset(
+                        &part.tp.topic,
+                        part.tp.partition,
+                        Offset::Offset(to.offset()),
+                    )
+                    .is_ok()
+            {
+                part.told = part.committed;
+            }
+        }
+        if list.count() > 0
+            && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
+        {
+            debug!(sink = self.setup.lane.name, "Kafka not told: {error}");
+        }
+    }
+
+    fn publish(&self) {
+        let sink = self.setup.lane.name.clone();
+        let live = |paused: bool| {
+            let is = |p: &&Part| matches!(&p.phase, Phase::Live(live) if !paused || live.paused);
+            self.parts.iter().filter(is).count() as f64
+        };
+        gauge!(names::ASSIGNED, "sink" => sink.clone()).set(live(false));
+        gauge!(names::PAUSED, "sink" => sink.clone()).set(live(true));
+        gauge!(names::BUFFERED, "sink" => sink.clone()).set(self.setup.budget.used() as f64);
+        gauge!(names::BUFFER_LIMIT, "sink" => sink).set(self.setup.budget.limit() as f64);
+    }
+
+    fn find_life(&self, tp: &TopicPartition, generation: Generation) -> Option<usize> {
+        self.parts
+            .iter()
+            .position(|p| p.generation == generation && p.tp == *tp)
+    }
+}
+
+/// Copies a message into its partition's batch, if the guard lets it in.
+/// `Some`: that partition's batch is full now.
+fn take<S: Sink>(
+    parts: &mut [Part],
+    last: &mut usize,
+    setup: &Setup<S>,
+    message: &BorrowedMessage<'_>,
+) -> Option<usize> {
+    let drop_it = |why: &'static str| {
+        counter!(names::DROPPED, "sink" => setup.lane.name.clone(), "reason" => why).increment(1);
+        None
+    };
+    let (topic, partition) = (message.topic(), message.partition());
+    let is = |p: &Part| p.tp.partition == partition && *p.tp.topic == *topic;
+    if !parts.get(*last).is_some_and(is) {
+        match parts.iter().position(is) {
+            Some(i) => *last = i,
+            None => return drop_it("not_assigned"),
+        }
+    }
+    let Phase::Live(live) = &mut parts[*last].phase else {
+        return drop_it("not_live");
+    };
+    let Ok(offset) = Position::new(message.offset()) else {
+        return drop_it("no_offset");
+    };
+    match live.guard.admit(offset) {
+        Admission::Take => {}
+        Admission::Seen => return drop_it("seen"),
+    }
+    let now = live.filling.since().unwrap_or_else(Instant::now);
+    push(&mut live.filling, message, now);
+    match setup
+        .limits
+        .fill(live.filling.len(), live.filling.bytes(), Some(now), now)
+    {
+        Fill::Full => Some(*last),
+        Fill::Empty | Fill::Waiting(_) | Fill::Due => None,
+    }
+}

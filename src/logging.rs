@@ -1,0 +1,107 @@
+//! Logs: for people on a terminal, as JSON where a machine reads them; always
+//! to stderr, for stdout belongs to what a command was asked for.
+
+use clap::{Args, ValueEnum};
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// The libraries below speak of their own affairs only where something is
+/// wrong; sqlx would log each statement.
+const TAMED: &str = "librdkafka=warn,rdkafka=warn,sqlx=warn,sqlx::query=off,hyper=warn,axum=warn";
+
+/// The environment's word on levels, as with other Rust programs.
+const RUST_LOG: &str = "RUST_LOG";
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    /// A line per event, for people.
+    #[default]
+    Text,
+    /// A JSON object per line, for machines.
+    Json,
+}
+
+/// The options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// How logs look on stderr
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Logs"
+    )]
+    pub log_format: LogFormat,
+
+    /// error, warn, info, debug or trace, or directives such as
+    /// plimsoll=debug,librdkafka=info [default: RUST_LOG, else info for run and
+    /// warn for the others]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Logs")]
+    pub log_level: Option<String>,
+}
+
+/// Starts logging; `level` holds where neither option nor environment speaks.
+///
+/// # Errors
+/// What is no level and no directive, in words.
+pub fn start(args: &LogArgs, level: &str) -> Result<(), String> {
+    let asked = args
+        .log_level
+        .clone()
+        .or_else(|| std::env::var(RUST_LOG).ok().filter(|s| !s.is_empty()))
+        .unwrap_or_else(|| level.to_owned());
+    let filter = filter(&asked)?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    // Only a second start in one process can fail, and leaves the first.
+    let _ = match args.log_format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    Ok(())
+}
+
+/// What is asked for, behind what is tamed: the last word on a target wins.
+fn filter(asked: &str) -> Result<EnvFilter, String> {
+    // A word that is no level would be taken for a target, and all else be
+    // silent.
+    for word in asked.split(',').filter(|word| !word.contains(['=', '['])) {
+        if word.trim().parse::<LevelFilter>().is_err() {
+            return Err(format!("\"{word}\" is no log level"));
+        }
+    }
+    EnvFilter::builder()
+        .parse(format!("{TAMED},{asked}"))
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_level_leaves_the_libraries_tamed() {
+        let filter = filter("debug").unwrap().to_string();
+        assert!(filter.contains("sqlx::query=off"), "{filter}");
+        assert!(filter.contains("librdkafka=warn"), "{filter}");
+        assert!(filter.contains("debug"), "{filter}");
+    }
+
+    #[test]
+    fn a_directive_overrides_what_is_tamed() {
+        let filter = filter("info,librdkafka=debug").unwrap().to_string();
+        assert!(filter.contains("librdkafka=debug"), "{filter}");
+        assert!(!filter.contains("librdkafka=warn"), "{filter}");
+    }
+
+    #[test]
+    fn what_is_no_level_is_an_error() {
+        assert!(filter("plimsoll=loud").is_err());
+        assert_eq!(filter("loud").unwrap_err(), "\"loud\" is no log level");
+    }
+}

@@ -1,0 +1,7 @@
+//! The `plimsoll` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    plimsoll::cli::main().into()
+}

@@ -1,0 +1,282 @@
+//! All metrics: names, units, labels. docs/METRICS.md says the same in prose.
+
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_util::MetricKindMask;
+use plimsoll_protocol::TopicPartition;
+use std::time::Duration;
+
+/// Records that entered a batch.
+pub const RECORDS: &str = "plimsoll_records_consumed_total";
+/// Bytes of keys, values and headers that entered a batch.
+pub const BYTES: &str = "plimsoll_consumed_bytes_total";
+/// Messages that the guard dropped.
+pub const DROPPED: &str = "plimsoll_messages_dropped_total";
+/// Rows written.
+pub const ROWS: &str = "plimsoll_rows_written_total";
+/// Rows of a `log` table that stood there already, equal.
+pub const ALREADY_THERE: &str = "plimsoll_rows_already_there_total";
+/// Dead letters written.
+pub const DEAD_LETTERS: &str = "plimsoll_dead_letters_total";
+/// Commits that the database acknowledged.
+pub const COMMITS: &str = "plimsoll_commits_total";
+/// Commits found applied although their answer was lost.
+pub const COMMITS_JUDGED: &str = "plimsoll_commits_judged_total";
+/// Commits that the fence refused.
+pub const FENCED: &str = "plimsoll_commits_fenced_total";
+/// How long a commit takes, decoding excluded.
+pub const COMMIT_SECONDS: &str = "plimsoll_commit_duration_seconds";
+/// Records of a batch.
+pub const BATCH_RECORDS: &str = "plimsoll_batch_records";
+/// Bytes of a batch.
+pub const BATCH_BYTES: &str = "plimsoll_batch_bytes";
+/// The next offset to consume.
+pub const POSITION: &str = "plimsoll_position";
+/// The end of the log, as far as it may be read.
+pub const HIGH_WATERMARK: &str = "plimsoll_high_watermark";
+/// High watermark − position.
+pub const LAG: &str = "plimsoll_lag";
+/// Claims made.
+pub const CLAIMS: &str = "plimsoll_claims_total";
+/// Stale writers' sessions terminated.
+pub const TERMINATED: &str = "plimsoll_sessions_terminated_total";
+/// Attempts that are made again.
+pub const RETRIES: &str = "plimsoll_retries_total";
+/// Restarts of a partition at the stored position.
+pub const RESTARTS: &str = "plimsoll_partition_restarts_total";
+/// Partitions halted now.
+pub const HALTED: &str = "plimsoll_partitions_halted";
+/// Partitions this process consumes now.
+pub const ASSIGNED: &str = "plimsoll_partitions_assigned";
+/// Partitions paused now, for want of room.
+pub const PAUSED: &str = "plimsoll_partitions_paused";
+/// Pauses: each throws away what was prefetched.
+pub const PAUSES: &str = "plimsoll_partition_pauses_total";
+/// Whether the database is away now.
+pub const DATABASE_AWAY: &str = "plimsoll_database_away";
+/// Bytes held between Kafka and the commit.
+pub const BUFFERED: &str = "plimsoll_buffered_bytes";
+/// The bound of that.
+pub const BUFFER_LIMIT: &str = "plimsoll_buffer_limit_bytes";
+/// Errors that the Kafka client reported.
+pub const KAFKA_ERRORS: &str = "plimsoll_kafka_errors_total";
+/// What runs.
+pub const BUILD_INFO: &str = "plimsoll_build_info";
+
+/// A gauge that nobody has set for that long is forgotten: the lag of a partition
+/// that another process has by now must not stand here for ever. All that is
+/// ours is set every few seconds.
+const GAUGE_LIFE: Duration = Duration::from_secs(60);
+
+/// Installs the recorder; once per process.
+///
+/// # Errors
+/// When there is one already.
+pub fn install() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
+    let seconds = [
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    ];
+    let records = [
+        1.0,
+        10.0,
+        100.0,
+        500.0,
+        1_000.0,
+        2_500.0,
+        5_000.0,
+        10_000.0,
+        50_000.0,
+        1_000_000.0,
+    ];
+    let bytes = [1e3, 1e4, 1e5, 5e5, 1e6, 2.5e6, 5e6, 1e7, 5e7, 2.5e8];
+    let builder = PrometheusBuilder::new()
+        .idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_LIFE))
+        .set_buckets_for_metric(Matcher::Full(COMMIT_SECONDS.into()), &seconds)?
+        .set_buckets_for_metric(Matcher::Full(BATCH_RECORDS.into()), &records)?
+        .set_buckets_for_metric(Matcher::Full(BATCH_BYTES.into()), &bytes)?;
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    // A second service in one process (tests) keeps the first recorder.
+    let _ = metrics::set_global_recorder(recorder);
+    describe();
+    publish_build();
+    Ok(handle)
+}
+
+/// Says which version runs; again at each scrape, or it would be forgotten.
+pub fn publish_build() {
+    gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+fn describe() {
+    describe_counter!(RECORDS, Unit::Count, "Records that entered a batch");
+    describe_counter!(
+        BYTES,
+        Unit::Bytes,
+        "Bytes of keys, values and headers that entered a batch"
+    );
+    describe_counter!(
+        DROPPED,
+        Unit::Count,
+        "Messages dropped by the guard: delivered twice, or of a partition not live"
+    );
+    describe_counter!(ROWS, Unit::Count, "Rows inserted, replaced or deleted");
+    describe_counter!(
+        ALREADY_THERE,
+        Unit::Count,
+        "Rows of a log table that stood there already, equal"
+    );
+    describe_counter!(DEAD_LETTERS, Unit::Count, "Records kept as dead letters");
+    describe_counter!(COMMITS, Unit::Count, "Commits acknowledged by the database");
+    describe_counter!(
+        COMMITS_JUDGED,
+        Unit::Count,
+        "Commits whose answer was lost, by what a claim found"
+    );
+    describe_counter!(
+        FENCED,
+        Unit::Count,
+        "Commits refused by the fence: nothing was written"
+    );
+    describe_histogram!(
+        COMMIT_SECONDS,
+        Unit::Seconds,
+        "Duration of a commit, decoding excluded"
+    );
+    describe_histogram!(BATCH_RECORDS, Unit::Count, "Records of a batch");
+    describe_histogram!(
+        BATCH_BYTES,
+        Unit::Bytes,
+        "Bytes of keys, values and headers of a batch"
+    );
+    describe_gauge!(
+        POSITION,
+        Unit::Count,
+        "The next offset to consume, as stored in the sink"
+    );
+    describe_gauge!(
+        HIGH_WATERMARK,
+        Unit::Count,
+        "End of the log; the last stable offset under read_committed"
+    );
+    describe_gauge!(LAG, Unit::Count, "High watermark minus position");
+    describe_counter!(CLAIMS, Unit::Count, "Claims of partitions in the sink");
+    describe_counter!(
+        TERMINATED,
+        Unit::Count,
+        "Sessions of stale writers that were terminated"
+    );
+    describe_counter!(RETRIES, Unit::Count, "Attempts made again, by reason");
+    describe_counter!(
+        RESTARTS,
+        Unit::Count,
+        "Partitions begun again at the stored position, by reason"
+    );
+    describe_gauge!(HALTED, Unit::Count, "Partitions halted now");
+    describe_gauge!(
+        ASSIGNED,
+        Unit::Count,
+        "Partitions consumed by this process now"
+    );
+    describe_gauge!(
+        PAUSED,
+        Unit::Count,
+        "Partitions paused now for want of room"
+    );
+    describe_counter!(PAUSES, Unit::Count, "Pauses of partitions for want of room");
+    describe_gauge!(
+        DATABASE_AWAY,
+        Unit::Count,
+        "1 while the database does not answer"
+    );
+    describe_gauge!(
+        BUFFERED,
+        Unit::Bytes,
+        "Bytes of records between Kafka and the commit"
+    );
+    describe_gauge!(
+        BUFFER_LIMIT,
+        Unit::Bytes,
+        "Bound of plimsoll_buffered_bytes"
+    );
+    describe_counter!(
+        KAFKA_ERRORS,
+        Unit::Count,
+        "Errors reported by the Kafka client, by code"
+    );
+    describe_gauge!(
+        BUILD_INFO,
+        Unit::Count,
+        "1; the label says which version runs"
+    );
+}
+
+/// The metrics of one partition, looked up once.
+#[derive(Clone)]
+pub struct PartitionMetrics {
+    /// [`RECORDS`]
+    pub records: Counter,
+    /// [`BYTES`]
+    pub bytes: Counter,
+    /// [`ROWS`]
+    pub rows: Counter,
+    /// [`ALREADY_THERE`]
+    pub already_there: Counter,
+    /// [`COMMITS`]
+    pub commits: Counter,
+    /// [`FENCED`]
+    pub fenced: Counter,
+    /// [`DEAD_LETTERS`]
+    pub dead_letters: Counter,
+    /// [`POSITION`]
+    pub position: Gauge,
+    /// [`COMMIT_SECONDS`]
+    pub commit_seconds: Histogram,
+    /// [`BATCH_RECORDS`]
+    pub batch_records: Histogram,
+    /// [`BATCH_BYTES`]
+    pub batch_bytes: Histogram,
+}
+
+impl PartitionMetrics {
+    /// Looks them up.
+    #[must_use]
+    pub fn new(sink: &str, tp: &TopicPartition) -> Self {
+        let sink = sink.to_owned();
+        let labels = [
+            ("sink", sink.clone()),
+            ("topic", tp.topic.to_string()),
+            ("partition", tp.partition.to_string()),
+        ];
+        Self {
+            records: counter!(RECORDS, &labels),
+            bytes: counter!(BYTES, &labels),
+            rows: counter!(ROWS, &labels),
+            already_there: counter!(ALREADY_THERE, &labels),
+            commits: counter!(COMMITS, &labels),
+            fenced: counter!(FENCED, &labels),
+            dead_letters: counter!(DEAD_LETTERS, &labels),
+            position: gauge!(POSITION, &labels),
+            commit_seconds: histogram!(COMMIT_SECONDS, "sink" => sink.clone()),
+            batch_records: histogram!(BATCH_RECORDS, "sink" => sink.clone()),
+            batch_bytes: histogram!(BATCH_BYTES, "sink" => sink),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_metric_stands_in_the_docs() {
+        let docs = include_str!("../docs/METRICS.md");
+        let names = include_str!("metrics.rs")
+            .split('"')
+            .filter(|text| text.starts_with("plimsoll_") && !text.contains(char::is_whitespace));
+        for name in names {
+            assert!(docs.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! A sink in memory. Its position rows are the protocol's own
+//! ([`PositionRow`]), so it is what the SQL sinks are measured by.
+
+use plimsoll_protocol::{Claim, Class, Position, PositionRow, TopicPartition};
+use plimsoll_sink_api::{
+    Batch, Cell, Claimed, Column, Committed, Identity, Member, Mode, NewPosition, Prepared,
+    SetOutcome, Shape, Sink, SinkError, StoredPosition, Table,
+};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What happens to a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It is applied, and the answer is lost.
+    AppliedAnswerLost,
+    /// It is not applied, and the answer is lost.
+    NotAppliedAnswerLost,
+    /// Rolled back for another's sake.
+    Deadlock,
+    /// Before it, somebody else claims the partition.
+    ClaimedByAnother,
+    /// Before it, an operator sets the position back to zero, and the rows with
+    /// it.
+    SetToZero,
+}
+
+#[derive(Default)]
+struct State {
+    positions: HashMap<TopicPartition, PositionRow>,
+    rows: Vec<(TopicPartition, i64, String)>,
+    dead: Vec<(TopicPartition, i64)>,
+    script: VecDeque<Fault>,
+    happened: Vec<Fault>,
+    away: bool,
+    slow: Duration,
+}
+
+/// Rows with one column, `n`; a row whose `n` is `bad` is refused.
+#[derive(Clone, Default)]
+pub struct MemorySink(Arc<Mutex<State>>);
+
+impl MemorySink {
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.lock().unwrap())
+    }
+
+    /// Adds faults for the commits to come.
+    pub fn script(&self, faults: &[Fault]) {
+        self.with(|s| s.script.extend(faults));
+    }
+
+    /// Faults that hit.
+    pub fn happened(&self) -> Vec<Fault> {
+        self.with(|s| s.happened.clone())
+    }
+
+    /// Whether nothing answers.
+    pub fn set_away(&self, away: bool) {
+        self.with(|s| s.away = away);
+    }
+
+    /// How long each commit takes.
+    pub fn set_slow(&self, slow: Duration) {
+        self.with(|s| s.slow = slow);
+    }
+
+    /// What `positions set` does.
+    pub fn set(&self, tp: &TopicPartition, to: i64) {
+        self.with(|s| {
+            let row = s.positions.get_mut(tp).expect("a position");
+            row.set(Position::new(to).unwrap());
+        });
+    }
+
+    /// The offsets written of a partition, in the order of writing.
+    pub fn offsets(&self, tp: &TopicPartition) -> Vec<i64> {
+        self.with(|s| {
+            s.rows
+                .iter()
+                .filter(|(t, _, _)| t == tp)
+                .map(|(_, o, _)| *o)
+                .collect()
+        })
+    }
+
+    /// Dead letters of a partition.
+    pub fn dead(&self, tp: &TopicPartition) -> Vec<i64> {
+        self.with(|s| {
+            s.dead
+                .iter()
+                .filter(|(t, _)| t == tp)
+                .map(|(_, o)| *o)
+                .collect()
+        })
+    }
+
+    /// Where a partition stands.
+    pub fn position(&self, tp: &TopicPartition) -> Option<i64> {
+        self.with(|s| s.positions.get(tp).map(|p| p.position.offset()))
+    }
+}
+
+fn away() -> SinkError {
+    SinkError::new(Class::Away, "away")
+}
+
+impl Sink for MemorySink {
+    type Plan = ();
+
+    async fn migrate(&self) -> Result<(), SinkError> {
+        if self.with(|s| s.away) {
+            Err(away())
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn prepare(&self, _topic: &str) -> Result<Arc<Prepared<()>>, SinkError> {
+        if self.with(|s| s.away) {
+            return Err(away());
+        }
+        let column = Column {
+            name: "n".into(),
+            source: "value.n".parse().unwrap(),
+            shape: Shape::Scalar,
+            key: false,
+            type_name: "text".into(),
+        };
+        Ok(Arc::new(Prepared {
+            table: Table {
+                name: "memory".into(),
+                mode: Mode::Append,
+                columns: vec![column],
+            },
+            plan: (),
+        }))
+    }
+
+    async fn settled(&self) -> Result<Vec<TopicPartition>, SinkError> {
+        self.with(|s| {
+            if s.away {
+                Err(away())
+            } else {
+                Ok(s.positions.keys().cloned().collect())
+            }
+        })
+    }
+
+    async fn settle(&self, _: &Identity, starts: &[NewPosition]) -> Result<(), SinkError> {
+        self.with(|s| {
+            for start in starts {
+                s.positions
+                    .entry(start.tp.clone())
+                    .or_insert(PositionRow::settled(start.position));
+            }
+        });
+        Ok(())
+    }
+
+    async fn claim(
+        &self,
+        member: &Member,
+        _: &Identity,
+        tp: &TopicPartition,
+    ) -> Result<Claimed, SinkError> {
+        self.with(|s| {
+            if s.away {
+                return Err(away());
+            }
+            let row = s
+                .positions
+                .get_mut(tp)
+                .ok_or_else(|| SinkError::new(Class::Stale, "no position"))?;
+            let claim = row.claim(member.owner);
+            Ok(Claimed {
+                claim,
+                position: row.position,
+                fingerprint: None,
+                leader_epoch: None,
+                topic_id: None,
+                terminated: 0,
+            })
+        })
+    }
+
+    async fn commit(&self, batch: &Batch<'_, ()>) -> Result<Committed, SinkError> {
+        let tp = TopicPartition::new(batch.topic, batch.partition);
+        tokio::time::sleep(self.with(|s| s.slow)).await;
+        self.with(|s| {
+            if s.away {
+                return Err(away());
+            }
+            let fault = s.script.pop_front();
+            s.happened.extend(fault);
+            let row = s
+                .positions
+                .get_mut(&tp)
+                .ok_or_else(|| SinkError::new(Class::Stale, "no position"))?;
+            match fault {
+                Some(Fault::NotAppliedAnswerLost) => return Err(away()),
+                Some(Fault::Deadlock) => {
+                    return Err(SinkError::new(Class::Again, "deadlock_detected"));
+                }
+                Some(Fault::ClaimedByAnother) => {
+                    row.claim(plimsoll_protocol::Owner(0));
+                }
+                Some(Fault::SetToZero) => {
+                    row.set(Position::ZERO);
+                    s.rows.retain(|(t, _, _)| *t != tp);
+                }
+                Some(Fault::AppliedAnswerLost) | None => {}
+            }
+            let texts: Vec<(i64, String)> = batch
+                .rows
+                .iter()
+                .map(|(row, cells)| (row.offset, format!("{:?}", cells[0])))
+                .collect();
+            if batch
+                .rows
+                .iter()
+                .any(|(_, cells)| matches!(&cells[0], Cell::Text(t) if t == "bad"))
+            {
+                return Err(SinkError::new(Class::Rejected, "check_violation"));
+            }
+            let row = s.positions.get_mut(&tp).expect("looked up above");
+            row.advance(batch.claim, batch.span)
+                .map_err(|_| SinkError::new(Class::Moved, "fenced"))?;
+            let rows = texts.len() as u64;
+            s.rows.extend(
+                texts
+                    .into_iter()
+                    .map(|(offset, text)| (tp.clone(), offset, text)),
+            );
+            s.dead
+                .extend(batch.dead.iter().map(|d| (tp.clone(), d.offset)));
+            if fault == Some(Fault::AppliedAnswerLost) {
+                return Err(away());
+            }
+            Ok(Committed {
+                rows,
+                ..Committed::default()
+            })
+        })
+    }
+
+    async fn rehearse(&self, _: &Batch<'_, ()>) -> Result<Committed, SinkError> {
+        Ok(Committed::default())
+    }
+
+    async fn release(&self, tp: &TopicPartition, claim: Claim) -> Result<(), SinkError> {
+        self.with(|s| {
+            if let Some(row) = s.positions.get_mut(tp)
+                && row.epoch == claim.epoch
+            {
+                row.owner = None;
+            }
+        });
+        Ok(())
+    }
+
+    async fn heartbeat(&self, _: &Member) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
+        let stored = |(tp, row): (&TopicPartition, &PositionRow)| StoredPosition {
+            tp: tp.clone(),
+            position: row.position,
+            epoch: row.epoch.0,
+            owner: row.owner.map(|o| o.0.to_string()),
+            identity: None,
+            heartbeat_age: None,
+            moved_age: None,
+        };
+        self.with(|s| Ok(s.positions.iter().map(stored).collect()))
+    }
+
+    async fn set_position(
+        &self,
+        _: &Identity,
+        tp: &TopicPartition,
+        to: Position,
+        _: bool,
+        _: Duration,
+    ) -> Result<SetOutcome, SinkError> {
+        self.with(|s| {
+            let row = s
+                .positions
+                .entry(tp.clone())
+                .or_insert(PositionRow::settled(to));
+            let before = Some(row.position);
+            row.set(to);
+            Ok(SetOutcome::Set { before })
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! The data path against a Kafka in the process and a sink in memory, with
+//! faults that follow a script: what no real database does on demand.
+
+mod memory;
+mod tests;

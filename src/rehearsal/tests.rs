@@ -1,0 +1,267 @@
+//! The tests.
+
+use super::memory::{Fault, MemorySink};
+use crate::config::{
+    Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Sink as Settings,
+    Start, Topics, UnknownFields,
+};
+use crate::consume::Control;
+use crate::health::Health;
+use crate::service::{Running, member, start};
+use plimsoll_protocol::TopicPartition;
+use rdkafka::ClientConfig;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// Longer than the mock's group needs to form, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Rig {
+    _kafka: MockCluster<'static, DefaultProducerContext>,
+    producer: BaseProducer,
+    sink: MemorySink,
+    health: Arc<Health>,
+    running: Running,
+    threads: JoinSet<Result<(), crate::service::RunError>>,
+}
+
+impl Rig {
+    fn start(sink: MemorySink, on_bad_record: OnBadRecord) -> Self {
+        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
+        let kafka = MockCluster::new(1).unwrap();
+        kafka.create_topic("t", 2, 1).unwrap();
+        let servers = kafka.bootstrap_servers();
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", &servers)
+            .create()
+            .unwrap();
+        let properties: BTreeMap<_, _> = [
+            ("session.timeout.ms", "6000"),
+            ("heartbeat.interval.ms", "500"),
+        ]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into();
+        let settings = Settings {
+            name: "rehearsal".into(),
+            topics: Topics::Named(vec!["t".into()]),
+            group_id: "g".into(),
+            start: Start::Earliest,
+            on_bad_record,
+            unknown_fields: UnknownFields::Ignore,
+            batch: BatchLimits {
+                max_records: 10,
+                max_bytes: 1 << 20,
+                linger: Duration::from_millis(5),
+            },
+            // Never opened: the sink in memory stands in for it.
+            backend: Backend::Sqlite(plimsoll_sqlite::SqliteSettings {
+                sink: "rehearsal".into(),
+                path: "unused".into(),
+                auto_migrate: true,
+                tables: Vec::new(),
+            }),
+        };
+        let config = Config {
+            kafka: Kafka {
+                bootstrap_servers: servers,
+                properties,
+                isolation_level: Isolation::ReadCommitted,
+                group_protocol: GroupProtocol::Classic,
+                group_instance_id: None,
+            },
+            listen: None,
+            memory_limit: 64 << 20,
+            drain: Duration::from_secs(5),
+            sinks: vec![settings.clone()],
+        };
+        let health = Arc::new(Health::default());
+        let mut threads = JoinSet::new();
+        let running = start(
+            &config,
+            &settings,
+            sink.clone(),
+            member(),
+            true,
+            &health,
+            &mut threads,
+        )
+        .unwrap();
+        Self {
+            _kafka: kafka,
+            producer,
+            sink,
+            health,
+            running,
+            threads,
+        }
+    }
+
+    fn produce(&self, partition: i32, values: impl IntoIterator<Item = String>) {
+        for value in values {
+            let record = BaseRecord::<(), str>::to("t")
+                .partition(partition)
+                .payload(&value);
+            self.producer.send(record).map_err(|(e, _)| e).unwrap();
+        }
+        self.producer.flush(PATIENCE).unwrap();
+    }
+
+    async fn until(&self, what: &str, reached: impl Fn(&MemorySink) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !reached(&self.sink) {
+            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn stop(mut self) {
+        self.running.tell(Control::Stop);
+        tokio::time::timeout(PATIENCE, self.threads.join_next())
+            .await
+            .expect("drained")
+            .unwrap()
+            .unwrap()
+            .unwrap();
+    }
+}
+
+impl Drop for Rig {
+    /// A failed test must not wait for a poll thread that nobody stops.
+    fn drop(&mut self) {
+        self.running.tell(Control::Stop);
+    }
+}
+
+fn tp(partition: i32) -> TopicPartition {
+    TopicPartition::new("t", partition)
+}
+
+fn numbers(range: std::ops::Range<i64>) -> impl Iterator<Item = String> {
+    range.map(|n| format!("{{\"n\":{n}}}"))
+}
+
+fn offsets(range: std::ops::Range<i64>) -> Vec<i64> {
+    range.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_record_is_written_once_whatever_becomes_of_commits() {
+    let sink = MemorySink::default();
+    let faults = [
+        Fault::AppliedAnswerLost,
+        Fault::NotAppliedAnswerLost,
+        Fault::Deadlock,
+        Fault::ClaimedByAnother,
+        Fault::AppliedAnswerLost,
+        Fault::SetToZero,
+        Fault::NotAppliedAnswerLost,
+        Fault::ClaimedByAnother,
+    ];
+    sink.script(&faults);
+    let rig = Rig::start(sink, OnBadRecord::Halt);
+    rig.produce(0, numbers(0..500));
+    rig.until("all written", |s| s.position(&tp(0)) == Some(500))
+        .await;
+    assert_eq!(rig.sink.happened(), faults, "a fault did not hit");
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..500));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_is_waited_for_and_nothing_becomes_a_dead_letter() {
+    let sink = MemorySink::default();
+    sink.set_away(true);
+    let rig = Rig::start(sink, OnBadRecord::DeadLetter);
+    rig.produce(0, numbers(0..50));
+    rig.until("the outage is told", |_| !rig.health.report().undisturbed)
+        .await;
+    rig.sink.set_away(false);
+    rig.until("the first half", |s| s.position(&tp(0)) == Some(50))
+        .await;
+    rig.sink.set_away(true);
+    rig.produce(0, numbers(50..100));
+    rig.until("the outage is told", |_| !rig.health.report().undisturbed)
+        .await;
+    rig.sink.set_away(false);
+    rig.until("the second half", |s| s.position(&tp(0)) == Some(100))
+        .await;
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..100));
+    assert!(rig.sink.dead(&tp(0)).is_empty());
+    rig.until("the outage is over", |_| rig.health.report().undisturbed)
+        .await;
+    rig.stop().await;
+}
+
+fn with_bad_ones() -> Vec<String> {
+    let mut values: Vec<String> = numbers(0..100).collect();
+    values[33] = "{\"n\":\"bad\"}".into();
+    values[57] = "no JSON".into();
+    values[99] = "{\"n\":\"bad\"}".into();
+    values
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_records_become_dead_letters_and_take_no_good_one_along() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::DeadLetter);
+    rig.produce(0, with_bad_ones());
+    rig.until("all passed", |s| s.position(&tp(0)) == Some(100))
+        .await;
+    assert_eq!(rig.sink.dead(&tp(0)), [33, 57, 99]);
+    let good: Vec<i64> = (0..100).filter(|n| ![33, 57, 99].contains(n)).collect();
+    assert_eq!(rig.sink.offsets(&tp(0)), good);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_record_halts_its_partition_right_before_it_and_no_other() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::Halt);
+    rig.produce(0, with_bad_ones());
+    rig.produce(1, numbers(0..200));
+    rig.until("the other partition goes on", |s| {
+        s.position(&tp(1)) == Some(200)
+    })
+    .await;
+    rig.until("the halt is told", |_| !rig.health.report().undisturbed)
+        .await;
+    assert_eq!(rig.sink.position(&tp(0)), Some(33));
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..33));
+    let report = rig.health.report();
+    let halted = &report.sinks["rehearsal"].halted[0];
+    assert_eq!((halted.partition, halted.halt.offset), (0, Some(33)));
+    rig.until("ready all the same", |_| rig.health.report().ready)
+        .await;
+    // Sooner than the halt would be tried again by itself.
+    rig.sink.set(&tp(0), 34);
+    rig.until("on behind the bad record", |s| {
+        s.position(&tp(0)) == Some(57)
+    })
+    .await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_database_pauses_partitions_and_stops_none() {
+    let metrics = crate::metrics::install().unwrap();
+    let sink = MemorySink::default();
+    // Longer than the grace before a pause.
+    sink.set_slow(Duration::from_millis(150));
+    let rig = Rig::start(sink, OnBadRecord::Halt);
+    rig.produce(0, numbers(0..300));
+    rig.produce(1, numbers(0..300));
+    for partition in [0, 1] {
+        rig.until("all written", |s| s.position(&tp(partition)) == Some(300))
+            .await;
+        assert_eq!(rig.sink.offsets(&tp(partition)), offsets(0..300));
+    }
+    let told = metrics.render();
+    let paused = |line: &str| {
+        line.strip_prefix("plimsoll_partition_pauses_total{sink=\"rehearsal\"} ")
+            .is_some_and(|n| n != "0")
+    };
+    assert!(told.lines().any(paused), "no partition was ever paused");
+    rig.stop().await;
+}

@@ -1,0 +1,240 @@
+//! One sink: its tasks and its thread.
+
+use super::{RunError, Running};
+use crate::batch::Budget;
+use crate::claim::claim_loop;
+use crate::commit::{Backoff, Lane};
+use crate::config::{Config, Sink as Settings, Topics};
+use crate::consume::{
+    Cluster, Control, MemoryShare, Poll, Setup, Standing, cluster_config, consumer_config,
+    watch_lag,
+};
+use crate::error::KafkaFault;
+use crate::health::Health;
+use crate::route::Router;
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Identity, Member, Sink, SinkError};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+/// Often enough that `positions set` tells a live owner from a dead one within
+/// seconds.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+/// What an operator has to mend is tried again this often.
+const REFUSED_RETRY: Duration = Duration::from_secs(60);
+
+/// Starts a sink. It joins its group once the database and Kafka answer.
+pub(crate) fn start<S: Sink>(
+    config: &Config,
+    settings: &Settings,
+    sink: S,
+    member: Member,
+    auto_migrate: bool,
+    health: &Arc<Health>,
+    threads: &mut JoinSet<Result<(), RunError>>,
+) -> Result<Running, RunError> {
+    let name = settings.name.clone();
+    let client_id = format!("plimsoll-{name}-{}", member.name);
+    let cluster = Arc::new(Cluster::new(
+        cluster_config(&config.kafka, &client_id),
+        &name,
+    )?);
+    let (control, controls) = channel();
+    let share = MemoryShare::of(config.memory_limit, config.sinks.len());
+    let start = Starting {
+        client: consumer_config(&config.kafka, &settings.group_id, &client_id, share),
+        settings: settings.clone(),
+        sink: Arc::new(sink),
+        member,
+        auto_migrate,
+        health: health.clone(),
+        cluster,
+        control: control.clone(),
+        own_bytes: share.own,
+        drain: config.drain,
+    };
+    threads.spawn(start.run(controls));
+    Ok(Running { name, control })
+}
+
+struct Starting<S: Sink> {
+    client: rdkafka::ClientConfig,
+    settings: Settings,
+    sink: Arc<S>,
+    member: Member,
+    auto_migrate: bool,
+    health: Arc<Health>,
+    cluster: Arc<Cluster>,
+    control: std::sync::mpsc::Sender<Control>,
+    own_bytes: usize,
+    drain: Duration,
+}
+
+impl<S: Sink> Starting<S> {
+    async fn run(self, controls: Receiver<Control>) -> Result<(), RunError> {
+        // Whoever stops the service before it has started finds Stop waiting in
+        // `controls`, which only the poll thread reads; so look there too.
+        let Some((controls, cluster_id)) = self.prepare(controls).await else {
+            return Ok(());
+        };
+        let name = self.settings.name.clone();
+        let lane = Arc::new(Lane {
+            name: name.clone(),
+            sink: self.sink.clone(),
+            router: Router::new(self.sink.clone()),
+            member: self.member.clone(),
+            identity: Identity {
+                group_id: self.settings.group_id.clone(),
+                cluster_id,
+            },
+            on_bad_record: self.settings.on_bad_record,
+            unknown_fields: self.settings.unknown_fields,
+            health: self.health.clone(),
+            control: self.control.clone(),
+        });
+        let (claims, requests) = unbounded_channel();
+        let standing = Standing::default();
+        let mut tasks = JoinSet::new();
+        let (start, topics) = (self.settings.start.clone(), self.settings.topics.clone());
+        tasks.spawn(claim_loop(
+            lane.clone(),
+            self.cluster.clone(),
+            start,
+            topics,
+            requests,
+        ));
+        tasks.spawn(watch_lag(
+            name,
+            self.cluster.clone(),
+            standing.clone(),
+            self.control.clone(),
+        ));
+        tasks.spawn(heartbeat(lane.clone()));
+        let setup = Setup {
+            client: self.client,
+            subscription: match &self.settings.topics {
+                Topics::Named(topics) => topics.clone(),
+                Topics::Pattern(pattern) => vec![pattern.clone()],
+            },
+            lane,
+            limits: self.settings.batch,
+            budget: Budget::new(self.own_bytes),
+            claims,
+            controls,
+            runtime: tokio::runtime::Handle::current(),
+            standing,
+            drain: self.drain,
+        };
+        let polled = tokio::task::spawn_blocking(move || {
+            let poll = Poll::new(setup).map_err(KafkaFault::from)?;
+            poll.run().map_err(RunError::from)
+        })
+        .await
+        .unwrap_or_else(|e| Err(RunError::System(format!("the poll thread ended: {e}"))));
+        // Claims, lags and heartbeats end with the poll thread.
+        tasks.shutdown().await;
+        polled
+    }
+
+    /// Waits for the database and Kafka, as long as it takes. `None`: told to
+    /// stop meanwhile.
+    async fn prepare(&self, controls: Receiver<Control>) -> Option<(Receiver<Control>, String)> {
+        let mut backoff = Backoff::default();
+        loop {
+            if matches!(controls.try_recv(), Ok(Control::Stop)) {
+                return None;
+            }
+            let wait = match self.reach().await {
+                Ok(cluster_id) => {
+                    self.health.back(&self.settings.name);
+                    return Some((controls, cluster_id));
+                }
+                Err(Some(wait)) => wait,
+                Err(None) => backoff.next_wait(),
+            };
+            // Slices, so that a stop is heard in time.
+            let until = tokio::time::Instant::now() + wait;
+            while tokio::time::Instant::now() < until {
+                tokio::time::sleep(Duration::from_millis(100).min(wait)).await;
+                if matches!(controls.try_recv(), Ok(Control::Stop)) {
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Migrates, and asks for the cluster's id. `Err(Some)`: somebody has to
+    /// mend something; `Err(None)`: away, ask again soon.
+    async fn reach(&self) -> Result<String, Option<Duration>> {
+        let name = &self.settings.name;
+        if self.auto_migrate
+            && let Err(error) = self.sink.migrate().await
+        {
+            self.health.away(name, error.to_string());
+            return match error.class {
+                Class::Away | Class::Again | Class::Moved => Err(None),
+                Class::Rejected | Class::Stale | Class::Halt => {
+                    error!(
+                        sink = name,
+                        "not migrated: {error}; tried again in {} s",
+                        REFUSED_RETRY.as_secs()
+                    );
+                    Err(Some(REFUSED_RETRY))
+                }
+            };
+        }
+        let cluster = self.cluster.clone();
+        match tokio::task::spawn_blocking(move || cluster.id()).await {
+            Ok(Ok(id)) => {
+                info!(
+                    sink = name,
+                    cluster = id,
+                    group = self.settings.group_id,
+                    "starting"
+                );
+                Ok(id)
+            }
+            Ok(Err(fault)) => {
+                warn!(sink = name, "Kafka not reached: {fault}");
+                Err(None)
+            }
+            Err(_) => Err(None),
+        }
+    }
+}
+
+async fn heartbeat<S: Sink>(lane: Arc<Lane<S>>) {
+    // An idle sink learns of an outage only here; a busy one's commits tell
+    // more, so a heartbeat takes back only what a heartbeat has said.
+    let mut said = false;
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        match beat(&lane).await {
+            Ok(()) if std::mem::take(&mut said) => lane.health.back(&lane.name),
+            Ok(()) => {}
+            Err(error) => {
+                lane.note_away(&error);
+                said = true;
+            }
+        }
+    }
+}
+
+/// A sign of life; and a look whether an operator has set the position of a
+/// halted partition, which takes its owner away.
+async fn beat<S: Sink>(lane: &Lane<S>) -> Result<(), SinkError> {
+    lane.sink.heartbeat(&lane.member).await?;
+    let halted = lane.health.halted(&lane.name);
+    if !halted.is_empty() {
+        let stored = lane.sink.positions().await?;
+        let set = stored
+            .into_iter()
+            .filter(|p| p.owner.is_none() && halted.contains(&p.tp));
+        set.for_each(|p| lane.tell(Control::Retry { tp: p.tp }));
+    }
+    Ok(())
+}

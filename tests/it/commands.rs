@@ -1,0 +1,276 @@
+//! The commands of an operator, asked of real servers.
+
+use crate::harness::kafka::{Kafka, Message};
+use crate::harness::postgres::Database;
+use crate::harness::process::{plimsoll, plimsoll_ok};
+use crate::harness::service::Service;
+use crate::harness::{servers, unique};
+use std::process::Output;
+
+/// A topic with two partitions, ten records in the first and none in the other,
+/// and a table for them.
+struct Scene {
+    database: Database,
+    topic: String,
+    service: Service,
+}
+
+impl Scene {
+    fn new(test: &str) -> Self {
+        let kafka = Kafka::shared();
+        let topic = unique(test);
+        kafka.create_topic(&topic, 2);
+        let records: Vec<Message> = (0..10)
+            .map(|id| {
+                let value = format!(r#"{{"id":{id},"n":"{id}.50","customer":{{"name":"x"}}}}"#);
+                Message::of(0, &value)
+            })
+            .collect();
+        kafka.producer().send_all(&topic, &records);
+        let database = Database::shared(test);
+        database.execute("CREATE TABLE {s}.t (id bigint PRIMARY KEY, n numeric(6,2), name text)");
+        let mut service = Service::new(
+            test,
+            &topic,
+            &database.table("t"),
+            "upsert",
+            &database.state_schema(),
+        );
+        service.columns = "name = \"value.customer.name\"".to_owned();
+        Self {
+            database,
+            topic,
+            service,
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        plimsoll(&self.service.config(), arguments)
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        plimsoll_ok(&self.service.config(), arguments)
+    }
+
+    /// What it printed, and with which code it ended.
+    fn fails(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments);
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).expect("text");
+        let code = output.status.code().expect("no signal");
+        assert_ne!(code, 0, "{text}");
+        (code, text)
+    }
+
+    /// Whether plimsoll's own schema is there.
+    fn has_state(&self) -> bool {
+        let state = self.database.state_schema();
+        let found = self.database.number(&format!(
+            "SELECT count(*) FROM pg_namespace WHERE nspname = '{state}'"
+        ));
+        found > 0
+    }
+
+    fn set<'a>(&'a self, to: &'a str) -> Vec<&'a str> {
+        vec![
+            "positions",
+            "set",
+            "--sink",
+            "orders",
+            "--topic",
+            &self.topic,
+            "--partition",
+            "0",
+            "--to",
+            to,
+        ]
+    }
+}
+
+#[test]
+fn a_check_shows_tables_and_tries_records_and_writes_nothing() {
+    let scene = Scene::new("check_all_well");
+    let text = scene.ok(&["check", "--connect", "--sample", "100"]);
+    for line in [
+        "value.customer.name  →  name  text".to_owned(),
+        "value.id             →  id    bigint (key)".to_owned(),
+        format!("topic    {}: 2 partitions, 10 offsets", scene.topic),
+        "10 rows written and rolled back, 0 bad".to_owned(),
+        "all well".to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line} is not in:\n{text}");
+    }
+    assert!(!scene.has_state(), "a check made plimsoll's schema");
+    assert_eq!(scene.database.number("SELECT count(*) FROM {s}.t"), 0);
+}
+
+#[test]
+fn a_check_names_a_topic_a_table_and_a_key_that_are_not_there() {
+    let mut scene = Scene::new("check_not_there");
+    scene.service.topics = "topics = [\"no_such_topic\"]".to_owned();
+    scene.service.of_postgres = "key_columns = [\"idd\"]".to_owned();
+    let (code, text) = scene.fails(&["check", "--connect"]);
+    assert_eq!(code, 1);
+    assert!(
+        text.contains("Kafka knows no topic \"no_such_topic\""),
+        "{text}"
+    );
+    assert!(text.contains("did you mean \"id\"?"), "{text}");
+
+    scene.service.table = scene.database.table("tt");
+    let (code, text) = scene.fails(&["check", "--connect"]);
+    assert_eq!(code, 1);
+    assert!(text.contains("there is no such table"), "{text}");
+}
+
+#[test]
+fn a_sample_finds_the_bad_records_and_shows_no_value() {
+    let scene = Scene::new("check_sample");
+    let kafka = Kafka::shared();
+    let bad = [
+        r#"{"id":100,"n":"hunter2"}"#,
+        r#"{"id":101,"n":1.5}"#,
+        r#"{"id":102"#,
+        r#"{"n":7}"#,
+    ];
+    let records: Vec<Message> = bad.iter().map(|value| Message::of(1, value)).collect();
+    kafka.producer().send_all(&scene.topic, &records);
+    let (code, text) = scene.fails(&["check", "--sample", "100"]);
+    assert_eq!(code, 1);
+    for (offset, word) in [(0, "column \"n\""), (2, "JSON"), (3, "id")] {
+        let start = format!("{}[1] offset {offset}: ", scene.topic);
+        let line = text.lines().find(|line| line.contains(&start));
+        assert!(
+            line.is_some_and(|line| line.contains(word)),
+            "{start}… {word} is not in:\n{text}"
+        );
+    }
+    assert!(
+        text.contains("11 rows written and rolled back, 3 bad"),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(scene.database.number("SELECT count(*) FROM {s}.t"), 0);
+}
+
+#[test]
+fn a_check_lists_what_the_role_may_not_do() {
+    let mut scene = Scene::new("check_privileges");
+    let role = unique("role");
+    scene.database.execute(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {{s}} TO {role}; GRANT SELECT, INSERT ON {{s}}.t TO {role}"
+    ));
+    let (_, place) = scene.service.url.split_once('@').expect("a user");
+    scene.service.url = format!("postgres://{role}@{place}");
+    let (code, text) = scene.fails(&["check", "--connect"]);
+    assert_eq!(code, 1);
+    for privilege in [
+        "UPDATE on table",
+        "DELETE on table",
+        "CREATE on the database",
+    ] {
+        assert!(text.contains(privilege), "{privilege} is not in:\n{text}");
+    }
+    assert!(!text.contains("INSERT on table"), "{text}");
+    scene
+        .database
+        .execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
+fn the_printed_sql_applied_by_hand_is_what_migrate_makes() {
+    let mut scene = Scene::new("migrate_print");
+    scene.service.of_postgres = "auto_migrate = false".to_owned();
+    let (code, text) = scene.fails(&["check", "--connect"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("plimsoll migrate"), "{text}");
+
+    let sql = scene.ok(&["migrate", "--print"]);
+    assert!(!scene.has_state(), "--print made the schema");
+    scene.database.execute(&sql);
+    assert!(
+        scene
+            .ok(&["check", "--connect"])
+            .contains("state    0 positions")
+    );
+    // Nothing is left to do, and it knows.
+    scene.ok(&["migrate"]);
+    scene.ok(&["migrate"]);
+}
+
+#[test]
+fn positions_are_set_and_listed_with_their_lag() {
+    let scene = Scene::new("positions_set");
+    scene.ok(&["migrate"]);
+    let dry = scene.ok(&[&scene.set("4")[..], &["--dry-run"]].concat());
+    assert!(dry.contains("would be set from nowhere to 4"), "{dry}");
+    assert!(
+        scene
+            .database
+            .positions(&scene.topic)
+            .expect("rows")
+            .is_empty()
+    );
+    scene.ok(&scene.set("4"));
+    assert_eq!(scene.database.positions(&scene.topic).expect("rows"), [4]);
+
+    let list = scene.ok(&["positions", "list", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+    assert_eq!(list[0]["topic"], scene.topic.as_str());
+    assert_eq!(list[0]["position"], 4);
+    assert_eq!(list[0]["high_watermark"], 10);
+    assert_eq!(list[0]["lag"], 6);
+    assert_eq!(list[1]["partition"], 1);
+    assert!(list[1]["position"].is_null());
+
+    for (to, position) in [
+        ("earliest", 0),
+        ("latest", 10),
+        ("2001-01-01T00:00:00Z", 0),
+        ("2999-01-01T00:00:00Z", 10),
+    ] {
+        scene.ok(&scene.set(to));
+        assert_eq!(
+            scene.database.positions(&scene.topic).expect("rows"),
+            [position],
+            "--to {to}"
+        );
+    }
+    let (code, text) = scene.fails(&scene.set("11"));
+    assert_eq!(code, 5);
+    assert!(text.contains("its log goes from 0 to 10"), "{text}");
+}
+
+#[test]
+fn another_groups_positions_are_named_and_not_touched() {
+    let mut scene = Scene::new("positions_foreign");
+    scene.ok(&["migrate"]);
+    scene.ok(&scene.set("4"));
+    scene.service.group = unique("another");
+    let (code, text) = scene.fails(&["check", "--connect"]);
+    assert_eq!(code, 1);
+    assert!(text.contains("belongs to group"), "{text}");
+    let (code, text) = scene.fails(&scene.set("5"));
+    assert_eq!(code, 5, "{text}");
+    assert_eq!(scene.database.positions(&scene.topic).expect("rows"), [4]);
+}
+
+#[test]
+fn a_command_does_not_wait_for_servers_that_are_away() {
+    let mut scene = Scene::new("commands_away");
+    scene.ok(&["migrate"]);
+    scene.ok(&scene.set("4"));
+    let bootstrap = std::mem::replace(&mut scene.service.bootstrap, "127.0.0.1:9".to_owned());
+    let (code, text) = scene.fails(&["positions", "list"]);
+    assert_eq!(code, 7);
+    assert!(
+        text.contains(&scene.topic),
+        "positions are there without Kafka: {text}"
+    );
+    scene.service.bootstrap = bootstrap;
+    scene.service.url = "postgres://app:hunter2@127.0.0.1:9/shop".to_owned();
+    let (code, text) = scene.fails(&["positions", "list"]);
+    assert_eq!(code, 7);
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(servers::kafka(), scene.service.bootstrap);
+}

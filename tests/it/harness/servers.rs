@@ -1,0 +1,273 @@
+//! The servers that `make test` started, and servers of a test's own.
+//!
+//! The shared ones are never stopped. A test that stops a server starts its own
+//! in the run's folder, where `scripts/with-servers` finds it if the test dies.
+
+use super::{folder, free_port, wait};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// What `scripts/with-servers` tells.
+pub fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!(
+            "{name} is not set: this test needs a real Kafka and a real Postgres; hint: make test"
+        )
+    })
+}
+
+/// The shared broker's `host:port`.
+pub fn kafka() -> String {
+    variable("PLIMSOLL_TEST_KAFKA")
+}
+
+/// The shared Postgres' URL.
+pub fn postgres() -> String {
+    variable("PLIMSOLL_TEST_POSTGRES")
+}
+
+/// The shared Postgres' address, for a proxy in front of it.
+pub fn postgres_address() -> SocketAddr {
+    let url = postgres();
+    let address = url
+        .split_once('@')
+        .and_then(|(_, rest)| rest.split_once('/'))
+        .map(|(address, _)| address);
+    address
+        .and_then(|a| a.parse().ok())
+        .unwrap_or_else(|| panic!("no address in {url}"))
+}
+
+/// A Postgres of the test's own.
+pub struct OwnPostgres {
+    folder: PathBuf,
+    port: u16,
+}
+
+impl OwnPostgres {
+    /// Starts one.
+    pub fn start() -> Self {
+        let server = Self::stopped();
+        server.begin();
+        server
+    }
+
+    /// One that is not running yet.
+    pub fn stopped() -> Self {
+        let folder = folder("own_postgres").join("data");
+        let parent = folder.parent().expect("a parent");
+        if let Some(user) = user() {
+            ran(Command::new("chown").arg(user).arg(parent));
+        }
+        ran(as_postgres("cp")
+            .arg("-a")
+            .arg(variable("PLIMSOLL_TEST_POSTGRES_TEMPLATE"))
+            .arg(&folder));
+        Self {
+            folder,
+            port: free_port(),
+        }
+    }
+
+    /// How to reach it.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Puts a file into its data folder, as the server wants files of its own.
+    pub fn put(&self, name: &str, text: &str) {
+        let file = self.folder.join(name);
+        fs::write(&file, text).expect("a file in the data folder");
+        ran(Command::new("chmod").arg("600").arg(&file));
+        if let Some(user) = user() {
+            ran(Command::new("chown").arg(user).arg(&file));
+        }
+    }
+
+    /// Starts it, or starts it again. Not every attempt succeeds at once: after
+    /// a stop without mercy the last of the old processes may still be there.
+    pub fn begin(&self) {
+        let start = || {
+            // -w waits for the recovery too.
+            let mut command = self.pg_ctl("start");
+            command.args(["-w", "-t", "120"]);
+            command.arg("-o").arg(format!("-p {}", self.port));
+            command
+        };
+        wait::until("Postgres runs", || match quiet(&mut start()).status() {
+            Ok(status) if status.success() => Ok(()),
+            other => {
+                let log = self.log();
+                let from = log.len().saturating_sub(500);
+                Err(format!("{other:?}: {}", log.get(from..).unwrap_or(&log)))
+            }
+        });
+    }
+
+    /// Stops it as a power cut would: no checkpoint, sessions broken off.
+    pub fn stop_immediately(&self) {
+        ran(self.pg_ctl("stop").args(["-m", "immediate", "-w"]));
+    }
+
+    /// Ends it as a power cut would, and starts it again.
+    pub fn restart_immediately(&self) {
+        self.stop_immediately();
+        self.begin();
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
+    }
+
+    fn pg_ctl(&self, action: &str) -> Command {
+        let mut command = as_postgres(&format!(
+            "{}/pg_ctl",
+            variable("PLIMSOLL_TEST_POSTGRES_BIN")
+        ));
+        command.arg(action).arg("-s").arg("-D").arg(&self.folder);
+        command.arg("-l").arg(self.folder.join("server.log"));
+        command
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        // It may be down already, by the test's will.
+        let _ = self
+            .pg_ctl("stop")
+            .args(["-m", "immediate", "-w"])
+            .stderr(Stdio::null())
+            .status();
+    }
+}
+
+fn user() -> Option<String> {
+    std::env::var("PLIMSOLL_TEST_POSTGRES_USER")
+        .ok()
+        .filter(|user| !user.is_empty())
+}
+
+/// Postgres refuses to be root.
+fn as_postgres(program: &str) -> Command {
+    match user() {
+        Some(user) => {
+            let mut command = Command::new("runuser");
+            command.args(["-u", &user, "--", program]);
+            command
+        }
+        None => Command::new(program),
+    }
+}
+
+fn quiet(command: &mut Command) -> &mut Command {
+    command.stdin(Stdio::null()).stdout(Stdio::null())
+}
+
+#[track_caller]
+fn ran(command: &mut Command) {
+    let status = quiet(command)
+        .status()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    assert!(status.success(), "{command:?}: {status}");
+}
+
+/// A broker of the test's own.
+pub struct OwnKafka {
+    folder: PathBuf,
+    port: u16,
+    broker: Option<Child>,
+}
+
+impl OwnKafka {
+    /// Starts one.
+    pub fn start() -> Self {
+        let folder = folder("own_kafka");
+        let port = free_port();
+        let properties = fs::read_to_string(variable("PLIMSOLL_TEST_KAFKA_PROPERTIES"))
+            .expect("the broker's properties")
+            .replace("@BROKER@", &port.to_string())
+            .replace("@CONTROLLER@", &free_port().to_string())
+            .replace(
+                "@DATA@",
+                folder.join("data").to_str().expect("a plain path"),
+            );
+        fs::write(folder.join("server.properties"), properties).expect("the broker's properties");
+        let mut kafka = Self {
+            folder,
+            port,
+            broker: None,
+        };
+        ran(kafka
+            .java("kafka.tools.StorageTool")
+            .args(["format", "-t", "b3duLWJyb2tlci1vZi10ZQ", "-c"])
+            .arg(kafka.folder.join("server.properties")));
+        kafka.begin();
+        kafka
+    }
+
+    /// Its `host:port`.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it, or starts it again.
+    pub fn begin(&mut self) {
+        let log = self.folder.join("log");
+        let out = fs::File::create(&log).expect("the broker's log");
+        let broker = self
+            .java("kafka.Kafka")
+            .arg(self.folder.join("server.properties"))
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("java starts");
+        // Where `scripts/with-servers` looks, should the test be killed.
+        fs::write(self.folder.join("pid"), format!("{}\n", broker.id())).expect("a pid file");
+        self.broker = Some(broker);
+        wait::within(Duration::from_secs(120), "the broker runs", || {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            if said.contains("Kafka Server started") {
+                Ok(())
+            } else {
+                Err(said)
+            }
+        });
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut broker) = self.broker.take() {
+            broker.kill().expect("the broker can be killed");
+            broker.wait().expect("the broker ends");
+            let _ = fs::remove_file(self.folder.join("pid"));
+        }
+    }
+
+    fn java(&self, class: &str) -> Command {
+        let mut command = Command::new("java");
+        command.args(["-Xms128m", "-Xmx512m", "-XX:TieredStopAtLevel=1"]);
+        let settings = PathBuf::from(variable("PLIMSOLL_TEST_KAFKA_PROPERTIES"))
+            .with_file_name("log4j2.properties");
+        command.arg(format!(
+            "-Dlog4j2.configurationFile=file:{}",
+            settings.display()
+        ));
+        command.args([
+            "-cp",
+            &format!("{}/*", variable("PLIMSOLL_TEST_KAFKA_LIBS")),
+            class,
+        ]);
+        command
+    }
+}
+
+impl Drop for OwnKafka {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,16 @@
+//! Tests against a real Kafka and a real Postgres: `make test`.
+
+mod bad_records;
+mod commands;
+mod harness;
+mod limits;
+mod log_shapes;
+mod members;
+mod modes;
+mod outages;
+mod several;
+mod sigkill;
+mod starts;
+mod tls;
+mod types;
+mod zombies;

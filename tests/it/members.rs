@@ -1,0 +1,143 @@
+//! Members that come and go in good order.
+
+use crate::harness::case::Case;
+use crate::harness::oracle::Mode;
+use crate::harness::process::Process;
+use crate::harness::{unique, wait};
+
+/// Members join and leave while records arrive; each hand-over is in order.
+fn members_come_and_go(test: &str, kafka: &str, properties: &[(&str, &str)]) {
+    let mut case = Case::new(test, Mode::Append, 6);
+    case.service.kafka = kafka.to_owned();
+    case.service.batch = "max_records = 100\nlinger_ms = 10".to_owned();
+    if !properties.is_empty() {
+        case.service
+            .properties
+            .retain(|(name, _)| !properties.iter().any(|(n, _)| n == name));
+    }
+    let mut members: Vec<Process> = Vec::new();
+    for round in 0..6 {
+        case.produce(5_000);
+        if round < 3 {
+            members.push(Process::start(&case.service));
+        } else {
+            assert!(members.remove(0).drain().success());
+        }
+        let owned = |members: &[Process]| -> f64 {
+            members
+                .iter()
+                .map(|m| m.metric("plimsoll_partitions_assigned", &[]))
+                .sum()
+        };
+        wait::until("the members share all partitions", || {
+            if members.is_empty() {
+                return Ok(());
+            }
+            let each: Vec<_> = members
+                .iter()
+                .map(|m| m.metric("plimsoll_partitions_assigned", &[]))
+                .collect();
+            if owned(&members) == 6.0 && each.iter().all(|n| *n > 0.0) {
+                Ok(())
+            } else {
+                Err(format!("{each:?}"))
+            }
+        });
+    }
+    let last = Process::start_ready(&case.service);
+    case.assert_exact();
+    assert_eq!(last.metric("plimsoll_commits_fenced_total", &[]), 0.0);
+    assert!(last.drain().success());
+}
+
+#[test]
+fn hand_overs_of_the_classic_group_are_exact() {
+    members_come_and_go("members_classic", "", &[]);
+}
+
+#[test]
+fn hand_overs_of_the_consumer_group_protocol_are_exact() {
+    let refused = [("session.timeout.ms", ""), ("heartbeat.interval.ms", "")];
+    members_come_and_go("members_kip848", "group_protocol = \"consumer\"", &refused);
+}
+
+#[test]
+fn a_static_member_keeps_its_partitions_over_a_restart() {
+    let mut case = Case::new("members_static", Mode::Upsert, 4);
+    case.service.kafka = format!("group_instance_id = \"{}\"", unique("member"));
+    // Long: nobody else may take over meanwhile.
+    case.service = case.service.property("session.timeout.ms", "30000");
+    let process = Process::start_ready(&case.service);
+    case.produce(2_000);
+    case.wait_caught_up();
+    assert!(process.drain().success());
+    assert_eq!(
+        case.kafka.group(&case.service.group).1,
+        1,
+        "a static member does not leave on SIGTERM"
+    );
+    case.produce(2_000);
+    let process = Process::start_ready(&case.service);
+    case.assert_exact();
+    process.kill();
+    case.produce(2_000);
+    let process = Process::start_ready(&case.service);
+    case.assert_exact();
+    assert!(process.drain().success());
+}
+
+#[test]
+fn sigterm_drains_releases_and_leaves_the_group() {
+    let mut case = Case::new("drain", Mode::Append, 4);
+    case.service.batch = "max_records = 100\nlinger_ms = 10".to_owned();
+    // Leaving is seen, not waited for.
+    case.service = case.service.property("session.timeout.ms", "45000");
+    for _ in 0..3 {
+        let before = case.progress();
+        case.produce(20_000);
+        let process = Process::start_ready(&case.service);
+        case.wait_progress(before);
+        assert!(process.drain().success());
+        let owned = case
+            .database
+            .number("SELECT count(*) FROM {s}_state.positions WHERE owner IS NOT NULL");
+        assert_eq!(owned, 0, "claims are given back");
+        wait::until("the member has left", || {
+            match case.kafka.group(&case.service.group) {
+                (_, 0) => Ok(()),
+                seen => Err(format!("{seen:?}")),
+            }
+        });
+    }
+    let process = Process::start_ready(&case.service);
+    case.assert_exact();
+    assert!(process.drain().success());
+}
+
+#[test]
+fn two_deployments_of_one_name_are_refused() {
+    let mut case = Case::new("two_deployments", Mode::Append, 1);
+    let first = Process::start_ready(&case.service);
+    case.produce(100);
+    case.wait_caught_up();
+    let mut other = case.service.clone();
+    other.group = unique("another");
+    let second = Process::start(&other);
+    wait::until("the second deployment is told why it may not write", || {
+        let report = second.report().unwrap_or_default().to_string();
+        if report.contains("belongs to group") {
+            Ok(())
+        } else {
+            Err(report)
+        }
+    });
+    case.produce(100);
+    case.assert_exact();
+    assert_eq!(
+        first.metric("plimsoll_commits_fenced_total", &[]),
+        0.0,
+        "the first one was never disturbed"
+    );
+    assert!(second.drain().success());
+    assert!(first.drain().success());
+}

@@ -1,0 +1,92 @@
+//! SIGKILL at random moments.
+
+use crate::harness::case::Case;
+use crate::harness::oracle::Mode;
+use crate::harness::process::Process;
+use crate::harness::wait;
+use std::time::Duration;
+
+const KILLS: usize = 20;
+
+fn twenty_kills(mode: Mode) {
+    let mut case = Case::new("sigkill", mode, 4);
+    // A member that is killed is missed by the group for that long.
+    case.service = case.service.property("session.timeout.ms", "2000");
+    // Small batches are one statement, large ones a COPY in a transaction; the
+    // backlog is what a writer does not empty before it is killed.
+    let (max_records, backlog) = match mode {
+        Mode::Append => (1_000, 60_000),
+        Mode::Log | Mode::Upsert => (50, 15_000),
+    };
+    case.service.batch = format!("max_records = {max_records}\nlinger_ms = 10");
+    let (blocker, table) = (case.database.again(), case.database.table("orders"));
+    let (mut moved_with_lag, mut unfinished) = (0, 0);
+    for round in 0..KILLS {
+        let short = backlog - case.lag();
+        case.produce(usize::try_from(short).unwrap_or(0));
+        let before = case.progress();
+        let process = Process::start(&case.service);
+        case.wait_progress(before);
+        // The moment is random.
+        let micros = uuid::Uuid::new_v4().as_fields().0 % 150_000;
+        std::thread::sleep(Duration::from_micros(micros.into()));
+        let waits_in_the_server = round % 4 == 0;
+        if waits_in_the_server {
+            // The commit under way stops there, and goes on when its writer is
+            // dead.
+            blocker.execute(&format!("BEGIN; LOCK TABLE {table} IN SHARE MODE"));
+        }
+        if round % 2 == 0 {
+            wait::until("a commit is under way", || {
+                match case.database.unfinished(&case.service) {
+                    0 => Err("none"),
+                    _ => Ok(()),
+                }
+            });
+        }
+        // It does nothing more while the database is looked at.
+        process.freeze();
+        let open = case.database.unfinished(&case.service);
+        process.kill();
+        if waits_in_the_server {
+            blocker.execute("ROLLBACK");
+        }
+        unfinished += usize::from(open > 0);
+        moved_with_lag += usize::from(case.progress() > before && case.lag() > 0);
+        // What Kafka holds is not the truth: neither of these has any effect.
+        let ends = case.kafka.ends(&case.topic);
+        let lie = if round % 2 == 0 {
+            vec![0; ends.len()]
+        } else {
+            ends
+        };
+        case.kafka
+            .set_group_offsets(&case.service.group, &case.topic, &lie);
+    }
+    assert!(
+        moved_with_lag >= 15,
+        "the position had moved and lag was left at {moved_with_lag} of {KILLS} kills"
+    );
+    assert!(
+        unfinished >= 5,
+        "a transaction was open at {unfinished} of {KILLS} kills"
+    );
+    let process = Process::start_ready(&case.service);
+    case.assert_exact();
+    assert!(process.drain().success());
+}
+
+#[test]
+fn log_is_exact_after_twenty_kills() {
+    twenty_kills(Mode::Log);
+}
+
+#[test]
+fn append_without_any_unique_constraint_is_exact_after_twenty_kills() {
+    twenty_kills(Mode::Append);
+}
+
+#[test]
+fn upsert_is_exact_after_twenty_kills() {
+    twenty_kills(Mode::Upsert);
+}

@@ -1,0 +1,313 @@
+//! JSON into every type that its text form can reach, by COPY and by UNNEST.
+
+use crate::harness::kafka::{Kafka, Message};
+use crate::harness::oracle::{self, Row};
+use crate::harness::postgres::Database;
+use crate::harness::process::Process;
+use crate::harness::service::Service;
+use crate::harness::unique;
+
+/// Column, type, JSON value, and what Postgres must say.
+const MATRIX: &[(&str, &str, &str, &str)] = &[
+    ("small", "smallint", "-32768", "-32768"),
+    ("medium", "integer", "2147483647", "2147483647"),
+    (
+        "large",
+        "bigint",
+        "-9223372036854775808",
+        "-9223372036854775808",
+    ),
+    ("from_text", "integer", "\"42\"", "42"),
+    (
+        "exact",
+        "numeric",
+        "123456789012345678901234567890.123456789012345678901234567890",
+        "123456789012345678901234567890.123456789012345678901234567890",
+    ),
+    (
+        "scaled",
+        "numeric(30,10)",
+        "12345678901234567890.0123456789",
+        "12345678901234567890.0123456789",
+    ),
+    (
+        "exact_text",
+        "numeric",
+        "\"-99999999999999999999999999999.5\"",
+        "-99999999999999999999999999999.5",
+    ),
+    ("exponent", "numeric", "1.5e3", "1500"),
+    ("single", "real", "1.5", "1.5"),
+    ("double", "double precision", "0.1", "0.1"),
+    ("infinite", "double precision", "\"-Infinity\"", "-Infinity"),
+    ("nan", "numeric", "\"NaN\"", "NaN"),
+    (
+        "words",
+        "text",
+        "\"tab\\t, newline\\n, \\\\N, \\\"quotes\\\", \\u00e6, \\ud83d\\ude80\"",
+        "tab\t, newline\n, \\N, \"quotes\", æ, 🚀",
+    ),
+    ("empty", "text", "\"\"", ""),
+    ("number_as_text", "text", "1.50", "1.50"),
+    (
+        "object_as_text",
+        "text",
+        "{\"a\": [1, null]}",
+        "{\"a\": [1, null]}",
+    ),
+    ("short", "varchar(5)", "\"abcde\"", "abcde"),
+    ("padded", "char(4)", "\"ab\"", "ab  "),
+    ("yes", "boolean", "true", "t"),
+    ("no", "boolean", "\"off\"", "f"),
+    (
+        "at",
+        "timestamptz",
+        "\"2026-03-29T01:59:59.123456+01:00\"",
+        "2026-03-29 00:59:59.123456+00",
+    ),
+    (
+        "local",
+        "timestamp",
+        "\"2026-02-28 23:59:59.999999\"",
+        "2026-02-28 23:59:59.999999",
+    ),
+    ("day", "date", "\"2024-02-29\"", "2024-02-29"),
+    ("hour", "time", "\"23:59:59.5\"", "23:59:59.5"),
+    ("span", "interval", "\"1 day 02:03:04\"", "1 day 02:03:04"),
+    (
+        "id4",
+        "uuid",
+        "\"A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11\"",
+        "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+    ),
+    (
+        "document",
+        "jsonb",
+        "{\"b\": [1, 2.50, null], \"a\": \"x\"}",
+        "{\"a\": \"x\", \"b\": [1, 2.50, null]}",
+    ),
+    ("document_text", "jsonb", "\"a string\"", "\"a string\""),
+    (
+        "verbatim",
+        "json",
+        "{\"b\":1,  \"a\":2}",
+        "{\"b\":1,  \"a\":2}",
+    ),
+    ("feeling", "{s}.mood", "\"happy\"", "happy"),
+    ("feelings", "{s}.mood[]", "[\"sad\", \"ok\"]", "{sad,ok}"),
+    ("numbers", "integer[]", "[1, null, 3]", "{1,NULL,3}"),
+    ("nothing", "integer[]", "[]", "{}"),
+    ("grid", "integer[]", "[[1, 2], [3, 4]]", "{{1,2},{3,4}}"),
+    (
+        "texts",
+        "text[]",
+        "[\"a,b\", \"NULL\", null, \"c\\\"d\\\\\", \"{}\", \"\"]",
+        "{\"a,b\",\"NULL\",NULL,\"c\\\"d\\\\\",\"{}\",\"\"}",
+    ),
+    (
+        "documents",
+        "jsonb[]",
+        "[{\"a\": [1]}, [2]]",
+        "{\"{\\\"a\\\": [1]}\",[2]}",
+    ),
+    ("positive", "{s}.positive", "7", "7"),
+    ("positives", "{s}.positive[]", "[7, 8]", "{7,8}"),
+    ("bytes", "bytea", "\"AP8Qfw==\"", "\\x00ff107f"),
+    ("address", "inet", "\"10.0.0.1/8\"", "10.0.0.1/8"),
+    ("range", "int4range", "\"[1,5)\"", "[1,5)"),
+    ("point", "point", "\"(1,2)\"", "(1,2)"),
+    ("Mixed Case", "text", "\"quoted\"", "quoted"),
+    ("select", "text", "\"a keyword\"", "a keyword"),
+    (
+        "wörter\"",
+        "text",
+        "\"a quote in a name\"",
+        "a quote in a name",
+    ),
+];
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `extra`: what the table has besides; the matrix is the same for all.
+fn matrix(test: &str, mode: &str, extra: &str) {
+    let (kafka, database, topic) = (Kafka::shared(), Database::shared(test), unique(test));
+    kafka.create_topic(&topic, 1);
+    database.execute("CREATE TYPE {s}.mood AS ENUM ('sad', 'ok', 'happy')");
+    database.execute("CREATE DOMAIN {s}.positive AS integer CHECK (VALUE > 0)");
+    let columns: Vec<_> = MATRIX
+        .iter()
+        .map(|(name, kind, _, _)| format!("{} {kind}", quoted(name)))
+        .collect();
+    database.execute(&format!(
+        "CREATE TABLE {{s}}.\"All Types\" (id bigint, {}, twice integer GENERATED ALWAYS AS (medium::bigint % 100 * 2) STORED,
+         seq bigint GENERATED ALWAYS AS IDENTITY, seq2 bigint GENERATED BY DEFAULT AS IDENTITY,
+         filled text NOT NULL DEFAULT 'by default' {extra}",
+        columns.join(", ")
+    ));
+    let fields = |value: &dyn Fn(&str) -> String| -> String {
+        let field = |(name, _, json, _): &(&str, &str, &str, &str)| {
+            format!(
+                "{}:{}",
+                serde_json::to_string(name).expect("text"),
+                value(json)
+            )
+        };
+        MATRIX.iter().map(field).collect::<Vec<_>>().join(",")
+    };
+    let messages = [
+        Message::of(
+            0,
+            &format!("{{\"id\":1,{}}}", fields(&|json| json.to_owned())),
+        )
+        .key("1"),
+        // An explicit null, and a missing field.
+        Message::of(
+            0,
+            &format!("{{\"id\":2,{}}}", fields(&|_| "null".to_owned())),
+        )
+        .key("2"),
+        Message::of(0, "{\"id\":3}").key("3"),
+    ];
+    kafka.producer().send_all(&topic, &messages);
+    let mut service = Service::new(
+        test,
+        &topic,
+        &database.table("All Types"),
+        mode,
+        &database.state_schema(),
+    );
+    service.batch = "max_records = 500\nlinger_ms = 200".to_owned();
+    let process = Process::start_ready(&service);
+    database.wait_caught_up(&kafka, &topic);
+
+    let names: Vec<_> = MATRIX.iter().map(|(name, ..)| quoted(name)).collect();
+    let found = database.rows(&format!(
+        "SET timezone = 'UTC'; SELECT id, {}, twice, seq IS NOT NULL, seq2 IS NOT NULL, filled FROM {{s}}.\"All Types\"
+         ORDER BY id",
+        names.join(", ")
+    ));
+    let text = |t: &str| Some(t.to_owned());
+    let row = |id: &str, value: &dyn Fn(&str) -> Option<String>, twice: Option<String>| -> Row {
+        let mut row = vec![text(id)];
+        row.extend(MATRIX.iter().map(|(.., said)| value(said)));
+        row.extend([twice, text("t"), text("t"), text("by default")]);
+        row
+    };
+    let expected = [
+        row("1", &|said| text(said), text("94")),
+        row("2", &|_| None, None),
+        row("3", &|_| None, None),
+    ];
+    for (expected, found) in expected.iter().zip(&found) {
+        for (i, (name, kind, json, _)) in MATRIX.iter().enumerate() {
+            assert_eq!(found[i + 1], expected[i + 1], "{name} {kind}: {json}");
+        }
+    }
+    oracle::assert_rows(&expected, &found);
+    assert!(process.drain().success());
+}
+
+#[test]
+fn append_reaches_every_type() {
+    matrix("types_append", "append", ")");
+}
+
+#[test]
+fn upsert_reaches_every_type() {
+    matrix("types_upsert", "upsert", ", PRIMARY KEY (id))");
+}
+
+#[test]
+fn append_reaches_a_partitioned_table() {
+    matrix(
+        "types_parted_append",
+        "append",
+        ") PARTITION BY RANGE (id); CREATE TABLE {s}.low PARTITION OF {s}.\"All Types\" FOR VALUES FROM (0) TO (2); CREATE TABLE {s}.high PARTITION OF {s}.\"All Types\" DEFAULT",
+    );
+}
+
+#[test]
+fn upsert_reaches_a_partitioned_table() {
+    matrix(
+        "types_parted_upsert",
+        "upsert",
+        ", PRIMARY KEY (id)) PARTITION BY HASH (id); CREATE TABLE {s}.even PARTITION OF {s}.\"All Types\" FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE {s}.odd PARTITION OF {s}.\"All Types\" FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
+    );
+}
+
+/// Two spellings of one key, which only the database knows to be equal, in one
+/// batch: one row, the last one's; then a tombstone in the first spelling.
+fn one_key_in_two_spellings(test: &str, kind: &str, first: &str, second: &str) {
+    let (kafka, database, topic) = (Kafka::shared(), Database::shared(test), unique(test));
+    kafka.create_topic(&topic, 1);
+    database.execute(&format!(
+        "CREATE TABLE {{s}}.t (id {kind} PRIMARY KEY, n int)"
+    ));
+    let order = |key: &str, n: u32| Message::of(0, &format!("{{\"id\":{key},\"n\":{n}}}")).key(key);
+    let producer = kafka.producer();
+    producer.send_all(
+        &topic,
+        &[
+            order(first, 1),
+            order(second, 2),
+            order(first, 3),
+            order(second, 4),
+        ],
+    );
+    let mut service = Service::new(
+        test,
+        &topic,
+        &database.table("t"),
+        "upsert",
+        &database.state_schema(),
+    );
+    service.batch = "max_records = 500\nlinger_ms = 500".to_owned();
+    let process = Process::start_ready(&service);
+    database.wait_caught_up(&kafka, &topic);
+    assert_eq!(
+        database.rows("SELECT n FROM {s}.t"),
+        [[Some("4".to_owned())]],
+        "{first} is {second}"
+    );
+    let metrics = process.metrics().expect("metrics");
+    assert_eq!(
+        metrics.sum("plimsoll_commits_total", &[("topic", &topic)]),
+        Some(1.0),
+        "they were one batch"
+    );
+    producer.send_all(&topic, &[order(second, 5), Message::tombstone(0, first)]);
+    database.wait_caught_up(&kafka, &topic);
+    assert_eq!(
+        database.number("SELECT count(*) FROM {s}.t"),
+        0,
+        "{first} deletes {second}"
+    );
+    assert!(process.drain().success());
+}
+
+#[test]
+fn a_uuid_in_two_cases_is_one_key() {
+    let (lower, upper) = (
+        "\"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11\"",
+        "\"A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11\"",
+    );
+    one_key_in_two_spellings("keys_uuid", "uuid", lower, upper);
+}
+
+#[test]
+fn one_and_one_point_zero_are_one_key() {
+    one_key_in_two_spellings("keys_numeric", "numeric", "1", "1.0");
+}
+
+#[test]
+fn one_instant_in_two_time_zones_is_one_key() {
+    let (utc, berlin) = ("\"2026-01-31T08:00:00Z\"", "\"2026-01-31T09:00:00+01:00\"");
+    one_key_in_two_spellings("keys_instant", "timestamptz", utc, berlin);
+}
+
+#[test]
+fn text_that_a_char_column_pads_is_one_key() {
+    one_key_in_two_spellings("keys_char", "char(8)", "\"ab\"", "\"ab  \"");
+}
