@@ -1,0 +1,1 @@
+//! A model of the position protocol over the same decisions as the service.
