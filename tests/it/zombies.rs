@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Session timeout 3 s, a stale session's grace, and a machine that is busy with
 /// other tests.
-const TAKEOVER: Duration = Duration::from_secs(45);
+const TAKEOVER: Duration = Duration::from_secs(90);
 
 const PARTITIONS: i32 = 4;
 

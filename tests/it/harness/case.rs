@@ -89,6 +89,12 @@ impl Case {
         self.kafka.ends(&self.topic).iter().sum::<i64>() - self.progress()
     }
 
+    /// Publishes orders until so many are left to be written.
+    pub fn top_up(&mut self, lag: i64) {
+        let short = lag - self.lag();
+        self.produce(usize::try_from(short).unwrap_or(0));
+    }
+
     /// Waits until the positions moved beyond `from`.
     #[track_caller]
     pub fn wait_progress(&self, from: i64) {

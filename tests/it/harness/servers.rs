@@ -112,12 +112,6 @@ impl OwnPostgres {
         ran(self.pg_ctl("stop").args(["-m", "immediate", "-w"]));
     }
 
-    /// Ends it as a power cut would, and starts it again.
-    pub fn restart_immediately(&self) {
-        self.stop_immediately();
-        self.begin();
-    }
-
     /// What it logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
