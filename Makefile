@@ -1,7 +1,7 @@
 # Everything here works on a fresh machine with Rust and a C toolchain.
 # One profile for all: what the demo built, the tests use again.
 
-.PHONY: help demo test servers lint mutants
+.PHONY: help demo test servers lint mutants bench
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -23,3 +23,11 @@ lint: ## format and lints, as CI wants them
 
 mutants: ## takes the guarantees out one at a time: a named test must fail for each
 	scripts/with-servers scripts/mutants.sh
+
+# A server of ordinary size; durable: fsync and synchronous_commit stay on.
+bench: export PLIMSOLL_POSTGRES_OPTIONS = -c shared_buffers=1GB -c max_wal_size=16GB -c checkpoint_timeout=30min
+bench: ## the service beside the floor in one run; CASES="append upsert" chooses
+	cargo build --release -p plimsoll -p plimsoll-bench
+	@mkdir -p bench/results
+	scripts/with-servers target/release/plimsoll-bench $(CASES) \
+	  --json bench/results/$$(date -u +%Y%m%d-%H%M%S).json --plot docs/bench.svg

@@ -28,7 +28,8 @@ postgres_template() {
   as_postgres tee -a "$folder/postgresql.conf" <"$SERVERS/postgresql.conf" >/dev/null
 }
 
-# postgres_start TEMPLATE FOLDER: sets postgres_port.
+# postgres_start TEMPLATE FOLDER: sets postgres_port. PLIMSOLL_POSTGRES_OPTIONS
+# are the server's own, such as "-c shared_buffers=1GB".
 postgres_start() {
   local template=$1 folder=$2 attempt
   as_postgres cp -a "$template" "$folder"
@@ -37,7 +38,7 @@ postgres_start() {
     as_postgres rm -f "$folder/server.log"
     # setsid: Ctrl-C reaches the tests first, then this is stopped.
     if as_postgres setsid "$POSTGRES_BIN/pg_ctl" start -w -t 60 -s -D "$folder" -l "$folder/server.log" \
-      -o "-p $postgres_port" </dev/null >/dev/null 2>&1; then
+      -o "-p $postgres_port ${PLIMSOLL_POSTGRES_OPTIONS:-}" </dev/null >/dev/null 2>&1; then
       return
     fi
     if ! grep -q 'could not bind' "$folder/server.log"; then

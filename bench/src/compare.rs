@@ -1,0 +1,205 @@
+//! The service beside its floor, alternating.
+
+use crate::load::Load;
+use crate::postgres::ORDERS;
+use crate::service::{Running, Seen, Settings};
+use crate::stats::Series;
+use crate::{Bench, Failed, Result, kafka};
+use serde::Serialize;
+use std::path::Path;
+use std::time::Duration;
+
+/// What the service is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Floor {
+    /// `\copy` of the same rows from a text file.
+    CopyText,
+    /// `\copy` of the same rows from a binary file.
+    CopyBinary,
+    /// `INSERT … SELECT … ON CONFLICT` from a staged table in one session, so
+    /// many records a statement.
+    Upsert { chunk: u64 },
+}
+
+/// One comparison.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// A word.
+    pub name: &'static str,
+    /// How records become rows.
+    pub mode: &'static str,
+    /// What is read.
+    pub load: Load,
+    /// With what it is compared.
+    pub floor: Floor,
+    /// Lines of `[sinks.bench.batch]`.
+    pub batch: &'static str,
+}
+
+/// What it gave.
+#[derive(Debug, Clone, Serialize)]
+pub struct Comparison {
+    /// The case.
+    pub name: String,
+    /// Records of one run.
+    pub records: u64,
+    /// Records a second, the floor.
+    pub floor: Series,
+    /// Records a second, the service.
+    pub service: Series,
+    /// Both of one alternation, divided.
+    pub ratio: Series,
+    /// Seconds of processor time per million records, the service's own.
+    pub processor: Series,
+    /// MiB in the machine at the most.
+    pub peak_mib: Series,
+    /// Milliseconds from the start of the process to the first commit.
+    pub first_commit_ms: Series,
+}
+
+const TARGET: &str = "bench.target";
+
+impl Bench {
+    /// Alternates the floor and the service over the same rows.
+    pub async fn compare(&mut self, case: &Case) -> Result<Comparison> {
+        let topic = self.topic(case.name);
+        let file = self.folder.path().join("rows");
+        self.progress(&format!("{}: producing {} records", case.name, case.load.records));
+        kafka::create(&self.bootstrap, &topic, case.load.partitions).await?;
+        let (bootstrap, load, to) = (self.bootstrap.clone(), case.load, file.clone());
+        let made = topic.clone();
+        tokio::task::spawn_blocking(move || kafka::produce(&bootstrap, &made, load, &to)).await??;
+        self.postgres
+            .execute("DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench")
+            .await?;
+        let settings = self.settings(case, &topic);
+        // Not counted: caches, and what the floor is made of.
+        let warm = self.service(case, &settings).await?;
+        let expected = self.digest(case).await?;
+        self.progress(&format!("{}: warm at {:.0} records/s", case.name, warm.records_per_s));
+        let binary = self.folder.path().join("rows.binary");
+        match case.floor {
+            Floor::CopyText => {}
+            Floor::CopyBinary => {
+                self.postgres.copy_out(TARGET, &binary).await?;
+                self.postgres
+                    .execute(&format!("CREATE TABLE bench.like (LIKE {TARGET} INCLUDING ALL)"))
+                    .await?;
+            }
+            Floor::Upsert { .. } => {
+                self.postgres
+                    .execute(&format!("CREATE TABLE bench.staged ({ORDERS})"))
+                    .await?;
+                self.postgres.copy_file("bench.staged", &file, "text").await?;
+                self.postgres
+                    .execute("CREATE INDEX ON bench.staged (seq); ANALYZE bench.staged")
+                    .await?;
+            }
+        }
+        let (mut floors, mut services) = (Vec::new(), Vec::new());
+        for round in 1..=self.rounds {
+            let took = self.floor(case, &file, &binary).await?;
+            floors.push(case.load.records as f64 / took.as_secs_f64());
+            self.exact(case, "the floor", &expected).await?;
+            let seen = self.service(case, &settings).await?;
+            self.exact(case, "the service", &expected).await?;
+            self.progress(&format!(
+                "{}: round {round}: {:.0} records/s, the floor {:.0}",
+                case.name,
+                seen.records_per_s,
+                floors.last().copied().unwrap_or_default()
+            ));
+            services.push(seen);
+        }
+        kafka::delete(&self.bootstrap, &[&topic]).await?;
+        let series = |of: &dyn Fn(&Seen) -> f64| Series::new(services.iter().map(of).collect());
+        let (floor, service) = (Series::new(floors), series(&|s| s.records_per_s));
+        let millions = case.load.records as f64 / 1e6;
+        Ok(Comparison {
+            name: case.name.to_owned(),
+            records: case.load.records,
+            ratio: service.ratio(&floor),
+            floor,
+            service,
+            processor: series(&|s| s.processor.as_secs_f64() / millions),
+            peak_mib: series(&|s| s.peak_bytes as f64 / f64::from(1 << 20)),
+            first_commit_ms: series(&|s| s.first_commit.as_secs_f64() * 1_000.0),
+        })
+    }
+
+    /// How the service is run for a case, straight to the server.
+    pub fn settings(&self, case: &Case, topic: &str) -> Settings {
+        Settings {
+            plimsoll: self.plimsoll.clone(),
+            bootstrap: self.bootstrap.clone(),
+            url: self.postgres.url.clone(),
+            topic: topic.to_owned(),
+            table: TARGET.to_owned(),
+            mode: case.mode.to_owned(),
+            batch: case.batch.to_owned(),
+            postgres: String::new(),
+        }
+    }
+
+    /// One run of the service into an empty table.
+    pub async fn service(&mut self, case: &Case, settings: &Settings) -> Result<Seen> {
+        self.empty(case).await?;
+        let running = Running::start(settings, self.folder.path(), &mut self.postgres).await?;
+        running.finish(case.load.records, &mut self.postgres).await
+    }
+
+    async fn floor(&mut self, case: &Case, text: &Path, binary: &Path) -> Result<Duration> {
+        self.empty(case).await?;
+        match case.floor {
+            Floor::CopyText => self.postgres.copy_file(TARGET, text, "text").await,
+            Floor::CopyBinary => {
+                self.postgres
+                    .execute(&format!("CREATE TABLE {TARGET} (LIKE bench.like INCLUDING ALL)"))
+                    .await?;
+                self.postgres.copy_file(TARGET, binary, "binary").await
+            }
+            Floor::Upsert { chunk } => {
+                self.postgres
+                    .upsert_staged("bench.staged", TARGET, case.load.records, chunk)
+                    .await
+            }
+        }
+    }
+
+    /// A table in the same state for everybody, and a server at rest.
+    pub async fn empty(&mut self, case: &Case) -> Result<()> {
+        self.postgres
+            .execute(&format!("DROP TABLE IF EXISTS {TARGET}"))
+            .await?;
+        let made = match case.mode {
+            "append" => format!("CREATE TABLE {TARGET} ({ORDERS})"),
+            "upsert" => format!("CREATE TABLE {TARGET} ({ORDERS}, PRIMARY KEY (id))"),
+            // The service makes it.
+            _ => String::new(),
+        };
+        self.postgres.execute(&made).await?;
+        self.postgres.checkpoint().await
+    }
+
+    async fn digest(&mut self, case: &Case) -> Result<(i64, String)> {
+        let found = self.postgres.digest(TARGET).await?;
+        let rows = u64::try_from(found.0).unwrap_or_default();
+        if case.mode != "upsert" && rows != case.load.records {
+            let wanted = case.load.records;
+            return Err(Failed::new(format!("{rows} rows of {wanted} records")));
+        }
+        Ok(found)
+    }
+
+    /// The floor and the service must end with the same rows, content and all.
+    async fn exact(&mut self, case: &Case, who: &str, expected: &(i64, String)) -> Result<()> {
+        let found = self.digest(case).await?;
+        match found == *expected {
+            true => Ok(()),
+            false => Err(Failed::new(format!(
+                "{}: {who} wrote other rows: {} of {}",
+                case.name, found.0, expected.0
+            ))),
+        }
+    }
+}

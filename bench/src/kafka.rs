@@ -1,0 +1,79 @@
+//! The topic that is read.
+
+use crate::load::{Load, Orders};
+use crate::{Failed, Result};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a broker may take for anything.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Makes a topic. A name that is new each time: its offsets begin at 0.
+pub async fn create(bootstrap: &str, topic: &str, partitions: u64) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> = client(bootstrap).create()?;
+    let partitions = i32::try_from(partitions).map_err(|_| Failed::new("partitions"))?;
+    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    for made in admin.create_topics(&[new], &options).await? {
+        made.map_err(|(topic, code)| Failed::new(format!("{topic}: {code}")))?;
+    }
+    Ok(())
+}
+
+/// Removes topics, so that the disk does not fill.
+pub async fn delete(bootstrap: &str, topics: &[&str]) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> = client(bootstrap).create()?;
+    admin.delete_topics(topics, &AdminOptions::new()).await?;
+    Ok(())
+}
+
+/// Makes a producer that waits for every acknowledgement.
+pub fn producer(bootstrap: &str, linger_ms: u32) -> Result<ThreadedProducer<DefaultProducerContext>> {
+    Ok(client(bootstrap)
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        .set("linger.ms", linger_ms.to_string())
+        .set("batch.size", "500000")
+        .set("queue.buffering.max.kbytes", "65536")
+        .create()?)
+}
+
+/// Publishes a load, and writes the same rows into a file for COPY.
+pub fn produce(bootstrap: &str, topic: &str, load: Load, file: &Path) -> Result<()> {
+    let producer = producer(bootstrap, 20)?;
+    let mut lines = BufWriter::with_capacity(1 << 20, File::create(file)?);
+    let mut orders = Orders::new(load);
+    while let Some(order) = orders.next() {
+        lines.write_all(order.line.as_bytes())?;
+        let partition = i32::try_from(order.id % load.partitions).unwrap_or_default();
+        let key = order.id.to_string();
+        let mut record = BaseRecord::to(topic)
+            .partition(partition)
+            .key(&key)
+            .payload(&order.json);
+        while let Err((error, back)) = producer.send(record) {
+            if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
+                return Err(error.into());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+            record = back;
+        }
+    }
+    lines.flush()?;
+    producer.flush(PATIENCE)?;
+    Ok(())
+}
+
+/// Settings that every client has.
+pub fn client(bootstrap: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap);
+    config
+}

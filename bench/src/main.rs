@@ -1,0 +1,236 @@
+//! `make bench`: the service beside the floor, on the same rows in the same run.
+//!
+//! Speeds of a machine say little; ratios of one run say something. Each round
+//! runs the floor and then the service, into a table in the same state, after a
+//! CHECKPOINT, and compares what they wrote.
+
+mod compare;
+mod growth;
+mod kafka;
+mod latency;
+mod load;
+mod postgres;
+mod proxy;
+mod report;
+mod service;
+mod stats;
+
+use clap::Parser;
+use compare::{Case, Floor};
+use load::{Keys, Load};
+use postgres::Postgres;
+use report::{Machine, Report};
+use service::Running;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Measures plimsoll beside the floor. Runs beside real servers: make bench.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Which cases; all of them when none is named. append, upsert, zipf, log,
+    /// documents, thin, latency, memory, growth
+    cases: Vec<String>,
+    /// Records of a comparison
+    #[arg(long, default_value_t = 3_000_000)]
+    records: u64,
+    /// Alternations
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// The binary to measure
+    #[arg(long, default_value = "target/release/plimsoll")]
+    plimsoll: PathBuf,
+    /// Where the results go, as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Where the plot goes, as SVG
+    #[arg(long)]
+    plot: Option<PathBuf>,
+}
+
+/// Why there is no figure.
+#[derive(Debug)]
+pub struct Failed(String);
+
+/// Of anything here.
+pub type Result<T> = std::result::Result<T, Failed>;
+
+impl Failed {
+    fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What all cases share.
+pub struct Bench {
+    bootstrap: String,
+    postgres: Postgres,
+    upstream: SocketAddr,
+    plimsoll: PathBuf,
+    folder: TempDir,
+    rounds: usize,
+    topics: usize,
+}
+
+impl Bench {
+    /// A name that was not used before.
+    fn topic(&mut self, name: &str) -> String {
+        self.topics += 1;
+        format!("bench.{name}.{}.{}", std::process::id(), self.topics)
+    }
+
+    fn progress(&self, what: &str) {
+        let _ = writeln!(std::io::stderr(), "bench: {what}");
+    }
+}
+
+fn cases(records: u64) -> Vec<Case> {
+    let orders = Load {
+        records,
+        ids: (records / 3).max(1),
+        keys: Keys::Uniform,
+        partitions: 4,
+        bytes: 200,
+    };
+    let case = |name, mode, load, floor| Case {
+        name,
+        mode,
+        load,
+        floor,
+        batch: "",
+    };
+    // As many as the service takes into one statement by default.
+    let upsert = Floor::Upsert { chunk: 5_000 };
+    let zipf = Load {
+        keys: Keys::Zipf,
+        ..orders
+    };
+    let documents = Load {
+        records: records / 8,
+        bytes: 2_000,
+        ..orders
+    };
+    let thin = Load {
+        partitions: 64,
+        ..orders
+    };
+    vec![
+        case("append", "append", orders, Floor::CopyText),
+        case("upsert", "upsert", orders, upsert),
+        case("zipf", "upsert", zipf, upsert),
+        case("log", "log", orders, Floor::CopyBinary),
+        case("documents", "log", documents, Floor::CopyBinary),
+        case("thin", "append", thin, Floor::CopyText),
+    ]
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> std::process::ExitCode {
+    match run(&Args::parse()).await {
+        Ok(text) => {
+            let _ = write!(std::io::stdout(), "{text}");
+            std::process::ExitCode::SUCCESS
+        }
+        Err(Failed(why)) => {
+            let _ = writeln!(std::io::stderr(), "bench: {why}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<String> {
+    let variable = |name: &str| {
+        std::env::var(name).map_err(|_| Failed::new(format!("{name} is not set; hint: make bench")))
+    };
+    let url = variable("PLIMSOLL_TEST_POSTGRES")?;
+    let bin = PathBuf::from(variable("PLIMSOLL_TEST_POSTGRES_BIN")?);
+    let address = url.split_once('@').and_then(|(_, rest)| rest.split_once('/'));
+    let upstream = address
+        .and_then(|(address, _)| address.parse().ok())
+        .ok_or_else(|| Failed::new("PLIMSOLL_TEST_POSTGRES has no address"))?;
+    let mut bench = Bench {
+        bootstrap: variable("PLIMSOLL_TEST_KAFKA")?,
+        postgres: Postgres::connect(&url, &bin).await?,
+        upstream,
+        plimsoll: args.plimsoll.clone(),
+        folder: tempfile::tempdir()?,
+        rounds: args.rounds.max(1),
+        topics: 0,
+    };
+    let wanted = |name: &str| args.cases.is_empty() || args.cases.iter().any(|c| c == name);
+    let mut report = Report {
+        machine: Machine::here(),
+        postgres: bench.postgres.settings().await?,
+        comparisons: Vec::new(),
+        latency: None,
+        curves: Vec::new(),
+    };
+    for case in cases(args.records).iter().filter(|case| wanted(case.name)) {
+        report.comparisons.push(bench.compare(case).await?);
+    }
+    if wanted("latency") {
+        report.latency = Some(low_rate(&mut bench).await?);
+    }
+    if wanted("growth") {
+        report.curves = vec![
+            bench.by_partitions().await?,
+            bench.by_batch().await?,
+            bench.by_width().await?,
+            bench.by_table().await?,
+            bench.by_delay("append").await?,
+            bench.by_delay("upsert").await?,
+        ];
+    }
+    if let Some(file) = &args.json {
+        let json = serde_json::to_string_pretty(&report)?;
+        std::fs::write(file, json + "\n")?;
+    }
+    if let Some(file) = &args.plot {
+        report.plot(file)?;
+    }
+    bench.postgres.close().await;
+    Ok(report.text())
+}
+
+/// 1,000 records a second for twenty seconds, `linger_ms = 5`.
+async fn low_rate(bench: &mut Bench) -> Result<latency::Latency> {
+    let load = Load {
+        records: 20_000,
+        ids: 5_000,
+        keys: Keys::Uniform,
+        partitions: 1,
+        bytes: 200,
+    };
+    let case = Case {
+        name: "latency",
+        mode: "append",
+        load,
+        floor: Floor::CopyText,
+        batch: "linger_ms = 5",
+    };
+    let topic = bench.topic(case.name);
+    kafka::create(&bench.bootstrap, &topic, 1).await?;
+    let postgres = &mut bench.postgres;
+    postgres
+        .execute("DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench")
+        .await?;
+    bench.empty(&case).await?;
+    let settings = bench.settings(&case, &topic);
+    let running = Running::start(&settings, bench.folder.path(), &mut bench.postgres).await?;
+    let owned = "SELECT count(*) FROM bench_state.positions WHERE owner IS NOT NULL";
+    while bench.postgres.number(owned).await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let found =
+        latency::measure(&bench.bootstrap, &topic, load, 1_000, &mut bench.postgres).await?;
+    running.stop()?;
+    Ok(found)
+}

@@ -1,0 +1,196 @@
+//! The service under measurement: a process of its own with an ordinary config.
+
+use crate::postgres::Postgres;
+use crate::{Failed, Result};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often positions are looked at: 200 small reads a second.
+const LOOK: Duration = Duration::from_millis(5);
+/// A run that has not ended by then has failed.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// What a run needs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The binary.
+    pub plimsoll: PathBuf,
+    /// Kafka.
+    pub bootstrap: String,
+    /// Postgres, or the proxy in front of it.
+    pub url: String,
+    /// The topic.
+    pub topic: String,
+    /// The table.
+    pub table: String,
+    /// `log`, `append` or `upsert`.
+    pub mode: String,
+    /// Lines of `[sinks.bench.batch]`.
+    pub batch: String,
+    /// Lines of `[sinks.bench.postgres]`.
+    pub postgres: String,
+}
+
+/// What was seen of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// Records read, from the first commit to the last.
+    pub records_per_s: f64,
+    /// From the start of the process to the first commit.
+    pub first_commit: Duration,
+    /// User and system time of the process, its start included.
+    pub processor: Duration,
+    /// The most memory that it ever had in the machine.
+    pub peak_bytes: u64,
+}
+
+/// Plimsoll's own tables of a run.
+pub const STATE: &str = "bench_state";
+
+/// Sum of all positions; -1 as long as there is none.
+const POSITIONS: &str =
+    "SELECT coalesce(sum(next_offset), 0)::bigint FROM bench_state.positions";
+
+/// One `plimsoll run`.
+pub struct Running {
+    child: Child,
+    began: Instant,
+}
+
+impl Running {
+    /// Starts it, with no position from an earlier run.
+    pub async fn start(settings: &Settings, folder: &Path, postgres: &mut Postgres) -> Result<Self> {
+        postgres
+            .execute(&format!("DROP SCHEMA IF EXISTS {STATE} CASCADE"))
+            .await?;
+        let config = folder.join("plimsoll.toml");
+        std::fs::write(&config, settings.toml())?;
+        let log = File::create(folder.join("plimsoll.log"))?;
+        let began = Instant::now();
+        let child = Command::new(&settings.plimsoll)
+            .arg("run")
+            .arg("--config")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .map_err(|e| Failed::new(format!("{}: {e}", settings.plimsoll.display())))?;
+        Ok(Self { child, began })
+    }
+
+    /// Waits until all records are committed, then stops it.
+    pub async fn finish(mut self, records: u64, postgres: &mut Postgres) -> Result<Seen> {
+        let records = i64::try_from(records).map_err(|_| Failed::new("records"))?;
+        let (mut first, mut last) = (None, (Instant::now(), 0));
+        while last.1 < records {
+            tokio::time::sleep(LOOK).await;
+            if let Some(status) = self.child.try_wait()? {
+                return Err(Failed::new(format!("plimsoll ended by itself: {status}")));
+            }
+            if self.began.elapsed() > PATIENCE {
+                return Err(Failed::new(format!(
+                    "{} of {records} after {PATIENCE:?}",
+                    last.1
+                )));
+            }
+            let at = postgres.number(POSITIONS).await;
+            if at > last.1 {
+                last = (Instant::now(), at);
+                first.get_or_insert(last);
+            }
+        }
+        let (first_at, first_records) = first.unwrap_or(last);
+        let seconds = last.0.duration_since(first_at).as_secs_f64();
+        let seen = Seen {
+            records_per_s: (last.1 - first_records) as f64 / seconds.max(1e-9),
+            first_commit: first_at.duration_since(self.began),
+            processor: self.processor()?,
+            peak_bytes: self.peak_bytes()?,
+        };
+        self.stop()?;
+        Ok(seen)
+    }
+
+    /// SIGTERM, and waits.
+    pub fn stop(mut self) -> Result<()> {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let status = self.child.wait()?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(Failed::new(format!("plimsoll: {status}"))),
+        }
+    }
+
+    fn processor(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let fields: Vec<_> = stat
+            .rsplit_once(") ")
+            .map(|(_, rest)| rest.split(' ').collect())
+            .unwrap_or_default();
+        // proc(5): utime and stime are fields 14 and 15, this list begins at 3.
+        let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<u64>().ok());
+        let (user, system) = ticks(11)
+            .zip(ticks(12))
+            .ok_or_else(|| Failed::new("proc(5)"))?;
+        // Linux counts them in hundredths on every machine (USER_HZ).
+        Ok(Duration::from_millis((user + system) * 10))
+    }
+
+    fn peak_bytes(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        line.and_then(|l| l.trim().strip_suffix(" kB"))
+            .and_then(|n| n.parse::<u64>().ok())
+            .map(|kib| kib * 1024)
+            .ok_or_else(|| Failed::new("proc(5)"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Settings {
+    fn toml(&self) -> String {
+        let Self {
+            bootstrap,
+            url,
+            topic,
+            table,
+            mode,
+            batch,
+            postgres,
+            ..
+        } = self;
+        format!(
+            r#"[kafka]
+bootstrap_servers = "{bootstrap}"
+
+[http]
+listen = "off"
+
+[sinks.bench]
+topics = ["{topic}"]
+group_id = "{topic}"
+
+[sinks.bench.batch]
+{batch}
+
+[sinks.bench.postgres]
+url = "{url}"
+state_schema = "{STATE}"
+table = "{table}"
+mode = "{mode}"
+{postgres}
+"#
+        )
+    }
+}
