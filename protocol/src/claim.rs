@@ -30,7 +30,7 @@ impl fmt::Display for Epoch {
 pub struct Owner(pub u128);
 
 /// The right to move one partition's position, until somebody claims it anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// The epoch that the claim made.
     pub epoch: Epoch,
@@ -45,7 +45,7 @@ pub struct Moved;
 
 /// The position row as far as the protocol reads it. Sinks keep it in their
 /// database; tests and models keep it here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PositionRow {
     /// The next offset to consume.
     pub position: Position,
@@ -88,6 +88,14 @@ impl PositionRow {
         }
         self.position = span.to();
         Ok(())
+    }
+
+    /// Gives a claim back: the row has no owner any more, if it still was this
+    /// one.
+    pub fn release(&mut self, claim: Claim) {
+        if self.epoch == claim.epoch && self.owner == Some(claim.owner) {
+            self.owner = None;
+        }
     }
 
     /// An operator puts the position elsewhere: whoever owned it is fenced.
@@ -158,6 +166,30 @@ mod tests {
         row.set(at(100));
         assert_eq!(row.advance(claim, span(100, 110)), Err(Moved));
         assert_eq!(row.owner, None);
+    }
+
+    #[test]
+    fn a_claim_given_back_commits_no_more() {
+        let mut row = PositionRow::settled(at(0));
+        let claim = row.claim(Owner(1));
+        row.release(claim);
+        assert_eq!((row.owner, row.epoch), (None, claim.epoch));
+        assert_eq!(row.advance(claim, span(0, 5)), Err(Moved));
+    }
+
+    #[test]
+    fn a_stale_claim_gives_nothing_back() {
+        let mut row = PositionRow::settled(at(0));
+        let older = row.claim(Owner(1));
+        let newer = row.claim(Owner(1));
+        row.release(older);
+        assert_eq!(row.owner, Some(Owner(1)));
+        // Of another owner, in the same epoch: a failover lost a bump.
+        row.release(Claim {
+            owner: Owner(2),
+            ..newer
+        });
+        assert_eq!(row.advance(newer, span(0, 5)), Ok(()));
     }
 
     #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ pub enum Admission {
 }
 
 /// The next offset that a partition expects; moves with each message taken.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Guard {
     next: Position,
 }

@@ -24,6 +24,7 @@
 mod claim;
 mod guard;
 mod judge;
+mod look;
 mod partition;
 mod position;
 mod sqlstate;
@@ -32,6 +33,7 @@ mod start;
 pub use claim::{Claim, Epoch, Moved, Owner, PositionRow};
 pub use guard::{Admission, Guard};
 pub use judge::{Verdict, judge};
+pub use look::{Look, look};
 pub use partition::{Assignment, Outcome, Step, next_step};
 pub use position::{NegativeOffset, Position, Span, TopicPartition};
 pub use sqlstate::{Class, FENCED, classify};
