@@ -27,8 +27,10 @@ mod judge;
 mod look;
 mod partition;
 mod position;
+mod rewind;
 mod sqlstate;
 mod start;
+mod timestamps;
 
 pub use claim::{Claim, Epoch, Moved, Owner, PositionRow};
 pub use guard::{Admission, Guard};
@@ -36,5 +38,7 @@ pub use judge::{Verdict, judge};
 pub use look::{Look, look};
 pub use partition::{Assignment, Outcome, Step, next_step};
 pub use position::{NegativeOffset, Position, Span, TopicPartition};
+pub use rewind::{Mark, Marks, rewind};
 pub use sqlstate::{Class, FENCED, classify};
 pub use start::{KnownTopics, StartRule, start_rule};
+pub use timestamps::Generation;
