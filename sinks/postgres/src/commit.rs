@@ -3,13 +3,14 @@
 //! holds the position's row.
 
 use crate::connect::Session;
-use crate::copy::copy_rows;
+use crate::copy::{Form, copy_rows};
 use crate::dead;
 use crate::error::{from_sqlx, on_state};
 use crate::fence::Fence;
 use crate::names::Names;
 use crate::plan::PgPlan;
 use crate::statement;
+use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Batch, DeadLetter, Mode, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
@@ -33,30 +34,75 @@ pub(crate) async fn run(
         fence.pass(&mut session.conn, names, batch.dead).await?;
         return Ok(0);
     }
-    let Session { conn, buffer, .. } = session;
     let copies = match plan.mode {
         Mode::Append | Mode::Log => batch.rows.len() > copy_above,
         Mode::Upsert => false,
     };
     if !copies {
-        return statement::run(conn, plan, Some(&fence), batch.dead, batch.rows).await;
+        return statement::run(
+            &mut session.conn,
+            plan,
+            Some(&fence),
+            batch.dead,
+            batch.rows,
+        )
+        .await;
     }
+    if !plan.in_binary {
+        return copy(session, names, sink, batch, Form::Text).await;
+    }
+    match copy(session, names, sink, batch, Form::Binary).await {
+        Err(error) if of_bytes(&error) => {
+            simple(&mut session.conn, "ROLLBACK".to_owned()).await?;
+            copy(session, names, sink, batch, Form::Text).await
+        }
+        done => done,
+    }
+}
+
+/// Whether the server may have said this of bytes that meant another type than
+/// the column's: only what it says of the text counts.
+fn of_bytes(error: &SinkError) -> bool {
+    match (error.class, error.detail.code.as_deref()) {
+        // Too few or too many bytes for the type.
+        (_, Some("08P01")) => true,
+        (Class::Rejected | Class::Halt, code) => code.is_some(),
+        (Class::Again | Class::Away | Class::Stale | Class::Moved, _) => false,
+    }
+}
+
+/// Rows, letters and position in one transaction.
+async fn copy(
+    session: &mut Session,
+    names: &Names,
+    sink: &str,
+    batch: &Batch<'_, PgPlan>,
+    form: Form,
+) -> Result<u64, SinkError> {
+    let Session { conn, buffer, .. } = session;
+    let plan = &batch.table.plan;
     simple(conn, "BEGIN".to_owned()).await?;
     letters(conn, names, sink, batch.topic, batch.partition, batch.dead).await?;
-    let rows = copy_rows(conn, buffer, &plan.target, plan, batch.rows).await?;
-    finish(conn, names, sink, batch).await?;
+    let rows = copy_rows(conn, buffer, &plan.target, plan, batch.rows, form).await?;
+    let check = match form {
+        // COPY's lock on the table lasts: no type changes from here to COMMIT.
+        Form::Binary => plan.same_types.as_str(),
+        Form::Text => "",
+    };
+    finish(conn, names, sink, batch, check).await?;
     Ok(rows)
 }
 
-/// Compare-and-set and COMMIT in one message: where the first fails, the server
-/// does not come to the second.
+/// A check, compare-and-set and COMMIT in one message: where one fails, the
+/// server does not come to the next.
 pub(crate) async fn finish(
     conn: &mut PgConnection,
     names: &Names,
     sink: &str,
     batch: &Batch<'_, PgPlan>,
+    check: &str,
 ) -> Result<(), SinkError> {
-    let sql = format!("{}; COMMIT", names.advance_text(sink, batch));
+    let sql = format!("{check}{}; COMMIT", names.advance_text(sink, batch));
     sqlx::raw_sql(AssertSqlSafe(sql))
         .execute(conn)
         .await

@@ -1,6 +1,7 @@
-//! COPY: rows as text, streamed in pieces so that the server parses while the
-//! next piece is written.
+//! COPY: rows in binary or as text, streamed in pieces so that the server parses
+//! while the next piece is written.
 
+use crate::binary::{self, Binary, NotPlain};
 use crate::encode::{self, Out};
 use crate::error::from_sqlx;
 use crate::plan::{PgPlan, PlanColumn};
@@ -120,6 +121,17 @@ fn groups(plan: &PgPlan, rows: &Rows<'_>) -> Vec<Group> {
         .collect()
 }
 
+/// In which form rows travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// In binary as far as values have one plain form, the rest as text. The
+    /// server takes the bytes for whatever type a column has now: whoever uses
+    /// this runs [`PgPlan::same_types`] before COMMIT.
+    Binary,
+    /// As text: the server's input functions judge each value.
+    Text,
+}
+
 /// Copies rows into `target`, which has the plan's columns.
 pub(crate) async fn copy_rows(
     conn: &mut PgConnection,
@@ -127,6 +139,7 @@ pub(crate) async fn copy_rows(
     target: &str,
     plan: &PgPlan,
     rows: &Rows<'_>,
+    form: Form,
 ) -> Result<u64, SinkError> {
     let mut written = 0;
     for group in groups(plan, rows) {
@@ -139,29 +152,111 @@ pub(crate) async fn copy_rows(
             .iter()
             .map(|&c| plan.columns[c].quoted.as_str())
             .collect();
-        let sql = format!("COPY {target} ({}) FROM STDIN", names.join(", "));
-        let mut copy = conn.copy_in_raw(&sql).await.map_err(from_sqlx)?;
-        buffer.clear();
-        for &i in &group.rows {
-            let (row, cells) = rows.row(i);
-            if row.op == Op::Delete {
-                return Err(tombstone(row.offset));
-            }
-            push_row(&plan.columns, &group.columns, row.offset, cells, buffer)?;
-            if buffer.len() >= PIECE {
-                copy.send(buffer.as_slice()).await.map_err(from_sqlx)?;
-                buffer.clear();
-            }
+        let into = format!("COPY {target} ({}) FROM STDIN", names.join(", "));
+        let plain = match form {
+            Form::Binary => copy_binary(conn, buffer, &into, plan, rows, &group).await?,
+            Form::Text => 0,
+        };
+        if plain < group.rows.len() {
+            copy_text(conn, buffer, &into, plan, rows, &group, plain).await?;
         }
-        if !buffer.is_empty() {
-            copy.send(buffer.as_slice()).await.map_err(from_sqlx)?;
-        }
-        written += copy.finish().await.map_err(from_sqlx)?;
+        written += group.rows.len() as u64;
     }
     // One row of many MiB must not keep its memory for good.
     buffer.clear();
     buffer.shrink_to(2 * PIECE);
     Ok(written)
+}
+
+/// Copies the first rows of a group, up to one whose values are not all plain;
+/// says how many.
+async fn copy_binary(
+    conn: &mut PgConnection,
+    buffer: &mut Vec<u8>,
+    into: &str,
+    plan: &PgPlan,
+    rows: &Rows<'_>,
+    group: &Group,
+) -> Result<usize, SinkError> {
+    let forms = group.columns.iter().map(|&c| plan.columns[c].binary);
+    let Some(forms) = forms.collect::<Option<Vec<Binary>>>() else {
+        return Ok(0);
+    };
+    let push = |row: usize, buffer: &mut Vec<u8>| {
+        let (head, cells) = rows.row(row);
+        if head.op == Op::Delete {
+            return Err(NotPlain);
+        }
+        binary::begin_row(forms.len(), buffer)?;
+        for (&c, &form) in group.columns.iter().zip(&forms) {
+            binary::write(form, plan.columns[c].kind, &cells[c], buffer)?;
+        }
+        Ok(())
+    };
+    // Fills a piece from row `next` on; whether there is more to come.
+    let fill = |next: &mut usize, buffer: &mut Vec<u8>| {
+        while let Some(&row) = group.rows.get(*next) {
+            let start = buffer.len();
+            if push(row, buffer).is_err() {
+                buffer.truncate(start);
+                return false;
+            }
+            *next += 1;
+            if buffer.len() >= PIECE {
+                return true;
+            }
+        }
+        false
+    };
+    let mut next = 0;
+    buffer.clear();
+    buffer.extend_from_slice(binary::HEADER);
+    let mut more = fill(&mut next, buffer);
+    if !more && next < group.rows.len() {
+        // A few plain rows are not worth a statement of their own.
+        return Ok(0);
+    }
+    let sql = format!("{into} (FORMAT binary)");
+    let mut copy = conn.copy_in_raw(&sql).await.map_err(from_sqlx)?;
+    while more {
+        copy.send(buffer.as_slice()).await.map_err(from_sqlx)?;
+        buffer.clear();
+        more = fill(&mut next, buffer);
+    }
+    buffer.extend_from_slice(binary::TRAILER);
+    copy.send(buffer.as_slice()).await.map_err(from_sqlx)?;
+    copy.finish().await.map_err(from_sqlx)?;
+    Ok(next)
+}
+
+/// Copies the rows of a group from the `first` on.
+async fn copy_text(
+    conn: &mut PgConnection,
+    buffer: &mut Vec<u8>,
+    into: &str,
+    plan: &PgPlan,
+    rows: &Rows<'_>,
+    group: &Group,
+    first: usize,
+) -> Result<(), SinkError> {
+    let mut copy = conn.copy_in_raw(into).await.map_err(from_sqlx)?;
+    buffer.clear();
+    for &i in &group.rows[first..] {
+        let (row, cells) = rows.row(i);
+        if row.op == Op::Delete {
+            return Err(tombstone(row.offset));
+        }
+        push_row(&plan.columns, &group.columns, row.offset, cells, buffer)?;
+        if buffer.len() >= PIECE {
+            copy.send(buffer.as_slice()).await.map_err(from_sqlx)?;
+            buffer.clear();
+        }
+    }
+    if !buffer.is_empty() {
+        copy.send(buffer.as_slice()).await.map_err(from_sqlx)?;
+    }
+    copy.finish().await.map_err(from_sqlx)?;
+    Ok(())
 }
 
 async fn insert_empty(

@@ -3,12 +3,13 @@
 //! ```text
 //! settings → url, connect → pool (writers)   → commit → copy | statement | log
 //!                         → control (the rest) → claim, state, catalog, migrate
-//! catalog → plan, sql → encode → copy, statement
+//! catalog → plan, sql → encode, binary → copy, statement
 //! sweep: clears stale writers out of the way of claims and commits
 //! error: whatever went wrong, as a class and facts without values
 //! ```
 
 mod array;
+mod binary;
 mod catalog;
 mod claim;
 mod commit;

@@ -4,7 +4,7 @@
 
 use crate::commit::{finish, letters, simple};
 use crate::connect::Session;
-use crate::copy::copy_rows;
+use crate::copy::{Form, copy_rows};
 use crate::error::{from_sqlx, halt};
 use crate::names::Names;
 use crate::plan::{PgPlan, PlanColumn};
@@ -44,7 +44,7 @@ pub(crate) async fn run(
         ),
     )
     .await?;
-    copy_rows(conn, buffer, STAGE, plan, batch.rows).await?;
+    copy_rows(conn, buffer, STAGE, plan, batch.rows, Form::Text).await?;
 
     let equal = compared(plan, batch)
         .map(|c| format!("t.{0}::text IS NOT DISTINCT FROM s.{0}::text", c.quoted))
@@ -94,7 +94,7 @@ pub(crate) async fn run(
     .await
     .map_err(from_sqlx)?
     .rows_affected();
-    finish(conn, names, sink, batch).await?;
+    finish(conn, names, sink, batch, "").await?;
     Ok(Some(Deduplicated {
         rows: inserted,
         already_there: u64::try_from(there).unwrap_or(0),

@@ -1,11 +1,12 @@
 //! From the catalogue and the config to what is written and how. Pure.
 
+use crate::binary::Binary;
 use crate::catalog::{RelColumn, Relation, TableName, Unique};
 use crate::encode::{Element, Kind};
 use crate::error::halt;
 use crate::names::Names;
 use crate::statement::Statements;
-use crate::text::{ident, nearest};
+use crate::text::{ident, literal, nearest};
 use plimsoll_sink_api::{
     Column, Mode, Path, Prepared, Shape, SinkError, Source, Table, TableSettings,
 };
@@ -21,6 +22,11 @@ pub struct PgPlan {
     pub(crate) defaulted: Vec<usize>,
     pub(crate) mode: Mode,
     pub(crate) statements: Statements,
+    /// Every column has a binary form.
+    pub(crate) in_binary: bool,
+    /// Raises 42804 when a column has another type than planned; with its
+    /// semicolon.
+    pub(crate) same_types: String,
     /// The table is missing and this makes it: only ever seen by a rehearsal.
     pub(crate) create: Option<String>,
 }
@@ -31,6 +37,8 @@ pub(crate) struct PlanColumn {
     pub(crate) name: String,
     pub(crate) quoted: String,
     pub(crate) kind: Kind,
+    /// How COPY takes its plain values in binary.
+    pub(crate) binary: Option<Binary>,
     /// The type below all domains, without length.
     pub(crate) base_sql: String,
     /// The column's own type, where it is a domain.
@@ -167,6 +175,8 @@ pub(crate) fn build(
         }
     }
     let statements = Statements::new(names, &relation.sql, &columns, key, settings.missing);
+    let in_binary = columns.iter().all(|c| c.binary.is_some());
+    let same_types = same_types(&relation.sql, &columns);
     let table = Table {
         name: relation.shown.clone(),
         mode: settings.mode,
@@ -195,9 +205,30 @@ pub(crate) fn build(
             defaulted,
             mode: settings.mode,
             statements,
+            in_binary,
+            same_types,
             create,
         },
     })
+}
+
+fn same_types(target: &str, columns: &[PlanColumn]) -> String {
+    let list = |of: &dyn Fn(&PlanColumn) -> String| {
+        let each: Vec<String> = columns.iter().map(|c| literal(&of(c))).collect();
+        each.join(", ")
+    };
+    let names = list(&|c| c.name.clone());
+    let types = list(&|c| c.domain_sql.as_ref().unwrap_or(&c.base_sql).clone());
+    let body = format!(
+        "BEGIN IF EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest(ARRAY[{names}]), \
+         pg_catalog.unnest(ARRAY[{types}])) AS p (name, type) \
+         LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = {}::pg_catalog.regclass \
+         AND a.attname = p.name AND NOT a.attisdropped \
+         WHERE a.atttypid IS DISTINCT FROM pg_catalog.to_regtype(p.type)) THEN \
+         RAISE EXCEPTION 'a column has another type now' USING ERRCODE = '42804'; END IF; END",
+        literal(target)
+    );
+    format!("DO {}; ", literal(&body))
 }
 
 fn on(relation: &Relation, what: &str) -> SinkError {
@@ -395,6 +426,7 @@ fn plan_column(column: &RelColumn, source: &Source) -> PlanColumn {
         name: column.name.clone(),
         quoted: ident(&column.name),
         kind,
+        binary: Binary::of(base),
         base_sql: column.base_sql.clone(),
         domain_sql: column.is_domain.then(|| column.type_sql.clone()),
         length: column

@@ -1,6 +1,7 @@
 //! Tests against a real Postgres, whose URL stands in `PLIMSOLL_TEST_POSTGRES`;
 //! each test has schemas of its own.
 
+mod binary;
 mod commits;
 mod positions;
 mod stale;
