@@ -2,17 +2,25 @@
 //! per table.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One level of an object: its fields by name.
 #[derive(Debug, Default)]
 pub struct Fields {
     by_name: HashMap<String, usize>,
     nodes: Vec<Node>,
+    /// The node that the last object began with.
+    first: AtomicUsize,
 }
 
 /// What a field is wanted for.
 #[derive(Debug, Default)]
 pub struct Node {
+    name: String,
+    /// The node that followed this one in the last object. A guess, for senders
+    /// write their fields in one order: comparing names is cheaper than hashing
+    /// them. Writers of several partitions share it; a wrong one costs a look.
+    after: AtomicUsize,
     /// Columns that take the field itself.
     pub columns: Vec<usize>,
     /// Columns that take fields below it.
@@ -26,7 +34,10 @@ impl Fields {
             return;
         };
         let index = *self.by_name.entry(first.clone()).or_insert_with(|| {
-            self.nodes.push(Node::default());
+            self.nodes.push(Node {
+                name: first.clone(),
+                ..Node::default()
+            });
             self.nodes.len() - 1
         });
         let node = &mut self.nodes[index];
@@ -45,9 +56,17 @@ impl Fields {
         self.nodes.is_empty()
     }
 
-    /// The node of a field.
+    /// The node of a field, which follows `before` in its object.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Node> {
-        self.by_name.get(name).map(|i| &self.nodes[*i])
+    pub fn get(&self, name: &str, before: Option<&Node>) -> Option<&Node> {
+        let guess = before.map_or(&self.first, |node| &node.after);
+        if let Some(node) = self.nodes.get(guess.load(Ordering::Relaxed))
+            && node.name == name
+        {
+            return Some(node);
+        }
+        let index = *self.by_name.get(name)?;
+        guess.store(index, Ordering::Relaxed);
+        self.nodes.get(index)
     }
 }

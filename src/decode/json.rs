@@ -118,8 +118,9 @@ impl<'de> Visitor<'de> for Level<'_, '_, '_, '_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut before = None;
         while let Some(name) = map.next_key_seed(Name)? {
-            let Some(node) = self.fields.get(&name) else {
+            let Some(node) = self.fields.get(&name, before) else {
                 if self.reader.reject_unknown {
                     self.reader.bad.get_or_insert(BadRecord::UnknownField {
                         field: name.into_owned(),
@@ -128,6 +129,7 @@ impl<'de> Visitor<'de> for Level<'_, '_, '_, '_, 'de> {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
+            before = Some(node);
             let raw: &'de str = map.next_value::<&RawValue>()?.get();
             self.reader.put(node, raw);
             // A nested object is read again for its fields; only paths pay.

@@ -32,6 +32,9 @@ use tracing::{debug, warn};
 const POLL: Duration = Duration::from_millis(10);
 /// How often limits are looked at while messages flow.
 const TICK: Duration = Duration::from_millis(1);
+/// Messages of a full queue between two looks at the clock: far less than a
+/// tick.
+const UNLOOKED: u32 = 32;
 /// How long a full partition is waited for before it is paused. A pause throws
 /// away what was prefetched, and a commit takes about this long; so long, at
 /// most, the other partitions wait too.
@@ -137,8 +140,15 @@ impl<S: Sink> Poll<S> {
     /// [`Fatal`], when the client cannot go on.
     pub fn run(mut self) -> Result<(), Fatal> {
         let wait = self.setup.limits.linger.clamp(TICK, POLL);
+        let mut unlooked = 0;
         while !self.drained() {
-            match self.consumer.poll(wait) {
+            // A poll that may wait reads the clock several times: only for a
+            // queue that is empty.
+            let polled = self.consumer.poll(Duration::ZERO).or_else(|| {
+                unlooked = UNLOOKED;
+                self.consumer.poll(wait)
+            });
+            match polled {
                 None => {}
                 Some(Ok(message)) => {
                     let full = take(&mut self.parts, &mut self.last, &self.setup, &message);
@@ -154,10 +164,14 @@ impl<S: Sink> Poll<S> {
             while let Some(rebalance) = self.consumer.context().next_rebalance() {
                 self.rebalance(rebalance);
             }
-            let now = Instant::now();
-            if now >= self.next_tick {
-                self.next_tick = now + TICK;
-                self.tick(now);
+            unlooked += 1;
+            if unlooked >= UNLOOKED {
+                unlooked = 0;
+                let now = Instant::now();
+                if now >= self.next_tick {
+                    self.next_tick = now + TICK;
+                    self.tick(now);
+                }
             }
         }
         self.leave();
