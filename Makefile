@@ -1,7 +1,7 @@
 # Everything here works on a fresh machine with Rust and a C toolchain.
 # One profile for all: what the demo built, the tests use again.
 
-.PHONY: help demo test servers lint mutants bench
+.PHONY: help demo test servers lint mutants mutants-protocol model bench
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -23,6 +23,19 @@ lint: ## format and lints, as CI wants them
 
 mutants: ## takes the guarantees out one at a time: a named test must fail for each
 	scripts/with-servers scripts/mutants.sh
+
+MUTANTS := .cache/tools/bin/cargo-mutants
+
+# It copies the tree, and builds in the copy: protocol and model have few
+# dependencies. One job at a time, as one build takes both cores.
+mutants-protocol: $(MUTANTS) ## every small change of the protocol crate: its tests or the model must fail
+	PATH="$(CURDIR)/.cache/tools/bin:$$PATH" cargo mutants -j1 --output .cache
+
+$(MUTANTS):
+	cargo install cargo-mutants --locked --root .cache/tools
+
+model: ## searches the model of the protocol and prints its bounds; MODEL_DEPTH=1 searches further
+	cargo run --release -p plimsoll-model
 
 # A server of ordinary size; durable: fsync and synchronous_commit stay on.
 bench: export PLIMSOLL_POSTGRES_OPTIONS = -c shared_buffers=1GB -c max_wal_size=16GB -c checkpoint_timeout=30min

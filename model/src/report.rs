@@ -10,6 +10,11 @@ use std::time::{Duration, Instant};
 /// that the tests may take (a state in the queue takes about half a KiB).
 pub const MOST_STATES: usize = 40_000_000;
 
+/// The head of the table that reports are rows of.
+pub const HEADING: &str = "\
+| model | bounds | steps | states | depth | time |
+| --- | --- | ---: | ---: | ---: | ---: |";
+
 /// A model with its bounds in words.
 pub trait Bounded: Model {
     /// Which one.

@@ -71,6 +71,10 @@ impl Marks {
 /// is older than the window by then. Whatever was acknowledged within the window
 /// before the last mark that survived may be lost; the rest is not.
 ///
+/// It is for a claim, and for an owner that lost its connections too: what it
+/// has in memory as acknowledged may be lost by then, so repeating what failed
+/// is not enough. It claims again and begins here.
+///
 /// Never below `floor` (the start, or the last `positions set`), nor below what
 /// the log still has.
 #[must_use]

@@ -44,6 +44,7 @@ fn model(
         faults: Budget::new(all, each),
         sets: vec![0, log.len() as i64],
         on_bad: OnBad::DeadLetter,
+        looks: true,
         shows: shows.to_vec(),
     }
 }
@@ -115,7 +116,7 @@ fn zombies() -> PostgresModel {
 }
 
 /// An operator beside a zombie.
-fn operator() -> PostgresModel {
+pub fn operator() -> PostgresModel {
     model(
         "postgres: operator and zombie",
         2,
@@ -161,12 +162,7 @@ fn three() -> PostgresModel {
         &[Record, Record],
         2,
         &[(TimeOut, 1), (Lost, 2)],
-        &[
-            ZombieFenced,
-            TakenOver,
-            LateApplied,
-            HeardOut,
-        ],
+        &[ZombieFenced, TakenOver, LateApplied, HeardOut],
     )
 }
 
@@ -204,7 +200,7 @@ fn halts() -> PostgresModel {
         "postgres: a halt and its end",
         2,
         &[Record, Bad, Record],
-        3,
+        2,
         &[(Set, 1), (Lost, 1), (AnswerLost, 1)],
         &[Bisected, Halted, Healed, Overtaken],
     );

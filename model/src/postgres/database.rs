@@ -100,7 +100,8 @@ impl Database {
     pub fn set(&mut self, to: Position, log: &Log) {
         let (from, to) = (self.row.position.offset(), to.offset());
         for offset in 0..log.end() {
-            let change = i8::from((to..from).contains(&offset)) - i8::from((from..to).contains(&offset));
+            let change =
+                i8::from((to..from).contains(&offset)) - i8::from((from..to).contains(&offset));
             if log.is_record(offset) {
                 self.due[offset as usize] += change;
             }

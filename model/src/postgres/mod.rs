@@ -47,6 +47,9 @@ pub struct PostgresModel {
     pub sets: Vec<i64>,
     /// What a bad record does.
     pub on_bad: OnBad,
+    /// Whether the heartbeat looks at the position row. A model that cannot fail
+    /// shows nothing: without, it does.
+    pub looks: bool,
     /// What must happen in some history, or the bounds are too narrow to show
     /// anything.
     pub shows: Vec<Event>,
@@ -160,9 +163,7 @@ impl PostgresModel {
                 Mind::Unclaimed if live && s.kafka != Some(p) && may(Fault::LateClaim) => {
                     actions.push(Action::Claim(p));
                 }
-                Mind::Consuming(c)
-                    if live && c.parts.is_empty() && may(Fault::DeliveredTwice) =>
-                {
+                Mind::Consuming(c) if live && c.parts.is_empty() && may(Fault::DeliveredTwice) => {
                     for to in self.log.ends(c.guard.next().offset()) {
                         let seen = (0..to).filter(|o| self.log.is_record(*o));
                         actions.extend(seen.map(|o| Action::Batch(p, to, Some(o))));
@@ -208,6 +209,9 @@ impl PostgresModel {
         let Mind::Consuming(c) = &p.mind else {
             return Look::Standing;
         };
+        if !self.looks {
+            return Look::Standing;
+        }
         let mine = s.database.row.owner == Some(owner(process, p.life));
         look(mine, s.database.row.position, c.acknowledged)
     }

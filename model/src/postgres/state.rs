@@ -144,9 +144,7 @@ impl Request {
         let (kind, epoch, owner, from, to) = match &self.what {
             What::Claim(owner) => (0, 0, owner.0, 0, 0),
             What::Release(claim) => (1, claim.epoch.0, claim.owner.0, 0, 0),
-            What::Commit {
-                claim, part: p, ..
-            } => (
+            What::Commit { claim, part: p, .. } => (
                 2,
                 claim.epoch.0,
                 claim.owner.0,
