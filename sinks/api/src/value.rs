@@ -6,7 +6,7 @@ use std::borrow::Cow;
 ///
 /// Text forms are kept: a number keeps every digit that its sender wrote, and
 /// the database's own input functions give it its type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Cell<'a> {
     /// The record has no such field: the column's default.
     Absent,

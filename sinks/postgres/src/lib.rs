@@ -3,7 +3,7 @@
 //! ```text
 //! settings → url, connect → pool (writers)   → commit → copy | statement | log
 //!                         → control (the rest) → claim, state, catalog, migrate
-//! catalog → plan, sql → encode, binary → copy, statement
+//! catalog → plan, sql → encode, binary → copy | fold → statement
 //! sweep: clears stale writers out of the way of claims and commits
 //! error: whatever went wrong, as a class and facts without values
 //! ```
@@ -20,6 +20,7 @@ mod dead;
 mod encode;
 mod error;
 mod fence;
+mod fold;
 mod log;
 mod migrate;
 mod nagle;

@@ -10,6 +10,7 @@ use crate::dead;
 use crate::encode;
 use crate::error::{from_sqlx, has_code};
 use crate::fence::Fence;
+use crate::fold::last_of_each_key;
 use crate::names::Names;
 use crate::plan::{PgPlan, PlanColumn};
 use crate::sql::{Shape, Way, Writer};
@@ -27,6 +28,8 @@ pub(crate) struct Statements {
     texts: Vec<Arc<str>>,
     /// Columns whose presence is told to the server.
     flagged: Vec<usize>,
+    /// The columns of the key.
+    keys: Vec<usize>,
     way: Way,
 }
 
@@ -64,6 +67,7 @@ impl Statements {
             keys,
             flagged: &flagged,
         };
+        let key_columns = writer.keys.iter().map(|(k, _)| *k).collect();
         let texts = Shape::ALL
             .iter()
             .map(|&shape| match way {
@@ -75,7 +79,16 @@ impl Statements {
         Self {
             texts,
             flagged,
+            keys: key_columns,
             way,
+        }
+    }
+
+    /// Which records of a batch the server has to see.
+    fn wanted(&self, rows: &Rows<'_>) -> Vec<usize> {
+        match self.way {
+            Way::Replace => last_of_each_key(rows, &self.keys),
+            Way::Insert | Way::Merge => (0..rows.len()).collect(),
         }
     }
 
@@ -102,14 +115,18 @@ pub(crate) async fn run(
     rows: &Rows<'_>,
 ) -> Result<u64, SinkError> {
     let sql = &plan.statements;
-    let gone: Vec<bool> = rows.iter().map(|(row, _)| row.op == Op::Delete).collect();
+    let wanted = sql.wanted(rows);
+    let gone: Vec<bool> = wanted
+        .iter()
+        .map(|&i| rows.row(i).0.op == Op::Delete)
+        .collect();
     let shape = Shape {
         fence: fence.is_some(),
         dead: fence.is_some() && !dead.is_empty(),
         deletes: gone.contains(&true),
     };
     if let (Way::Insert, Some(at)) = (sql.way, gone.iter().position(|gone| *gone)) {
-        return Err(tombstone(rows.row(at).0.offset));
+        return Err(tombstone(rows.row(wanted[at]).0.offset));
     }
     let mut query = sqlx::query(AssertSqlSafe(Arc::clone(&sql.texts[shape.index()])));
     if let Some(fence) = fence {
@@ -120,14 +137,14 @@ pub(crate) async fn run(
     }
     let mut bytes = 0;
     for (i, column) in plan.columns.iter().enumerate() {
-        let text = column_text(i, column, rows)?;
+        let text = column_text(i, column, rows, &wanted)?;
         bytes += text.size();
         query = query.bind(text);
     }
     for &i in &sql.flagged {
-        let present: Vec<bool> = rows
+        let present: Vec<bool> = wanted
             .iter()
-            .map(|(_, cells)| !matches!(cells[i], Cell::Absent))
+            .map(|&row| !matches!(rows.row(row).1[i], Cell::Absent))
             .collect();
         query = query.bind(present);
     }
@@ -145,16 +162,21 @@ pub(crate) async fn run(
             .await
             .map(|done| done.rows_affected())
     };
-    let written = written.map_err(|e| judged(from_sqlx(e), rows.len()))?;
+    let written = written.map_err(|e| judged(from_sqlx(e), wanted.len()))?;
     if bytes > KEPT {
         conn.shrink_buffers();
     }
     Ok(written)
 }
 
-fn column_text(i: usize, column: &PlanColumn, rows: &Rows<'_>) -> Result<TextArray, SinkError> {
+fn column_text(
+    i: usize,
+    column: &PlanColumn,
+    rows: &Rows<'_>,
+    wanted: &[usize],
+) -> Result<TextArray, SinkError> {
     let mut array = TextArray::default();
-    for (row, cells) in rows.iter() {
+    for (row, cells) in wanted.iter().map(|&at| rows.row(at)) {
         array
             .push(|out| encode::write(column.kind, &cells[i], out))
             .map_err(|fault| bad_value(fault, &column.name, row.offset))?;
