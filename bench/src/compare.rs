@@ -33,7 +33,7 @@ pub struct Case {
     /// With what it is compared.
     pub floor: Floor,
     /// Lines of `[sinks.bench.batch]`.
-    pub batch: &'static str,
+    pub batch: String,
 }
 
 /// What it gave.
@@ -64,7 +64,10 @@ impl Bench {
     pub async fn compare(&mut self, case: &Case) -> Result<Comparison> {
         let topic = self.topic(case.name);
         let file = self.folder.path().join("rows");
-        self.progress(&format!("{}: producing {} records", case.name, case.load.records));
+        self.progress(&format!(
+            "{}: producing {} records",
+            case.name, case.load.records
+        ));
         kafka::create(&self.bootstrap, &topic, case.load.partitions).await?;
         let (bootstrap, load, to) = (self.bootstrap.clone(), case.load, file.clone());
         let made = topic.clone();
@@ -76,21 +79,28 @@ impl Bench {
         // Not counted: caches, and what the floor is made of.
         let warm = self.service(case, &settings).await?;
         let expected = self.digest(case).await?;
-        self.progress(&format!("{}: warm at {:.0} records/s", case.name, warm.records_per_s));
+        self.progress(&format!(
+            "{}: warm at {:.0} records/s",
+            case.name, warm.records_per_s
+        ));
         let binary = self.folder.path().join("rows.binary");
         match case.floor {
             Floor::CopyText => {}
             Floor::CopyBinary => {
                 self.postgres.copy_out(TARGET, &binary).await?;
                 self.postgres
-                    .execute(&format!("CREATE TABLE bench.like (LIKE {TARGET} INCLUDING ALL)"))
+                    .execute(&format!(
+                        "CREATE TABLE bench.like (LIKE {TARGET} INCLUDING ALL)"
+                    ))
                     .await?;
             }
             Floor::Upsert { .. } => {
                 self.postgres
                     .execute(&format!("CREATE TABLE bench.staged ({ORDERS})"))
                     .await?;
-                self.postgres.copy_file("bench.staged", &file, "text").await?;
+                self.postgres
+                    .copy_file("bench.staged", &file, "text")
+                    .await?;
                 self.postgres
                     .execute("CREATE INDEX ON bench.staged (seq); ANALYZE bench.staged")
                     .await?;
@@ -136,7 +146,7 @@ impl Bench {
             topic: topic.to_owned(),
             table: TARGET.to_owned(),
             mode: case.mode.to_owned(),
-            batch: case.batch.to_owned(),
+            batch: case.batch.clone(),
             postgres: String::new(),
         }
     }
@@ -154,7 +164,9 @@ impl Bench {
             Floor::CopyText => self.postgres.copy_file(TARGET, text, "text").await,
             Floor::CopyBinary => {
                 self.postgres
-                    .execute(&format!("CREATE TABLE {TARGET} (LIKE bench.like INCLUDING ALL)"))
+                    .execute(&format!(
+                        "CREATE TABLE {TARGET} (LIKE bench.like INCLUDING ALL)"
+                    ))
                     .await?;
                 self.postgres.copy_file(TARGET, binary, "binary").await
             }

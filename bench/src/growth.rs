@@ -43,13 +43,13 @@ const BASE: Load = Load {
     bytes: 200,
 };
 
-fn append(load: Load, batch: &'static str) -> Case {
+fn append(load: Load, batch: &str) -> Case {
     Case {
         name: "growth",
         mode: "append",
         load,
         floor: Floor::CopyText,
-        batch,
+        batch: batch.to_owned(),
     }
 }
 
@@ -86,7 +86,11 @@ impl Bench {
         let mut points = Vec::new();
         for bytes in [200, 500, 1_000, 2_000, 8_000] {
             let records = BASE.records * 200 / bytes as u64;
-            let load = Load { records, bytes, ..BASE };
+            let load = Load {
+                records,
+                bytes,
+                ..BASE
+            };
             points.push(self.point(bytes as f64, &append(load, ""), None).await?);
         }
         Ok(curve("append by width", "bytes", points))
@@ -110,7 +114,10 @@ impl Bench {
     pub async fn by_delay(&mut self, mode: &'static str) -> Result<Curve> {
         let mut points = Vec::new();
         for millis in [0, 1, 5, 20] {
-            let case = Case { mode, ..append(BASE, "") };
+            let case = Case {
+                mode,
+                ..append(BASE, "")
+            };
             let delay = Some(Duration::from_millis(millis));
             points.push(self.point(millis as f64, &case, delay).await?);
         }

@@ -35,7 +35,10 @@ pub async fn delete(bootstrap: &str, topics: &[&str]) -> Result<()> {
 }
 
 /// Makes a producer that waits for every acknowledgement.
-pub fn producer(bootstrap: &str, linger_ms: u32) -> Result<ThreadedProducer<DefaultProducerContext>> {
+pub fn producer(
+    bootstrap: &str,
+    linger_ms: u32,
+) -> Result<ThreadedProducer<DefaultProducerContext>> {
     Ok(client(bootstrap)
         .set("acks", "all")
         .set("enable.idempotence", "true")

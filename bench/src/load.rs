@@ -170,11 +170,20 @@ mod tests {
             assert!((195..=205).contains(&order.json.len()), "{}", order.json);
             let line: Vec<_> = order.line.trim_end_matches('\n').split('\t').collect();
             let names = [
-                "id", "customer", "status", "amount", "quantity", "created_at", "seq", "note",
+                "id",
+                "customer",
+                "status",
+                "amount",
+                "quantity",
+                "created_at",
+                "seq",
+                "note",
             ];
             for (name, text) in names.iter().zip(line) {
                 let value = &fields[*name];
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let value = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
                 assert_eq!(value, text);
             }
         }
@@ -183,7 +192,10 @@ mod tests {
 
     #[test]
     fn the_first_of_a_hundred_ids_makes_a_fifth_of_a_zipf_load() {
-        let mut orders = Orders::new(Load { records: 20_000, ..LOAD });
+        let mut orders = Orders::new(Load {
+            records: 20_000,
+            ..LOAD
+        });
         let mut counts = std::collections::BTreeMap::<u64, u64>::new();
         while let Some(order) = orders.next() {
             *counts.entry(order.id).or_default() += 1;

@@ -36,6 +36,9 @@ struct Args {
     /// Records of a comparison
     #[arg(long, default_value_t = 3_000_000)]
     records: u64,
+    /// A line for [sinks.bench.batch], instead of the defaults
+    #[arg(long, default_value = "")]
+    batch: String,
     /// Alternations
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -105,7 +108,7 @@ fn cases(records: u64) -> Vec<Case> {
         mode,
         load,
         floor,
-        batch: "",
+        batch: String::new(),
     };
     // As many as the service takes into one statement by default.
     let upsert = Floor::Upsert { chunk: 5_000 };
@@ -152,7 +155,9 @@ async fn run(args: &Args) -> Result<String> {
     };
     let url = variable("PLIMSOLL_TEST_POSTGRES")?;
     let bin = PathBuf::from(variable("PLIMSOLL_TEST_POSTGRES_BIN")?);
-    let address = url.split_once('@').and_then(|(_, rest)| rest.split_once('/'));
+    let address = url
+        .split_once('@')
+        .and_then(|(_, rest)| rest.split_once('/'));
     let upstream = address
         .and_then(|(address, _)| address.parse().ok())
         .ok_or_else(|| Failed::new("PLIMSOLL_TEST_POSTGRES has no address"))?;
@@ -173,8 +178,11 @@ async fn run(args: &Args) -> Result<String> {
         latency: None,
         curves: Vec::new(),
     };
-    for case in cases(args.records).iter().filter(|case| wanted(case.name)) {
-        report.comparisons.push(bench.compare(case).await?);
+    for mut case in cases(args.records) {
+        if wanted(case.name) {
+            case.batch.clone_from(&args.batch);
+            report.comparisons.push(bench.compare(&case).await?);
+        }
     }
     if wanted("latency") {
         report.latency = Some(low_rate(&mut bench).await?);
@@ -214,7 +222,7 @@ async fn low_rate(bench: &mut Bench) -> Result<latency::Latency> {
         mode: "append",
         load,
         floor: Floor::CopyText,
-        batch: "linger_ms = 5",
+        batch: "linger_ms = 5".to_owned(),
     };
     let topic = bench.topic(case.name);
     kafka::create(&bench.bootstrap, &topic, 1).await?;

@@ -80,8 +80,7 @@ impl Postgres {
     /// Rows, and a sum of hashes of their whole content.
     pub async fn digest(&mut self, table: &str) -> Result<(i64, String)> {
         let count = self.number(&format!("SELECT count(*) FROM {table}")).await;
-        let sum =
-            format!("SELECT sum(hashtextextended(t::text, 0)::numeric)::text FROM {table} t");
+        let sum = format!("SELECT sum(hashtextextended(t::text, 0)::numeric)::text FROM {table} t");
         Ok((count, self.text(&sum).await?))
     }
 
@@ -107,7 +106,15 @@ impl Postgres {
     async fn psql(&self, command: &str) -> Result<Duration> {
         let began = Instant::now();
         let output = tokio::process::Command::new(&self.psql)
-            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", command, &self.url])
+            .args([
+                "-X",
+                "-q",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-c",
+                command,
+                &self.url,
+            ])
             .stdin(Stdio::null())
             .output()
             .await?;

@@ -116,7 +116,9 @@ impl Report {
                 curve.name, curve.unit
             );
             for p in &curve.points {
-                let trips = p.round_trips.map_or_else(String::new, |n| format!("{n:.2}"));
+                let trips = p
+                    .round_trips
+                    .map_or_else(String::new, |n| format!("{n:.2}"));
                 let _ = writeln!(
                     text,
                     "| {} | {} | {:.2} | {:.0} | {trips} |",
@@ -149,7 +151,10 @@ fn draw(
     let rows = comparisons.len();
     let mut chart = ChartBuilder::on(&area)
         .margin(12)
-        .caption("records/s, divided by the floor of the same run", ("sans-serif", 16))
+        .caption(
+            "records/s, divided by the floor of the same run",
+            ("sans-serif", 16),
+        )
         .x_label_area_size(28)
         .y_label_area_size(110)
         .build_cartesian_2d(0.0..most * 1.05, 0.0..rows as f64)?;
@@ -170,7 +175,10 @@ fn draw(
     for (i, c) in comparisons.iter().rev().enumerate() {
         let (low, high) = (i as f64 + 0.3, i as f64 + 0.7);
         let bar = RGBColor(31, 92, 140);
-        chart.draw_series([Rectangle::new([(0.0, low), (c.ratio.median, high)], bar.filled())])?;
+        chart.draw_series([Rectangle::new(
+            [(0.0, low), (c.ratio.median, high)],
+            bar.filled(),
+        )])?;
         let middle = i as f64 + 0.5;
         chart.draw_series([PathElement::new(
             vec![(c.ratio.min, middle), (c.ratio.max, middle)],

@@ -50,8 +50,7 @@ pub struct Seen {
 pub const STATE: &str = "bench_state";
 
 /// Sum of all positions; -1 as long as there is none.
-const POSITIONS: &str =
-    "SELECT coalesce(sum(next_offset), 0)::bigint FROM bench_state.positions";
+const POSITIONS: &str = "SELECT coalesce(sum(next_offset), 0)::bigint FROM bench_state.positions";
 
 /// One `plimsoll run`.
 pub struct Running {
@@ -61,7 +60,11 @@ pub struct Running {
 
 impl Running {
     /// Starts it, with no position from an earlier run.
-    pub async fn start(settings: &Settings, folder: &Path, postgres: &mut Postgres) -> Result<Self> {
+    pub async fn start(
+        settings: &Settings,
+        folder: &Path,
+        postgres: &mut Postgres,
+    ) -> Result<Self> {
         postgres
             .execute(&format!("DROP SCHEMA IF EXISTS {STATE} CASCADE"))
             .await?;
