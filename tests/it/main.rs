@@ -11,6 +11,7 @@ mod outages;
 mod several;
 mod sigkill;
 mod starts;
+mod storm;
 mod tls;
 mod types;
 mod zombies;

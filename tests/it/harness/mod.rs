@@ -1,6 +1,7 @@
 //! What the tests stand on: servers, processes, a proxy, and the oracle.
 
 pub mod case;
+pub mod disk;
 pub mod kafka;
 pub mod oracle;
 pub mod orders;

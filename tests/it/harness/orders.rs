@@ -7,6 +7,7 @@ pub struct Orders {
     random: u64,
     /// Over which the orders are spread.
     pub partitions: i32,
+    first_id: i64,
     next_id: i64,
     tombstones: bool,
 }
@@ -18,8 +19,18 @@ impl Orders {
         Self {
             random: seed,
             partitions,
+            first_id: 1,
             next_id: 1,
             tombstones: false,
+        }
+    }
+
+    /// Orders numbered from `first_id` on, whatever partition they go to.
+    pub fn numbered_from(seed: u64, first_id: i64) -> Self {
+        Self {
+            first_id,
+            next_id: first_id,
+            ..Self::new(seed, 1)
         }
     }
 
@@ -32,8 +43,8 @@ impl Orders {
     /// A new order, a change to an earlier one, or its end.
     pub fn next(&mut self) -> Message {
         let choice = self.below(10);
-        let id = if self.next_id > 1 && choice < 4 {
-            1 + self.below(self.next_id as u64 - 1) as i64
+        let id = if self.next_id > self.first_id && choice < 4 {
+            self.first_id + self.below((self.next_id - self.first_id) as u64) as i64
         } else {
             self.next_id += 1;
             self.next_id - 1

@@ -146,9 +146,9 @@ impl Process {
     }
 
     /// SIGKILL. Its socket ends are gone when this returns.
-    pub fn kill(mut self) {
+    pub fn kill(mut self) -> ExitStatus {
         self.signal(libc::SIGKILL);
-        self.reap();
+        self.reap()
     }
 
     /// SIGTERM, and waits for the end.

@@ -1,5 +1,6 @@
 //! A TCP proxy in front of Postgres that reads the client's messages: it can
-//! hold a commit, lose its answer, cut all connections, or fall silent.
+//! hold a commit or its answer, lose either, be slow, cut all connections, or fall
+//! silent.
 //!
 //! A commit is a message that calls the state schema's function `advance`: in a
 //! simple query, or by executing a prepared statement.
@@ -12,6 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +26,10 @@ pub enum Next {
     Pass,
     /// It waits in the proxy until it is released.
     Hold,
+    /// The next one that ends an open transaction waits; until then others pass.
+    HoldOpen,
+    /// It reaches the server; the answer waits until it is released.
+    HoldAnswer,
     /// It reaches the server and is answered; the answer never reaches the
     /// client, whose connection breaks.
     LoseAnswer,
@@ -52,6 +58,9 @@ struct Shared {
     /// Whether the last held commit was answered.
     passed_on: AtomicBool,
     lost: AtomicUsize,
+    /// Milliseconds by which each answer comes late.
+    slow_ms: AtomicU64,
+    slowed: AtomicUsize,
     applied: AtomicUsize,
     refused: AtomicUsize,
     /// What silent connections keep open on the server's side.
@@ -74,6 +83,8 @@ impl Proxy {
             held: AtomicUsize::new(0),
             passed_on: AtomicBool::new(false),
             lost: AtomicUsize::new(0),
+            slow_ms: AtomicU64::new(0),
+            slowed: AtomicUsize::new(0),
             applied: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
             graveyard: Mutex::default(),
@@ -120,6 +131,32 @@ impl Proxy {
     /// Lets the held commit go on to the server.
     pub fn release(&self) {
         self.shared.release.notify_waiters();
+    }
+
+    /// Whether a commit, or its answer, waits here now.
+    pub fn holds(&self) -> bool {
+        self.shared.held.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether what was held last has had its answer, or met a session that is
+    /// gone.
+    pub fn passed_on(&self) -> bool {
+        self.shared.passed_on.load(Ordering::SeqCst)
+    }
+
+    /// Commits that were lost, or whose answer was.
+    pub fn lost(&self) -> usize {
+        self.shared.lost.load(Ordering::SeqCst)
+    }
+
+    /// From now on each answer comes late by so many milliseconds.
+    pub fn slow_down(&self, ms: u64) {
+        self.shared.slow_ms.store(ms, Ordering::SeqCst);
+    }
+
+    /// Answers that came late.
+    pub fn slowed(&self) -> usize {
+        self.shared.slowed.load(Ordering::SeqCst)
     }
 
     /// Waits until no commit is held any more, and what was held has had its
@@ -238,11 +275,14 @@ impl Shared {
                 return to.shutdown().await;
             };
             if commits.is_one(&frame) {
-                let next =
-                    std::mem::replace(&mut *self.next.lock().expect("not poisoned"), Next::Pass);
-                match next {
+                match self.take_next(&frame) {
                     Next::Pass => {}
-                    Next::Hold => {
+                    Next::HoldAnswer => {
+                        self.passed_on.store(false, Ordering::SeqCst);
+                        answers.holding.store(true, Ordering::SeqCst);
+                        answers.hold_the_next();
+                    }
+                    Next::Hold | Next::HoldOpen => {
                         let mut released = pin!(self.release.notified());
                         released.as_mut().enable();
                         self.passed_on.store(false, Ordering::SeqCst);
@@ -264,6 +304,17 @@ impl Shared {
         }
     }
 
+    /// What becomes of this commit.
+    fn take_next(&self, commit: &[u8]) -> Next {
+        let mut next = self.next.lock().expect("not poisoned");
+        // A transaction of several statements ends with a simple query; a
+        // prepared statement is a whole transaction by itself.
+        if *next == Next::HoldOpen && commit[0] != b'Q' {
+            return Next::Pass;
+        }
+        std::mem::replace(&mut *next, Next::Pass)
+    }
+
     async fn downward(
         &self,
         from: &mut OwnedReadHalf,
@@ -279,9 +330,21 @@ impl Shared {
             if frame[0] == b'E' && frame.windows(6).any(|code| code == b"CPLM01") {
                 self.refused.fetch_add(1, Ordering::SeqCst);
             }
+            if answers.held_back() {
+                let mut released = pin!(self.release.notified());
+                released.as_mut().enable();
+                self.held.fetch_add(1, Ordering::SeqCst);
+                released.await;
+                self.held.fetch_sub(1, Ordering::SeqCst);
+            }
             let swallow = answers.swallowing();
             failed |= swallow && frame[0] == b'E';
             if frame[0] == b'Z' {
+                let late = self.slow_ms.load(Ordering::SeqCst);
+                if late > 0 {
+                    tokio::time::sleep(Duration::from_millis(late)).await;
+                    self.slowed.fetch_add(1, Ordering::SeqCst);
+                }
                 let answered = answers.answered();
                 if answered == Answered::Lost {
                     if !failed {
@@ -291,6 +354,7 @@ impl Shared {
                     return Ok(());
                 }
                 if answered == Answered::Watched {
+                    answers.holding.store(false, Ordering::SeqCst);
                     self.passed_on.store(true, Ordering::SeqCst);
                 }
             }
@@ -311,7 +375,9 @@ struct Answers {
     lost: AtomicU64,
     /// The question whose answer is waited for; 0: none.
     watched: AtomicU64,
-    /// Whether a commit of this connection was ever held.
+    /// Whether the answer that is watched waits for its release.
+    hold: AtomicBool,
+    /// Whether a commit of this connection is held, or not answered since.
     holding: AtomicBool,
 }
 
@@ -340,6 +406,19 @@ impl Answers {
 
     fn watch_the_next(&self) {
         self.watched.store(self.next(), Ordering::SeqCst);
+    }
+
+    fn hold_the_next(&self) {
+        self.watch_the_next();
+        self.hold.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the answer that begins now waits for its release; says so once.
+    fn held_back(&self) -> bool {
+        let watched = self.watched.load(Ordering::SeqCst);
+        self.hold.load(Ordering::SeqCst)
+            && self.answered.load(Ordering::SeqCst) + 1 == watched
+            && self.hold.swap(false, Ordering::SeqCst)
     }
 
     /// Whether what the server says now belongs to the answer that is lost.

@@ -3,6 +3,7 @@
 //! The shared ones are never stopped. A test that stops a server starts its own
 //! in the run's folder, where `scripts/with-servers` finds it if the test dies.
 
+use super::disk::SmallDisk;
 use super::{folder, free_port, wait};
 use std::fs;
 use std::net::SocketAddr;
@@ -45,6 +46,9 @@ pub fn postgres_address() -> SocketAddr {
 pub struct OwnPostgres {
     folder: PathBuf,
     port: u16,
+    /// In front of its commands: leads to where it sees a file system of the
+    /// test's own.
+    enter: Vec<String>,
 }
 
 impl OwnPostgres {
@@ -55,21 +59,35 @@ impl OwnPostgres {
         server
     }
 
+    /// Starts one that sees a small file system.
+    pub fn start_beside(disk: &SmallDisk) -> Self {
+        let mut server = Self::stopped();
+        server.enter = disk.enter();
+        server.begin();
+        server
+    }
+
     /// One that is not running yet.
     pub fn stopped() -> Self {
         let folder = folder("own_postgres").join("data");
         let parent = folder.parent().expect("a parent");
-        if let Some(user) = user() {
+        if let Some(user) = postgres_user() {
             ran(Command::new("chown").arg(user).arg(parent));
         }
-        ran(as_postgres("cp")
+        ran(as_postgres(&[], "cp")
             .arg("-a")
             .arg(variable("PLIMSOLL_TEST_POSTGRES_TEMPLATE"))
             .arg(&folder));
         Self {
             folder,
             port: free_port(),
+            enter: Vec::new(),
         }
+    }
+
+    /// Its address, for a proxy in front of it.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// How to reach it.
@@ -82,7 +100,7 @@ impl OwnPostgres {
         let file = self.folder.join(name);
         fs::write(&file, text).expect("a file in the data folder");
         ran(Command::new("chmod").arg("600").arg(&file));
-        if let Some(user) = user() {
+        if let Some(user) = postgres_user() {
             ran(Command::new("chown").arg(user).arg(&file));
         }
     }
@@ -118,10 +136,8 @@ impl OwnPostgres {
     }
 
     fn pg_ctl(&self, action: &str) -> Command {
-        let mut command = as_postgres(&format!(
-            "{}/pg_ctl",
-            variable("PLIMSOLL_TEST_POSTGRES_BIN")
-        ));
+        let program = format!("{}/pg_ctl", variable("PLIMSOLL_TEST_POSTGRES_BIN"));
+        let mut command = as_postgres(&self.enter, &program);
         command.arg(action).arg("-s").arg("-D").arg(&self.folder);
         command.arg("-l").arg(self.folder.join("server.log"));
         command
@@ -139,18 +155,21 @@ impl Drop for OwnPostgres {
     }
 }
 
-fn user() -> Option<String> {
+/// Whom a server runs as that refuses to be root; nobody else where we are not.
+pub fn postgres_user() -> Option<String> {
     std::env::var("PLIMSOLL_TEST_POSTGRES_USER")
         .ok()
         .filter(|user| !user.is_empty())
 }
 
-/// Postgres refuses to be root.
-fn as_postgres(program: &str) -> Command {
-    match user() {
-        Some(user) => {
-            let mut command = Command::new("runuser");
-            command.args(["-u", &user, "--", program]);
+fn as_postgres(enter: &[String], program: &str) -> Command {
+    let user = postgres_user();
+    let runuser = user.iter().flat_map(|user| ["runuser", "-u", user, "--"]);
+    let mut words = enter.iter().map(String::as_str).chain(runuser);
+    match words.next() {
+        Some(first) => {
+            let mut command = Command::new(first);
+            command.args(words).arg(program);
             command
         }
         None => Command::new(program),

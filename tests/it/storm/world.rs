@@ -1,0 +1,279 @@
+//! What the storm blows over: servers, three tables, and the instances.
+
+use crate::harness::disk::SmallDisk;
+use crate::harness::kafka::Kafka;
+use crate::harness::oracle::{self, Mode};
+use crate::harness::postgres::Database;
+use crate::harness::process::Process;
+use crate::harness::proxy::Proxy;
+use crate::harness::servers::{OwnKafka, OwnPostgres};
+use crate::harness::{folder, unique, wait};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// Instances that are always there; one more joins now and then.
+pub const INSTANCES: usize = 3;
+/// At the beginning.
+pub const PARTITIONS: i32 = 4;
+/// Room for the keys of one partition: each order keeps to its own.
+pub const ORDERS_OF_A_PARTITION: i64 = 1_000_000_000;
+/// After that long without an answer a writer gives up, and judges.
+pub const CALL_TIMEOUT_MS: u64 = 4_000;
+/// After that long without a sign of life a member is missed.
+pub const SESSION_TIMEOUT_MS: u64 = 3_000;
+
+/// All of it.
+pub struct World {
+    /// The broker, which is restarted.
+    pub broker: Mutex<OwnKafka>,
+    /// Questions to it.
+    pub kafka: Kafka,
+    /// The database server, which is restarted.
+    pub server: OwnPostgres,
+    /// Where the table of `append` is; or why it is not there.
+    pub disk: Result<SmallDisk, String>,
+    /// The one topic.
+    pub topic: String,
+    /// Its partitions now.
+    pub partitions: AtomicI32,
+    /// A sink for each mode.
+    pub sinks: Vec<Sink>,
+    /// The last one is the one that joins and leaves.
+    pub instances: Vec<Instance>,
+}
+
+/// One sink of every instance.
+pub struct Sink {
+    /// How records become rows; the sink has its name.
+    pub mode: Mode,
+    /// The schema of its table, and of plimsoll's own.
+    pub database: Database,
+}
+
+/// A place for a process, with a network of its own to the database.
+pub struct Instance {
+    /// In front of the database.
+    pub proxy: Proxy,
+    /// Held by whom the proxy works for.
+    pub network: Mutex<()>,
+    /// None while it is down.
+    pub process: Mutex<Option<Process>>,
+    config: String,
+}
+
+impl Instance {
+    /// Starts its process.
+    pub fn start(&self) {
+        let process = Process::start_config(&self.config, &folder("storm"));
+        *self.process.lock().expect("not poisoned") = Some(process);
+    }
+
+    /// Takes the process out, to do something to it.
+    pub fn take(&self) -> Process {
+        let taken = self.process.lock().expect("not poisoned").take();
+        taken.expect("one lane alone starts and ends processes")
+    }
+
+    /// Puts it back.
+    pub fn put(&self, process: Process) {
+        *self.process.lock().expect("not poisoned") = Some(process);
+    }
+}
+
+impl World {
+    /// With a small file system of so many MiB, and nobody in it yet.
+    pub fn new(disk_mib: u64) -> Self {
+        let disk = SmallDisk::mount(disk_mib);
+        let broker = OwnKafka::start();
+        let server = match &disk {
+            Ok(disk) => OwnPostgres::start_beside(disk),
+            Err(_) => OwnPostgres::start(),
+        };
+        let kafka = Kafka::at(&broker.bootstrap());
+        let topic = unique("storm");
+        kafka.create_topic(&topic, PARTITIONS);
+        let sinks: Vec<Sink> = Mode::ALL
+            .into_iter()
+            .map(|mode| {
+                let database = Database::on(&server.url(), &format!("storm_{}", mode.name()));
+                oracle::create_table(&database, mode);
+                Sink { mode, database }
+            })
+            .collect();
+        let world = Self {
+            broker: Mutex::new(broker),
+            kafka,
+            server,
+            disk,
+            topic,
+            partitions: AtomicI32::new(PARTITIONS),
+            sinks,
+            instances: Vec::new(),
+        };
+        if let Ok(disk) = &world.disk {
+            let database = &world.sink(Mode::Append).database;
+            let space = disk.space();
+            database.execute(&format!(
+                "CREATE TABLESPACE small LOCATION '{}'",
+                space.display()
+            ));
+            database.execute("ALTER TABLE {s}.orders SET TABLESPACE small");
+        }
+        let instance = |_| {
+            let proxy = Proxy::start(world.server.address());
+            Instance {
+                config: world.config(&proxy.url()),
+                proxy,
+                network: Mutex::default(),
+                process: Mutex::default(),
+            }
+        };
+        let instances = (0..=INSTANCES).map(instance).collect();
+        Self { instances, ..world }
+    }
+
+    /// The sink of a mode.
+    pub fn sink(&self, mode: Mode) -> &Sink {
+        let mut sinks = self.sinks.iter();
+        sinks.find(|s| s.mode == mode).expect("one per mode")
+    }
+
+    /// A config for the commands beside `run`.
+    pub fn config_file(&self) -> PathBuf {
+        let path = folder("storm").join("plimsoll.toml");
+        let config = self.config(&self.server.url());
+        std::fs::write(&path, config.replace("@HTTP@", "off")).expect("a config file");
+        path
+    }
+
+    fn config(&self, url: &str) -> String {
+        let bootstrap = self.broker.lock().expect("not poisoned").bootstrap();
+        let topic = &self.topic;
+        let mut config = format!(
+            r#"
+drain_ms = 3000
+memory_limit = "96MiB"
+
+[kafka]
+bootstrap_servers = "{bootstrap}"
+
+[kafka.properties]
+"session.timeout.ms" = "{SESSION_TIMEOUT_MS}"
+"heartbeat.interval.ms" = "500"
+"topic.metadata.refresh.interval.ms" = "2000"
+"reconnect.backoff.max.ms" = "1000"
+
+[http]
+listen = "@HTTP@"
+"#
+        );
+        for Sink { mode, database } in &self.sinks {
+            let (name, table, state) = (
+                mode.name(),
+                database.table("orders"),
+                database.state_schema(),
+            );
+            // Above 500 rows a batch of `append` is a COPY in a transaction.
+            let (max_records, columns) = match mode {
+                Mode::Append => (1_000, "part = \"partition\"\noff = \"offset\""),
+                Mode::Upsert => (200, "part = \"partition\"\noff = \"offset\""),
+                Mode::Log => (200, ""),
+            };
+            write!(
+                config,
+                r#"
+[sinks.{name}]
+topics = ["{topic}"]
+group_id = "{topic}-{name}"
+on_bad_record = "dead_letter"
+
+[sinks.{name}.batch]
+max_records = {max_records}
+linger_ms = 50
+
+[sinks.{name}.postgres]
+url = "{url}"
+state_schema = "{state}"
+table = "{table}"
+mode = "{name}"
+call_timeout_ms = {CALL_TIMEOUT_MS}
+
+[sinks.{name}.postgres.columns]
+{columns}
+"#
+            )
+            .expect("a string grows");
+        }
+        config
+    }
+
+    /// How many partitions of all sinks stand in the database as a process' own.
+    pub fn owned_by(&self, pid: i32) -> Result<i64, String> {
+        let count = |sink: &Sink| {
+            // The name of an owner is host-pid-id.
+            let sql = format!(
+                "SELECT count(*) FROM {{s}}_state.positions WHERE owner_name LIKE '%-{pid}-%'"
+            );
+            let rows = sink
+                .database
+                .again()
+                .try_rows(&sql)
+                .map_err(|e| e.to_string())?;
+            let text = rows[0][0].clone().expect("a count");
+            Ok(text.parse::<i64>().expect("a count"))
+        };
+        self.sinks.iter().map(count).sum()
+    }
+
+    /// Waits until a process owns something.
+    #[track_caller]
+    pub fn wait_owns(&self, process: &mut Process) -> i64 {
+        let pid = process.pid();
+        wait::until(&format!("process {pid} owns partitions"), || {
+            process.assert_running();
+            match self.owned_by(pid) {
+                Ok(0) => Err("none".to_owned()),
+                other => other,
+            }
+        })
+    }
+
+    /// Waits until a process owns nothing any more: others have it, or nobody.
+    #[track_caller]
+    pub fn wait_owns_nothing(&self, pid: i32) {
+        wait::until(
+            &format!("others own what process {pid} did"),
+            || match self.owned_by(pid) {
+                Ok(0) => Ok(()),
+                Ok(some) => Err(format!("{some} partitions")),
+                Err(error) => Err(error),
+            },
+        );
+    }
+
+    /// Sums a metric per process that can be asked now; with its pid, for a new
+    /// process counts from 0.
+    pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Vec<(i32, f64)> {
+        let ask = |instance: &Instance| {
+            let process = instance.process.try_lock().ok()?;
+            let process = process.as_ref()?;
+            Some((process.pid(), process.metrics()?.sum(name, labels)?))
+        };
+        self.instances.iter().filter_map(ask).collect()
+    }
+
+    /// How many partitions the topic has.
+    pub fn partitions(&self) -> i32 {
+        self.partitions.load(Ordering::SeqCst)
+    }
+}
+
+/// Whether some process counts more than it did.
+pub fn grown(before: &[(i32, f64)], now: &[(i32, f64)]) -> bool {
+    now.iter().any(|(pid, value)| {
+        let old = before.iter().find(|(p, _)| p == pid).map_or(0.0, |b| b.1);
+        *value > old
+    })
+}
