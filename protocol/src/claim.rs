@@ -129,6 +129,15 @@ mod tests {
     }
 
     #[test]
+    fn each_claim_and_each_set_raises_the_epoch_by_one() {
+        let mut row = PositionRow::settled(at(0));
+        assert_eq!(row.claim(Owner(1)).epoch, Epoch(1));
+        row.set(at(3));
+        assert_eq!(row.epoch, Epoch(2));
+        assert_eq!(row.claim(Owner(1)).epoch.to_string(), "3");
+    }
+
+    #[test]
     fn a_claim_fences_who_claimed_before() {
         let mut row = PositionRow::settled(at(0));
         let zombie = row.claim(Owner(1));

@@ -122,3 +122,47 @@ impl fmt::Display for Span {
         write!(f, "[{}, {})", self.from, self.to)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(offset: i64) -> Position {
+        Position::new(offset).unwrap()
+    }
+
+    #[test]
+    fn a_marker_of_kafkas_is_no_position() {
+        assert_eq!(Position::new(-1), Err(NegativeOffset(-1)));
+        assert_eq!(Position::new(0), Ok(Position::ZERO));
+        assert_eq!(
+            NegativeOffset(-1001).to_string(),
+            "offset -1001 is negative"
+        );
+    }
+
+    #[test]
+    fn a_span_is_half_open_and_never_empty() {
+        assert_eq!(Span::new(at(5), at(5)), None);
+        assert_eq!(Span::new(at(6), at(5)), None);
+        let span = Span::new(at(5), at(8)).unwrap();
+        let inside: Vec<i64> = (0..20).filter(|o| span.contains(*o)).collect();
+        assert_eq!(inside, [5, 6, 7]);
+        assert_eq!(span.to_string(), "[5, 8)");
+    }
+
+    #[test]
+    fn the_parts_of_a_span_tile_it() {
+        let span = Span::new(at(5), at(8)).unwrap();
+        let parts = (Span::new(at(5), at(6)), Span::new(at(6), at(8)));
+        assert_eq!(span.split(at(6)), parts.0.zip(parts.1));
+        assert_eq!(span.split(at(5)), None);
+        assert_eq!(span.split(at(8)), None);
+    }
+
+    #[test]
+    fn a_partition_is_named_as_kafkas_tools_name_it() {
+        assert_eq!(TopicPartition::new("orders", 3).to_string(), "orders[3]");
+        assert_eq!(at(42).to_string(), "42");
+    }
+}

@@ -103,6 +103,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn each_class_has_its_word() {
+        let words = [
+            (Class::Moved, "moved"),
+            (Class::Again, "again"),
+            (Class::Away, "away"),
+            (Class::Rejected, "rejected"),
+            (Class::Stale, "stale"),
+            (Class::Halt, "halt"),
+        ];
+        for (class, word) in words {
+            assert_eq!(class.as_str(), word);
+        }
+    }
+
     proptest! {
         /// What nobody has thought of stops: it neither drops nor repeats.
         #[test]
