@@ -6,4 +6,4 @@ mod build;
 mod writer;
 
 pub use backoff::Backoff;
-pub use writer::{HALT_RETRY, Lane, Writer, note_claim};
+pub use writer::{FENCED_WAIT, HALT_RETRY, Lane, Writer, note_claim};

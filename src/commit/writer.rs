@@ -27,7 +27,7 @@ pub const HALT_RETRY: Duration = Duration::from_secs(60);
 
 /// A fenced partition waits this long before it claims again: two rightful
 /// owners (after a failover, say) must not fence each other in a tight loop.
-const FENCED_WAIT: Duration = Duration::from_millis(250);
+pub const FENCED_WAIT: Duration = Duration::from_millis(250);
 
 /// How long the answer to a commit in flight is waited for after the partition
 /// was lost: a zombie that wakes learns from it that it was fenced, and counts

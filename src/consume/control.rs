@@ -13,6 +13,9 @@ pub enum RestartReason {
     Fenced,
     /// A lost commit was judged, and somebody else had moved the position.
     OutOfStep,
+    /// Nothing was to be committed, and a look at the position row showed
+    /// another owner, or less than was committed.
+    Overtaken,
     /// It was halted and is tried again.
     Halted,
 }
@@ -24,6 +27,7 @@ impl RestartReason {
         match self {
             Self::Fenced => "fenced",
             Self::OutOfStep => "out_of_step",
+            Self::Overtaken => "overtaken",
             Self::Halted => "halted",
         }
     }
@@ -65,6 +69,9 @@ pub enum Control {
     },
     /// The position lies outside the log.
     OutOfRange { tp: TopicPartition, halt: Box<Halt> },
+    /// The position row is another's, gone, or further back than what was
+    /// committed: begin again at what is stored.
+    Overtaken { tp: TopicPartition },
     /// An operator has set the position of a halted partition: try at once.
     Retry { tp: TopicPartition },
     /// Drain and leave the group.

@@ -12,8 +12,9 @@ use crate::consume::{
 use crate::error::KafkaFault;
 use crate::health::Health;
 use crate::route::Router;
-use plimsoll_protocol::Class;
+use plimsoll_protocol::{Class, Look, TopicPartition, look};
 use plimsoll_sink_api::{Identity, Member, Sink, SinkError};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -113,7 +114,7 @@ impl<S: Sink> Starting<S> {
             standing.clone(),
             self.control.clone(),
         ));
-        tasks.spawn(heartbeat(lane.clone()));
+        tasks.spawn(heartbeat(lane.clone(), standing.clone()));
         let setup = Setup {
             client: self.client,
             subscription: match &self.settings.topics {
@@ -207,13 +208,14 @@ impl<S: Sink> Starting<S> {
     }
 }
 
-async fn heartbeat<S: Sink>(lane: Arc<Lane<S>>) {
+async fn heartbeat<S: Sink>(lane: Arc<Lane<S>>, standing: Standing) {
     // An idle sink learns of an outage only here; a busy one's commits tell
     // more, so a heartbeat takes back only what a heartbeat has said.
     let mut said = false;
+    let mut overtaken = HashSet::new();
     loop {
         tokio::time::sleep(HEARTBEAT).await;
-        match beat(&lane).await {
+        match beat(&lane, &standing, &mut overtaken).await {
             Ok(()) if std::mem::take(&mut said) => lane.health.back(&lane.name),
             Ok(()) => {}
             Err(error) => {
@@ -224,17 +226,37 @@ async fn heartbeat<S: Sink>(lane: Arc<Lane<S>>) {
     }
 }
 
-/// A sign of life; and a look whether an operator has set the position of a
-/// halted partition, which takes its owner away.
-async fn beat<S: Sink>(lane: &Lane<S>) -> Result<(), SinkError> {
+/// A sign of life; and a look at the position rows. An owner with nothing to
+/// commit meets no fence, so only here does it see that an operator has set its
+/// position, or that a failover took back what it had committed. It takes two
+/// looks in a row: a process that slept hears from Kafka first what it has lost.
+/// A halted partition goes on once it was set, which takes its owner away.
+async fn beat<S: Sink>(
+    lane: &Lane<S>,
+    standing: &Standing,
+    overtaken: &mut HashSet<TopicPartition>,
+) -> Result<(), SinkError> {
     lane.sink.heartbeat(&lane.member).await?;
+    // Before the rows are read: what is committed meanwhile only shows more.
+    let mut before = standing.all();
     let halted = lane.health.halted(&lane.name);
-    if !halted.is_empty() {
-        let stored = lane.sink.positions().await?;
-        let set = stored
-            .into_iter()
-            .filter(|p| p.owner.is_none() && halted.contains(&p.tp));
-        set.for_each(|p| lane.tell(Control::Retry { tp: p.tp }));
+    for row in lane.sink.positions().await? {
+        if row.owner.is_none() && halted.contains(&row.tp) {
+            lane.tell(Control::Retry { tp: row.tp.clone() });
+        }
+        let mine = row.owner.as_ref() == Some(&lane.member.name);
+        if before
+            .get(&row.tp)
+            .is_some_and(|acknowledged| look(mine, row.position, *acknowledged) == Look::Standing)
+        {
+            before.remove(&row.tp);
+        }
     }
+    // What is left has another owner, stands further back, or has no row.
+    let found: HashSet<TopicPartition> = before.into_keys().collect();
+    for tp in found.intersection(overtaken) {
+        lane.tell(Control::Overtaken { tp: tp.clone() });
+    }
+    *overtaken = found;
     Ok(())
 }

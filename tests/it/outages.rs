@@ -244,9 +244,60 @@ fn a_rightful_owner_that_is_fenced_by_hand_goes_on_by_itself() {
         case.assert_exact();
         process.assert_running();
         assert!(
-            process.metric("plimsoll_commits_fenced_total", &[]) >= 1.0,
+            process.metric("plimsoll_partition_restarts_total", &[]) >= 1.0,
             "the set fenced the owner"
         );
+        assert!(process.drain().success());
+    }
+}
+
+/// Nothing is produced after the position has gone back, so no commit is refused:
+/// only a look at the row can tell the owner.
+#[test]
+fn an_owner_with_nothing_to_commit_sees_that_its_position_went_back() {
+    for mode in Mode::ALL {
+        let mut case = Case::new("idle", mode, 1);
+        let mut process = Process::start_ready(&case.service);
+        case.produce(1_000);
+        case.assert_exact();
+        let overtaken = [("reason", "overtaken")];
+        let goes_back: [(&str, &dyn Fn(&Case)); 2] = [
+            ("an operator", &|case| {
+                let set = [
+                    "positions",
+                    "set",
+                    "--sink",
+                    "orders",
+                    "--topic",
+                    &case.topic,
+                    "--partition",
+                    "0",
+                    "--to",
+                    "0",
+                    "--force",
+                ];
+                case.database.execute("TRUNCATE {s}.orders");
+                plimsoll_ok(&case.service.config(), &set);
+            }),
+            // Rows and position together; epoch and owner are the same.
+            ("a failover", &|case| {
+                case.database.execute(
+                    "WITH rows AS (DELETE FROM {s}.orders) \
+                     UPDATE {s}_state.positions SET next_offset = 0",
+                );
+            }),
+        ];
+        for (done, (who, goes_back)) in goes_back.into_iter().enumerate() {
+            goes_back(&case);
+            wait::until(&format!("the owner has seen {who}"), || {
+                match process.metric("plimsoll_partition_restarts_total", &overtaken) {
+                    seen if seen > done as f64 => Ok(()),
+                    seen => Err(seen),
+                }
+            });
+            case.assert_exact();
+        }
+        process.assert_running();
         assert!(process.drain().success());
     }
 }

@@ -328,10 +328,10 @@ impl PostgresModel {
                 let part = c.parts.pop().expect("a part was refused");
                 let half = part.offsets.len() / 2;
                 let (low, high) = part.offsets.split_at(half);
-                let (before, behind) = part
-                    .span
-                    .split(at(high[0]))
-                    .expect("each half has a record");
+                let Some((before, behind)) = part.span.split(at(high[0])) else {
+                    // Records that lie outside of their span, or out of order.
+                    return halt(s, process);
+                };
                 c.parts.push(Part::new(behind, high.to_vec()));
                 c.parts.push(Part::new(before, low.to_vec()));
                 s.last.note(Event::Bisected);

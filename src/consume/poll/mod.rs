@@ -269,6 +269,19 @@ impl<S: Sink> Poll<S> {
                     self.restart(i, RestartReason::Halted, crate::commit::HALT_RETRY);
                 }
             }
+            Control::Overtaken { tp } => {
+                if let Some(i) = self
+                    .parts
+                    .iter()
+                    .position(|p| p.tp == tp && matches!(p.phase, Phase::Live(_)))
+                {
+                    warn!(
+                        sink = self.setup.lane.name, topic = %tp.topic, partition = tp.partition,
+                        "overtaken: claimed anew",
+                    );
+                    self.restart(i, RestartReason::Overtaken, crate::commit::FENCED_WAIT);
+                }
+            }
             Control::Ended { tp, generation } => {
                 if let Some(i) = self.find_life(&tp, generation)
                     && matches!(self.parts[i].phase, Phase::Draining)
