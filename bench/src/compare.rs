@@ -6,7 +6,7 @@ use crate::service::{Running, Seen, Settings};
 use crate::stats::Series;
 use crate::{Bench, Failed, Result, kafka};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What the service is compared with.
@@ -18,7 +18,12 @@ pub enum Floor {
     CopyBinary,
     /// `INSERT … SELECT … ON CONFLICT` from a staged table in one session, so
     /// many records a statement.
-    Upsert { chunk: u64 },
+    Upsert {
+        /// Records a statement; the last one of each key wins.
+        chunk: u64,
+    },
+    /// The same, each record a statement of its own: every change is written.
+    UpsertEach,
 }
 
 /// One comparison.
@@ -63,15 +68,11 @@ impl Bench {
     /// Alternates the floor and the service over the same rows.
     pub async fn compare(&mut self, case: &Case) -> Result<Comparison> {
         let topic = self.topic(case.name);
-        let file = self.folder.path().join("rows");
         self.progress(&format!(
             "{}: producing {} records",
             case.name, case.load.records
         ));
-        kafka::create(&self.bootstrap, &topic, case.load.partitions).await?;
-        let (bootstrap, load, to) = (self.bootstrap.clone(), case.load, file.clone());
-        let made = topic.clone();
-        tokio::task::spawn_blocking(move || kafka::produce(&bootstrap, &made, load, &to)).await??;
+        let file = self.publish(&topic, case.load).await?;
         self.postgres
             .execute("DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench")
             .await?;
@@ -94,7 +95,7 @@ impl Bench {
                     ))
                     .await?;
             }
-            Floor::Upsert { .. } => {
+            Floor::Upsert { .. } | Floor::UpsertEach => {
                 self.postgres
                     .execute(&format!("CREATE TABLE bench.staged ({ORDERS})"))
                     .await?;
@@ -137,6 +138,16 @@ impl Bench {
         })
     }
 
+    /// Makes a topic and publishes a load; returns the file of the same rows.
+    pub async fn publish(&self, topic: &str, load: Load) -> Result<PathBuf> {
+        kafka::create(&self.bootstrap, topic, load.partitions).await?;
+        let file = self.folder.path().join("rows");
+        let (bootstrap, topic, to) = (self.bootstrap.clone(), topic.to_owned(), file.clone());
+        tokio::task::spawn_blocking(move || kafka::produce(&bootstrap, &topic, load, &to))
+            .await??;
+        Ok(file)
+    }
+
     /// How the service is run for a case, straight to the server.
     pub fn settings(&self, case: &Case, topic: &str) -> Settings {
         Settings {
@@ -175,6 +186,7 @@ impl Bench {
                     .upsert_staged("bench.staged", TARGET, case.load.records, chunk)
                     .await
             }
+            Floor::UpsertEach => self.postgres.upsert_each("bench.staged", TARGET).await,
         }
     }
 

@@ -126,11 +126,8 @@ impl Bench {
 
     async fn point(&mut self, x: f64, case: &Case, delay: Option<Duration>) -> Result<Point> {
         let topic = self.topic("growth");
-        kafka::create(&self.bootstrap, &topic, case.load.partitions).await?;
-        let (bootstrap, made, load) = (self.bootstrap.clone(), topic.clone(), case.load);
-        let file = self.folder.path().join("rows");
-        tokio::task::spawn_blocking(move || kafka::produce(&bootstrap, &made, load, &file))
-            .await??;
+        let load = case.load;
+        self.publish(&topic, load).await?;
         let mut settings = self.settings(case, &topic);
         let proxy = match delay {
             None => None,

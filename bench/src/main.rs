@@ -30,8 +30,8 @@ use tempfile::TempDir;
 /// Measures plimsoll beside the floor. Runs beside real servers: make bench.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Which cases; all of them when none is named. append, upsert, zipf, log,
-    /// documents, thin, latency, memory, growth
+    /// Which cases; all of them when none is named: append, upsert, zipf, zipf-folded,
+    /// log, documents, thin, latency, memory, growth
     cases: Vec<String>,
     /// Records of a comparison
     #[arg(long, default_value_t = 3_000_000)]
@@ -128,7 +128,8 @@ fn cases(records: u64) -> Vec<Case> {
     vec![
         case("append", "append", orders, Floor::CopyText),
         case("upsert", "upsert", orders, upsert),
-        case("zipf", "upsert", zipf, upsert),
+        case("zipf", "upsert", zipf, Floor::UpsertEach),
+        case("zipf-folded", "upsert", zipf, upsert),
         case("log", "log", orders, Floor::CopyBinary),
         case("documents", "log", documents, Floor::CopyBinary),
         case("thin", "append", thin, Floor::CopyText),
@@ -175,6 +176,7 @@ async fn run(args: &Args) -> Result<String> {
         machine: Machine::here(),
         postgres: bench.postgres.settings().await?,
         comparisons: Vec::new(),
+        backlog: None,
         latency: None,
         curves: Vec::new(),
     };
@@ -183,6 +185,9 @@ async fn run(args: &Args) -> Result<String> {
             case.batch.clone_from(&args.batch);
             report.comparisons.push(bench.compare(&case).await?);
         }
+    }
+    if wanted("memory") {
+        report.backlog = Some(backlog(&mut bench, args.records / 3 * 10).await?);
     }
     if wanted("latency") {
         report.latency = Some(low_rate(&mut bench).await?);
@@ -206,6 +211,34 @@ async fn run(args: &Args) -> Result<String> {
     }
     bench.postgres.close().await;
     Ok(report.text())
+}
+
+/// Far more than fits into memory, at full speed.
+async fn backlog(bench: &mut Bench, records: u64) -> Result<service::Seen> {
+    let case = Case {
+        name: "memory",
+        mode: "append",
+        load: Load {
+            records,
+            ids: 1_000_000,
+            keys: Keys::Uniform,
+            partitions: 4,
+            bytes: 200,
+        },
+        floor: Floor::CopyText,
+        batch: String::new(),
+    };
+    let topic = bench.topic(case.name);
+    bench.progress(&format!("memory: producing {records} records"));
+    bench.publish(&topic, case.load).await?;
+    bench
+        .postgres
+        .execute("DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench")
+        .await?;
+    let settings = bench.settings(&case, &topic);
+    let seen = bench.service(&case, &settings).await?;
+    kafka::delete(&bench.bootstrap, &[&topic]).await?;
+    Ok(seen)
 }
 
 /// 1,000 records a second for twenty seconds, `linger_ms = 5`.

@@ -151,6 +151,21 @@ impl Postgres {
         Ok(began.elapsed())
     }
 
+    /// Upserts a staged table in one session, record by record in their order,
+    /// 5,000 a transaction.
+    pub async fn upsert_each(&mut self, staged: &str, table: &str) -> Result<Duration> {
+        let set = REPLACED.map(|c| format!("{c} = EXCLUDED.{c}")).join(", ");
+        let columns = REPLACED.map(|c| format!("r.{c}")).join(", ");
+        let began = Instant::now();
+        self.execute(&format!(
+            "DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM {staged} ORDER BY seq LOOP \
+             INSERT INTO {table} SELECT r.id, {columns} ON CONFLICT (id) DO UPDATE SET {set}; \
+             IF r.seq % 5000 = 4999 THEN COMMIT; END IF; END LOOP; END $$"
+        ))
+        .await?;
+        Ok(began.elapsed())
+    }
+
     /// Settings that decide how fast a server can be.
     pub async fn settings(&mut self) -> Result<Vec<(String, String)>> {
         let mut all = vec![("version".to_owned(), self.text("SELECT version()").await?)];

@@ -3,6 +3,7 @@
 use crate::compare::Comparison;
 use crate::growth::Curve;
 use crate::latency::Latency;
+use crate::service::Seen;
 use crate::stats::Series;
 use crate::{Failed, Result};
 use plotters::prelude::*;
@@ -19,6 +20,8 @@ pub struct Report {
     pub postgres: Vec<(String, String)>,
     /// The service beside its floors.
     pub comparisons: Vec<Comparison>,
+    /// Over a backlog that is far larger than memory.
+    pub backlog: Option<Seen>,
     /// At a low rate.
     pub latency: Option<Latency>,
     /// How the cost grows.
@@ -99,6 +102,16 @@ impl Report {
                 spread(&c.processor, 2),
                 spread(&c.peak_mib, 0),
                 c.first_commit_ms.median
+            );
+        }
+        if let Some(b) = &self.backlog {
+            let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+            let _ = writeln!(
+                text,
+                "\nA long backlog, append: {:.0} records/s; at most {:.0} MiB up to its half, {:.0} MiB up to its end",
+                b.records_per_s,
+                mib(b.peak_bytes_at_half),
+                mib(b.peak_bytes)
             );
         }
         if let Some(l) = &self.latency {

@@ -2,6 +2,7 @@
 
 use crate::postgres::Postgres;
 use crate::{Failed, Result};
+use serde::Serialize;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -34,7 +35,7 @@ pub struct Settings {
 }
 
 /// What was seen of a run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Seen {
     /// Records read, from the first commit to the last.
     pub records_per_s: f64,
@@ -44,6 +45,8 @@ pub struct Seen {
     pub processor: Duration,
     /// The most memory that it ever had in the machine.
     pub peak_bytes: u64,
+    /// The most that it had had when half of the records were committed.
+    pub peak_bytes_at_half: u64,
 }
 
 /// Plimsoll's own tables of a run.
@@ -88,6 +91,7 @@ impl Running {
     pub async fn finish(mut self, records: u64, postgres: &mut Postgres) -> Result<Seen> {
         let records = i64::try_from(records).map_err(|_| Failed::new("records"))?;
         let (mut first, mut last) = (None, (Instant::now(), 0));
+        let mut at_half = None;
         while last.1 < records {
             tokio::time::sleep(LOOK).await;
             if let Some(status) = self.child.try_wait()? {
@@ -104,6 +108,9 @@ impl Running {
                 last = (Instant::now(), at);
                 first.get_or_insert(last);
             }
+            if at >= records / 2 && at_half.is_none() {
+                at_half = Some(self.peak_bytes()?);
+            }
         }
         let (first_at, first_records) = first.unwrap_or(last);
         let seconds = last.0.duration_since(first_at).as_secs_f64();
@@ -112,6 +119,7 @@ impl Running {
             first_commit: first_at.duration_since(self.began),
             processor: self.processor()?,
             peak_bytes: self.peak_bytes()?,
+            peak_bytes_at_half: at_half.unwrap_or_default(),
         };
         self.stop()?;
         Ok(seen)
