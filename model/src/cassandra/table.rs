@@ -22,11 +22,14 @@ pub struct Write {
 /// What a reader sees of a cell: the record and the mapping that wrote it.
 pub type Value = (i64, u8);
 
+/// How the value compares where timestamps are equal.
+type Rank = (i64, i16);
+
 /// A row with two columns besides its key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Row {
     deleted: i64,
-    cells: [Option<(i64, i64, Value)>; 2],
+    cells: [Option<(i64, Rank, Value)>; 2],
 }
 
 impl Default for Row {
@@ -41,7 +44,7 @@ impl Default for Row {
 impl Row {
     /// The server's own rule: the later timestamp, then the larger value. The
     /// second column's values fall with the offset, so that a tie mixes two
-    /// records.
+    /// records; and an older mapping's value is the larger one.
     fn apply(&mut self, write: &Write) {
         let ranks = [write.offset, -write.offset];
         let columns = match write.entry {
@@ -53,6 +56,7 @@ impl Row {
             Entry::PutFirst(_) => 1,
         };
         for (cell, rank) in self.cells.iter_mut().zip(ranks).take(columns) {
+            let rank = (rank, -i16::from(write.mapping));
             let new = (write.at, rank, (write.offset, write.mapping));
             *cell = (*cell).max(Some(new));
         }
