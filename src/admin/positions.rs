@@ -11,7 +11,7 @@ use crate::error::KafkaFault;
 use crate::exit::Exit;
 use clap::Args;
 use plimsoll_protocol::{Position, TopicPartition};
-use plimsoll_sink_api::{Identity, SetOutcome, Sink, SinkError, StoredPosition};
+use plimsoll_sink_api::{Identity, PositionChange, SetOutcome, Sink, SinkError, StoredPosition};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -394,7 +394,16 @@ async fn move_it<S: Sink>(
     args: &SetArgs,
 ) -> Result<SetOutcome, SinkError> {
     if !args.dry_run {
-        return sink.set_position(identity, tp, to, args.force, FRESH).await;
+        let change = PositionChange {
+            tp: tp.clone(),
+            to: Some(to),
+            identity: identity.clone(),
+            take_over: false,
+            topic_id: None,
+            force: args.force,
+            fresh: FRESH,
+        };
+        return sink.set_position(&change).await;
     }
     let stored = sink
         .positions()
@@ -439,6 +448,9 @@ mod tests {
             epoch: 3,
             owner: Some("host-1".to_owned()),
             identity: None,
+            topic_id: None,
+            fingerprint: None,
+            leader_epoch: None,
             heartbeat_age: Some(Duration::from_secs(2)),
             moved_age: None,
         }

@@ -3,8 +3,9 @@
 
 use plimsoll_protocol::{Claim, Class, Position, PositionRow, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Cell, Claimed, Column, Committed, Identity, Member, Mode, NewPosition, Prepared,
-    SetOutcome, Shape, Sink, SinkError, StoredPosition, Table,
+    Batch, Cell, Claimed, Column, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Marks,
+    Member, Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Shape, Sink,
+    SinkError, StoredPosition, Table,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -29,6 +30,8 @@ pub enum Fault {
 #[derive(Default)]
 struct State {
     positions: HashMap<TopicPartition, PositionRow>,
+    topic_ids: HashMap<TopicPartition, String>,
+    marks: HashMap<TopicPartition, Marks>,
     rows: Vec<(TopicPartition, i64, String)>,
     dead: Vec<(TopicPartition, i64)>,
     script: VecDeque<Fault>,
@@ -71,6 +74,7 @@ impl MemorySink {
         self.with(|s| {
             let row = s.positions.get_mut(tp).expect("a position");
             row.set(Position::new(to).unwrap());
+            s.marks.remove(tp);
         });
     }
 
@@ -154,6 +158,11 @@ impl Sink for MemorySink {
                 s.positions
                     .entry(start.tp.clone())
                     .or_insert(PositionRow::settled(start.position));
+                if let Some(id) = &start.topic_id {
+                    s.topic_ids
+                        .entry(start.tp.clone())
+                        .or_insert_with(|| id.clone());
+                }
             }
         });
         Ok(())
@@ -177,9 +186,9 @@ impl Sink for MemorySink {
             Ok(Claimed {
                 claim,
                 position: row.position,
-                fingerprint: None,
-                leader_epoch: None,
-                topic_id: None,
+                fingerprint: s.marks.get(tp).and_then(|m| m.fingerprint),
+                leader_epoch: s.marks.get(tp).and_then(|m| m.leader_epoch),
+                topic_id: s.topic_ids.get(tp).cloned(),
                 terminated: 0,
             })
         })
@@ -208,6 +217,7 @@ impl Sink for MemorySink {
                 }
                 Some(Fault::SetToZero) => {
                     row.set(Position::ZERO);
+                    s.marks.remove(&tp);
                     s.rows.retain(|(t, _, _)| *t != tp);
                 }
                 Some(Fault::AppliedAnswerLost) | None => {}
@@ -227,6 +237,9 @@ impl Sink for MemorySink {
             let row = s.positions.get_mut(&tp).expect("looked up above");
             row.advance(batch.claim, batch.span)
                 .map_err(|_| SinkError::new(Class::Moved, "fenced"))?;
+            let marks = s.marks.entry(tp.clone()).or_default();
+            marks.fingerprint = batch.marks.fingerprint.or(marks.fingerprint);
+            marks.leader_epoch = batch.marks.leader_epoch.or(marks.leader_epoch);
             let rows = texts.len() as u64;
             s.rows.extend(
                 texts
@@ -271,28 +284,132 @@ impl Sink for MemorySink {
             epoch: row.epoch.0,
             owner: row.owner.map(|o| o.0.to_string()),
             identity: None,
+            topic_id: None,
+            fingerprint: None,
+            leader_epoch: None,
             heartbeat_age: None,
             moved_age: None,
         };
         self.with(|s| Ok(s.positions.iter().map(stored).collect()))
     }
 
-    async fn set_position(
-        &self,
-        _: &Identity,
-        tp: &TopicPartition,
-        to: Position,
-        _: bool,
-        _: Duration,
-    ) -> Result<SetOutcome, SinkError> {
+    async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
         self.with(|s| {
-            let row = s
-                .positions
-                .entry(tp.clone())
-                .or_insert(PositionRow::settled(to));
-            let before = Some(row.position);
-            row.set(to);
+            let before = s.positions.get(&change.tp).map(|row| row.position);
+            let to = change
+                .to
+                .or(before)
+                .ok_or_else(|| SinkError::new(Class::Stale, "no position"))?;
+            s.positions
+                .entry(change.tp.clone())
+                .or_insert(PositionRow::settled(to))
+                .set(to);
+            s.topic_ids.remove(&change.tp);
+            s.topic_ids
+                .extend(change.topic_id.clone().map(|id| (change.tp.clone(), id)));
+            s.marks.remove(&change.tp);
             Ok(SetOutcome::Set { before })
         })
     }
+
+    async fn remember_topic(
+        &self,
+        tp: &TopicPartition,
+        claim: Claim,
+        topic_id: &str,
+    ) -> Result<(), SinkError> {
+        self.with(|s| {
+            if s.positions
+                .get(tp)
+                .is_some_and(|row| row.epoch == claim.epoch)
+            {
+                s.topic_ids
+                    .entry(tp.clone())
+                    .or_insert_with(|| topic_id.to_owned());
+            }
+            Ok(())
+        })
+    }
+
+    async fn holds_rows(&self, _: &Prepared<()>, tp: &TopicPartition) -> Result<bool, SinkError> {
+        self.with(|s| Ok(s.rows.iter().any(|(t, _, _)| t == tp)))
+    }
+
+    async fn dead_letters(
+        &self,
+        filter: &LetterFilter,
+        page: &LetterPage,
+    ) -> Result<Vec<KeptLetter>, SinkError> {
+        let wanted = |tp: &TopicPartition, offset: i64| {
+            matches(filter, tp, offset)
+                && page
+                    .after
+                    .as_ref()
+                    .is_none_or(|(t, o)| (tp, offset) > (t, *o))
+        };
+        self.with(|s| {
+            let mut found: Vec<_> = s
+                .dead
+                .iter()
+                .filter(|(tp, o)| wanted(tp, *o))
+                .cloned()
+                .collect();
+            found.sort();
+            found.truncate(page.limit as usize);
+            let letter = |(tp, offset)| KeptLetter {
+                tp,
+                offset,
+                timestamp: None,
+                kept_at: 0,
+                condition: "kept".into(),
+                code: None,
+                column: None,
+                bytes: 0,
+                payload: None,
+            };
+            Ok(found.into_iter().map(letter).collect())
+        })
+    }
+
+    async fn replay(&self, replay: &Replay<'_, ()>) -> Result<Committed, SinkError> {
+        let tp = TopicPartition::new(replay.topic, replay.partition);
+        self.with(|s| {
+            let moved = || SinkError::new(Class::Moved, "moved");
+            let position = s.positions.get(&tp).ok_or_else(moved)?.position;
+            let offsets: Vec<i64> = replay.rows.iter().map(|(row, _)| row.offset).collect();
+            let stands = match replay.stands_at {
+                Some(wanted) => position == wanted,
+                None => offsets.iter().all(|o| *o < position.offset()),
+            };
+            let kept = |o: &i64| s.dead.contains(&(tp.clone(), *o));
+            if !stands || !offsets.iter().all(kept) {
+                return Err(moved());
+            }
+            s.dead.retain(|(t, o)| *t != tp || !offsets.contains(o));
+            s.rows.extend(
+                replay
+                    .rows
+                    .iter()
+                    .map(|(row, cells)| (tp.clone(), row.offset, format!("{:?}", cells[0]))),
+            );
+            Ok(Committed {
+                rows: offsets.len() as u64,
+                ..Committed::default()
+            })
+        })
+    }
+
+    async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
+        self.with(|s| {
+            let before = s.dead.len();
+            s.dead.retain(|(tp, offset)| !matches(filter, tp, *offset));
+            Ok((before - s.dead.len()) as u64)
+        })
+    }
+}
+
+fn matches(filter: &LetterFilter, tp: &TopicPartition, offset: i64) -> bool {
+    filter.topic.as_ref().is_none_or(|t| *t == *tp.topic)
+        && filter.partition.is_none_or(|p| p == tp.partition)
+        && (filter.offsets.is_empty() || filter.offsets.contains(&offset))
 }

@@ -7,14 +7,17 @@
 
 mod batch;
 mod error;
+mod letters;
 mod sink;
 mod table;
 mod value;
 
 pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
 pub use error::{Detail, Secret, SinkError};
+pub use letters::{KeptLetter, LetterFilter, LetterPage, Payload, Replay};
 pub use sink::{
-    Claimed, Committed, Identity, Member, NewPosition, SetOutcome, Sink, StoredPosition,
+    Claimed, Committed, Identity, Member, NewPosition, PositionChange, SetOutcome, Sink,
+    StoredPosition,
 };
 pub use table::{
     Column, Missing, Mode, Path, Prepared, Shape, Source, SourceError, Table, TableRule,

@@ -1,6 +1,8 @@
 //! The trait.
 
-use crate::{Batch, Fingerprint, Prepared, SinkError};
+use crate::{
+    Batch, Fingerprint, KeptLetter, LetterFilter, LetterPage, Prepared, Replay, SinkError,
+};
 use plimsoll_protocol::{Claim, Owner, Position, TopicPartition};
 use std::future::Future;
 use std::sync::Arc;
@@ -79,13 +81,42 @@ pub struct StoredPosition {
     pub owner: Option<String>,
     /// Whose it is.
     pub identity: Option<Identity>,
+    /// Kafka's id of the topic, where it is known.
+    pub topic_id: Option<String>,
+    /// Of the last record applied.
+    pub fingerprint: Option<Fingerprint>,
+    /// Of the last record applied.
+    pub leader_epoch: Option<i32>,
     /// Since the owner's last sign of life, by the database's clock.
     pub heartbeat_age: Option<Duration>,
     /// Since the position last moved.
     pub moved_age: Option<Duration>,
 }
 
-/// What became of `positions set`.
+/// What an operator makes of one position: `positions set`, `adopt`, `reset`.
+/// The owner is fenced, and what the row remembered of the log's last record
+/// goes: the operator takes the log as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PositionChange {
+    /// The partition.
+    pub tp: TopicPartition,
+    /// Where it goes; `None`: it stays where it is. A position that does not
+    /// exist yet is made by `Some`, and is an error of class `Stale` for `None`.
+    pub to: Option<Position>,
+    /// Whose it is from now on.
+    pub identity: Identity,
+    /// Take it from another group or cluster; otherwise theirs is an error of
+    /// class `Halt`.
+    pub take_over: bool,
+    /// Kafka's id of the topic from now on; `None` where no broker tells it.
+    pub topic_id: Option<String>,
+    /// Fence an owner that is alive.
+    pub force: bool,
+    /// An owner that showed a sign of life within this time is alive.
+    pub fresh: Duration,
+}
+
+/// What became of a [`PositionChange`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetOutcome {
     /// Done; the owner, if there was one, is fenced.
@@ -171,15 +202,50 @@ pub trait Sink: Send + Sync + 'static {
     /// All position rows of this sink.
     fn positions(&self) -> impl Future<Output = Result<Vec<StoredPosition>, SinkError>> + Send;
 
-    /// Puts a position elsewhere and fences the owner. Refused while the owner
-    /// showed a sign of life within `fresh`, unless `force`. A position that
-    /// does not exist yet is made.
+    /// Changes a position by hand and fences its owner. Refused while the owner
+    /// is alive, unless forced.
     fn set_position(
         &self,
-        identity: &Identity,
-        tp: &TopicPartition,
-        to: Position,
-        force: bool,
-        fresh: Duration,
+        change: &PositionChange,
     ) -> impl Future<Output = Result<SetOutcome, SinkError>> + Send;
+
+    /// Remembers Kafka's id of a topic where the row has none yet, if the claim
+    /// still stands; does nothing otherwise.
+    fn remember_topic(
+        &self,
+        tp: &TopicPartition,
+        claim: Claim,
+        topic_id: &str,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// Whether the table of a [`crate::Mode::Log`] holds a row of a partition.
+    fn holds_rows(
+        &self,
+        table: &Prepared<Self::Plan>,
+        tp: &TopicPartition,
+    ) -> impl Future<Output = Result<bool, SinkError>> + Send;
+
+    /// Dead letters of this sink in the order of topic, partition and offset, a
+    /// page at a time.
+    fn dead_letters(
+        &self,
+        filter: &LetterFilter,
+        page: &LetterPage,
+    ) -> impl Future<Output = Result<Vec<KeptLetter>, SinkError>> + Send;
+
+    /// Writes the rows of dead letters and removes the letters, all or nothing;
+    /// the position stays. An error of class `Moved` says that nothing was
+    /// written because a letter is gone or the position is not where
+    /// [`Replay`] wants it; one of class `Away` says nothing: look whether the
+    /// letters are still there.
+    fn replay(
+        &self,
+        replay: &Replay<'_, Self::Plan>,
+    ) -> impl Future<Output = Result<Committed, SinkError>> + Send;
+
+    /// Removes dead letters; says how many.
+    fn drop_dead_letters(
+        &self,
+        filter: &LetterFilter,
+    ) -> impl Future<Output = Result<u64, SinkError>> + Send;
 }

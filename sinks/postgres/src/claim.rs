@@ -109,8 +109,8 @@ pub(crate) fn not_ours(tp: &TopicPartition, stored: &Identity, given: &Identity)
     ))
     .hint(
         "two deployments with one sink name and one state_schema would fence each other: give \
-         this one another name or schema; or, if the cluster or group was renamed, change \
-         group_id and cluster_id of the sink's rows in the positions table",
+         this one another name or schema; if it is the same log under another group or cluster, \
+         `plimsoll positions adopt`",
     )
 }
 

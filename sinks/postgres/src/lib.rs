@@ -21,6 +21,7 @@ mod encode;
 mod error;
 mod fence;
 mod fold;
+mod letters;
 mod log;
 mod migrate;
 mod nagle;

@@ -8,7 +8,9 @@ use crate::copy::{Form, copy_rows};
 use crate::error::{from_sqlx, halt};
 use crate::names::Names;
 use crate::plan::{PgPlan, PlanColumn};
+use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::{Batch, Cell, SinkError};
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 /// What was done.
@@ -99,6 +101,24 @@ pub(crate) async fn run(
         rows: inserted,
         already_there: u64::try_from(there).unwrap_or(0),
     }))
+}
+
+/// Whether the table holds a row of a partition.
+pub(crate) async fn holds(
+    conn: &mut PgConnection,
+    plan: &PgPlan,
+    tp: &TopicPartition,
+) -> Result<bool, SinkError> {
+    let sql = format!(
+        "SELECT EXISTS (SELECT FROM {} WHERE kafka_topic = $1 AND kafka_partition = $2)",
+        plan.target
+    );
+    sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(&*tp.topic)
+        .bind(tp.partition)
+        .fetch_one(conn)
+        .await
+        .map_err(from_sqlx)
 }
 
 /// Columns that hold what the records say. A default taken at another time, such

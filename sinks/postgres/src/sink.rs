@@ -10,11 +10,12 @@ use crate::names::Names;
 use crate::plan::{self, PgPlan};
 use crate::pool::{Lease, Pool};
 use crate::sweep::{self, Purpose};
-use crate::{PostgresSettings, log, migrate, privileges, probe, state, statement};
-use plimsoll_protocol::{Claim, Class, Position, TopicPartition};
+use crate::{PostgresSettings, letters, log, migrate, privileges, probe, state, statement};
+use plimsoll_protocol::{Claim, Class, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, Identity, Member, Mode, NewPosition, Prepared, SetOutcome, Sink,
-    SinkError, StoredPosition, TableSettings, rule_for,
+    Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, Mode,
+    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
+    TableSettings, rule_for,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -477,33 +478,103 @@ impl Sink for PostgresSink {
         .await
     }
 
-    async fn set_position(
-        &self,
-        identity: &Identity,
-        tp: &TopicPartition,
-        to: Position,
-        force: bool,
-        fresh: Duration,
-    ) -> Result<SetOutcome, SinkError> {
+    async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
         within(self.limit(), async {
             let mut lease = self.control.lease().await?;
             let conn = &mut lease.session.conn;
-            let setting = state::set(
-                conn,
-                &self.names,
-                self.sink(),
-                identity,
-                tp,
-                to,
-                force,
-                fresh,
-            )
-            .await?;
+            let setting = state::set(conn, &self.names, self.sink(), change).await?;
             lease.done();
             match setting {
                 state::Setting::Outcome(outcome) => Ok(outcome),
-                state::Setting::NotOurs(stored) => Err(claim::not_ours(tp, &stored, identity)),
+                state::Setting::NotOurs(stored) => {
+                    Err(claim::not_ours(&change.tp, &stored, &change.identity))
+                }
+                state::Setting::Missing => Err(claim::missing(&change.tp)),
             }
+        })
+        .await
+    }
+
+    async fn remember_topic(
+        &self,
+        tp: &TopicPartition,
+        claim: Claim,
+        topic_id: &str,
+    ) -> Result<(), SinkError> {
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let conn = &mut lease.session.conn;
+            state::remember_topic(conn, &self.names, self.sink(), tp, claim, topic_id).await?;
+            lease.done();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn holds_rows(
+        &self,
+        table: &Prepared<PgPlan>,
+        tp: &TopicPartition,
+    ) -> Result<bool, SinkError> {
+        if table.plan.create.is_some() {
+            return Ok(false);
+        }
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let held = log::holds(&mut lease.session.conn, &table.plan, tp).await?;
+            lease.done();
+            Ok(held)
+        })
+        .await
+    }
+
+    async fn dead_letters(
+        &self,
+        filter: &LetterFilter,
+        page: &LetterPage,
+    ) -> Result<Vec<KeptLetter>, SinkError> {
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let conn = &mut lease.session.conn;
+            let kept = letters::list(conn, &self.names, self.sink(), filter, page).await?;
+            lease.done();
+            Ok(kept)
+        })
+        .await
+    }
+
+    async fn replay(&self, replay: &Replay<'_, PgPlan>) -> Result<Committed, SinkError> {
+        let mut lease = self.pool.lease().await?;
+        let session = lease.session()?;
+        let pid = session.pid;
+        let work = letters::replay(&mut session.conn, &self.names, self.sink(), replay);
+        match self.watched(pid, work).await {
+            Ok((rows, terminated)) => {
+                lease.done();
+                Ok(Committed {
+                    rows,
+                    already_there: 0,
+                    terminated,
+                })
+            }
+            Err(mut error) => {
+                self.keep_after(lease, &error).await;
+                if error.class == Class::Rejected {
+                    let table = &replay.table.table.name;
+                    error.detail.table.get_or_insert_with(|| table.clone());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
+        within(self.limit(), async {
+            let mut lease = self.control.lease().await?;
+            let conn = &mut lease.session.conn;
+            let dropped = letters::remove(conn, &self.names, self.sink(), filter).await?;
+            lease.done();
+            Ok(dropped)
         })
         .await
     }

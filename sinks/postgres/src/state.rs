@@ -3,7 +3,10 @@
 use crate::error::{from_sqlx, on_state};
 use crate::names::{Names, uuid};
 use plimsoll_protocol::{Claim, Position, TopicPartition};
-use plimsoll_sink_api::{Identity, Member, NewPosition, SetOutcome, SinkError, StoredPosition};
+use plimsoll_sink_api::{
+    Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, SinkError,
+    StoredPosition,
+};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 use std::time::Duration;
@@ -128,7 +131,7 @@ pub(crate) async fn positions(
     };
     let sql = format!(
         "SELECT topic, kafka_partition, next_offset, epoch, owner_name, group_id, cluster_id, \
-         {}, {} FROM {} WHERE sink = $1 ORDER BY topic, kafka_partition",
+         topic_id, leader_epoch, fingerprint_offset, fingerprint_hash, {}, {} FROM {} WHERE sink = $1 ORDER BY topic, kafka_partition",
         age("heartbeat"),
         age("moved_at"),
         names.positions
@@ -155,6 +158,12 @@ fn stored(row: &PgRow) -> Result<StoredPosition, SinkError> {
                 group_id,
                 cluster_id,
             }),
+            topic_id: row.try_get("topic_id")?,
+            fingerprint: row
+                .try_get::<Option<i64>, _>("fingerprint_offset")?
+                .zip(row.try_get::<Option<i64>, _>("fingerprint_hash")?)
+                .map(|(offset, hash)| Fingerprint { offset, hash }),
+            leader_epoch: row.try_get("leader_epoch")?,
             heartbeat_age: age(row.try_get("heartbeat_age")?),
             moved_age: age(row.try_get("moved_at_age")?),
         };
@@ -176,55 +185,82 @@ fn age(seconds: Option<f64>) -> Option<Duration> {
     seconds.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default())
 }
 
+/// Remembers the topic's id where the row has none, under a claim that stands.
+pub(crate) async fn remember_topic(
+    conn: &mut PgConnection,
+    names: &Names,
+    sink: &str,
+    tp: &TopicPartition,
+    claim: Claim,
+    topic_id: &str,
+) -> Result<(), SinkError> {
+    let sql = format!(
+        "UPDATE {} SET topic_id = $6 WHERE sink = $1 AND topic = $2 AND kafka_partition = $3 \
+         AND epoch = $4 AND owner = $5::text::uuid AND topic_id IS NULL",
+        names.positions
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(sink)
+        .bind(&*tp.topic)
+        .bind(tp.partition)
+        .bind(claim.epoch.0)
+        .bind(uuid(claim.owner))
+        .bind(topic_id)
+        .execute(conn)
+        .await
+        .map(|_| ())
+        .map_err(|e| on_state(&names.shown, e))
+}
+
 /// What became of [`set`].
 pub(crate) enum Setting {
     Outcome(SetOutcome),
     NotOurs(Identity),
+    /// There is no row, and none was to be made.
+    Missing,
 }
 
-/// One statement, so that nobody can be stopped while it holds the row. What the
-/// row remembers of the log goes: the operator takes the topic as it is now.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the trait's own, and where they go"
-)]
+/// One statement, so that nobody can be stopped while it holds the row.
 pub(crate) async fn set(
     conn: &mut PgConnection,
     names: &Names,
     sink: &str,
-    identity: &Identity,
-    tp: &TopicPartition,
-    to: Position,
-    force: bool,
-    fresh: Duration,
+    change: &PositionChange,
 ) -> Result<Setting, SinkError> {
     let sql = format!(
         "WITH before AS MATERIALIZED (SELECT next_offset, owner_name, owner IS NOT NULL AS owned, \
              extract(epoch FROM clock_timestamp() - heartbeat)::float8 AS age, \
              coalesce(group_id, $5) AS g, coalesce(cluster_id, $6) AS c FROM {0} \
              WHERE sink = $1 AND topic = $2 AND kafka_partition = $3 FOR UPDATE), \
-         refused AS (SELECT 1 FROM before WHERE g <> $5 OR c <> $6 \
+         refused AS (SELECT 1 FROM before WHERE (NOT $10 AND (g <> $5 OR c <> $6)) \
              OR (owned AND NOT $7 AND age < $8)), \
-         put AS (INSERT INTO {0} AS p (sink, topic, kafka_partition, next_offset, epoch, group_id, cluster_id) \
-             SELECT $1, $2, $3, $4, 0, $5, $6 WHERE NOT EXISTS (SELECT FROM refused) \
+         put AS (INSERT INTO {0} AS p (sink, topic, kafka_partition, next_offset, epoch, group_id, \
+             cluster_id, topic_id) \
+             SELECT $1, $2, $3, coalesce($4::int8, (SELECT next_offset FROM before)), 0, $5, $6, \
+             $9::text WHERE NOT EXISTS (SELECT FROM refused) \
+             AND ($4::int8 IS NOT NULL OR EXISTS (SELECT FROM before)) \
              ON CONFLICT (sink, topic, kafka_partition) DO UPDATE SET \
-             next_offset = EXCLUDED.next_offset, epoch = p.epoch + 1, owner = NULL, owner_name = NULL, \
-             group_id = EXCLUDED.group_id, cluster_id = EXCLUDED.cluster_id, topic_id = NULL, \
-             leader_epoch = NULL, fingerprint_offset = NULL, fingerprint_hash = NULL, \
-             moved_at = clock_timestamp() RETURNING 1) \
+             next_offset = coalesce($4::int8, p.next_offset), epoch = p.epoch + 1, owner = NULL, \
+             owner_name = NULL, group_id = EXCLUDED.group_id, cluster_id = EXCLUDED.cluster_id, \
+             topic_id = EXCLUDED.topic_id, leader_epoch = NULL, fingerprint_offset = NULL, \
+             fingerprint_hash = NULL, moved_at = CASE WHEN $4::int8 IS NULL THEN p.moved_at \
+             ELSE clock_timestamp() END RETURNING 1) \
          SELECT b.next_offset, b.owner_name, b.age, b.g, b.c, (SELECT count(*) FROM put) AS done \
          FROM (SELECT 1) AS one LEFT JOIN before AS b ON true",
         names.positions
     );
+    let identity = &change.identity;
     let row = sqlx::query(AssertSqlSafe(sql))
         .bind(sink)
-        .bind(&*tp.topic)
-        .bind(tp.partition)
-        .bind(to.offset())
+        .bind(&*change.tp.topic)
+        .bind(change.tp.partition)
+        .bind(change.to.map(Position::offset))
         .bind(&identity.group_id)
         .bind(&identity.cluster_id)
-        .bind(force)
-        .bind(fresh.as_secs_f64())
+        .bind(change.force)
+        .bind(change.fresh.as_secs_f64())
+        .bind(&change.topic_id)
+        .bind(change.take_over)
         .fetch_one(conn)
         .await
         .map_err(|e| on_state(&names.shown, e))?;
@@ -243,11 +279,14 @@ pub(crate) async fn set(
         let before = before.map(position).transpose()?;
         return Ok(Setting::Outcome(SetOutcome::Set { before }));
     }
+    if before.is_none() {
+        return Ok(Setting::Missing);
+    }
     let stored = Identity {
         group_id: group.unwrap_or_default(),
         cluster_id: cluster.unwrap_or_default(),
     };
-    if stored != *identity {
+    if stored != *identity && !change.take_over {
         return Ok(Setting::NotOurs(stored));
     }
     Ok(Setting::Outcome(SetOutcome::OwnerAlive {

@@ -24,6 +24,7 @@ mod connection;
 mod default;
 mod encode;
 mod error;
+mod letters;
 mod migrations;
 mod number;
 mod plan;
@@ -41,13 +42,13 @@ pub use plan::SqlitePlan;
 pub use settings::SqliteSettings;
 
 use connection::{Database, Lane, Open, within};
-use plimsoll_protocol::{Claim, Class, Position, TopicPartition};
+use plimsoll_protocol::{Claim, Class, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, Identity, Member, Mode, NewPosition, Prepared, SetOutcome, Sink,
-    SinkError, StoredPosition, rule_for,
+    Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, Mode,
+    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
+    rule_for,
 };
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A sink that writes to a SQLite file.
 #[derive(Debug)]
@@ -153,23 +154,40 @@ impl Sink for SqliteSink {
         positions::list(&self.database, &self.settings.sink).await
     }
 
-    async fn set_position(
+    async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
+        positions::set(&self.database, &self.settings.sink, change).await
+    }
+
+    async fn remember_topic(
         &self,
-        identity: &Identity,
         tp: &TopicPartition,
-        to: Position,
-        force: bool,
-        fresh: Duration,
-    ) -> Result<SetOutcome, SinkError> {
-        positions::set(
-            &self.database,
-            &self.settings.sink,
-            identity,
-            tp,
-            to,
-            force,
-            fresh,
-        )
-        .await
+        claim: Claim,
+        topic_id: &str,
+    ) -> Result<(), SinkError> {
+        positions::remember_topic(&self.database, &self.settings.sink, tp, claim, topic_id).await
+    }
+
+    async fn holds_rows(
+        &self,
+        table: &Prepared<SqlitePlan>,
+        tp: &TopicPartition,
+    ) -> Result<bool, SinkError> {
+        letters::holds_rows(&self.database, &table.plan, tp).await
+    }
+
+    async fn dead_letters(
+        &self,
+        filter: &LetterFilter,
+        page: &LetterPage,
+    ) -> Result<Vec<KeptLetter>, SinkError> {
+        letters::list(&self.database, &self.settings.sink, filter, page).await
+    }
+
+    async fn replay(&self, replay: &Replay<'_, SqlitePlan>) -> Result<Committed, SinkError> {
+        letters::replay(&self.database, &self.settings.sink, replay).await
+    }
+
+    async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
+        letters::remove(&self.database, &self.settings.sink, filter).await
     }
 }

@@ -4,7 +4,8 @@ use crate::connection::{Database, End, Lane, Open, Transaction, within};
 use crate::error::from_sqlx;
 use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, TopicPartition};
 use plimsoll_sink_api::{
-    Claimed, Fingerprint, Identity, Member, NewPosition, SetOutcome, SinkError, StoredPosition,
+    Claimed, Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, SinkError,
+    StoredPosition,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -188,8 +189,8 @@ pub async fn claim(
                 format!("{tp} has no position in sink \"{sink}\""),
             ));
         };
-        let hint =
-            "give this sink another name, or use the file and the group that belong together";
+        let hint = "give this sink another name, or use the file and the group that belong together; if it is the same \
+             log under another group or cluster, `plimsoll positions adopt`";
         check_identity(sink, tp, &stored.identity, identity, hint)?;
         let claim = Claim {
             epoch: stored.epoch.next(),
@@ -269,7 +270,8 @@ pub async fn list(database: &Database, sink: &str) -> Result<Vec<StoredPosition>
         let mut lease = database.lease(Lane::Other, Open::Existing).await?;
         let rows = sqlx::query(
             "SELECT topic, kafka_partition, next_offset, epoch, owner_name, group_id, cluster_id,
-                    heartbeat_ms, moved_at_ms
+                    heartbeat_ms, moved_at_ms, topic_id, leader_epoch, fingerprint_offset,
+                    fingerprint_hash
                FROM plimsoll_positions WHERE sink = ?1 ORDER BY 1, 2",
         )
         .bind(sink.to_owned())
@@ -283,6 +285,12 @@ pub async fn list(database: &Database, sink: &str) -> Result<Vec<StoredPosition>
                     group_id: row.try_get(5)?,
                     cluster_id: row.try_get(6)?,
                 }),
+                topic_id: row.try_get(9)?,
+                leader_epoch: row.try_get(10)?,
+                fingerprint: row
+                    .try_get::<Option<i64>, _>(11)?
+                    .zip(row.try_get::<Option<i64>, _>(12)?)
+                    .map(|(offset, hash)| Fingerprint { offset, hash }),
                 heartbeat_age: age(now, row.try_get(7)?),
                 moved_age: age(now, row.try_get(8)?),
             })
@@ -301,33 +309,65 @@ fn age(now: i64, then: Option<i64>) -> Option<Duration> {
     then.map(|then| Duration::from_millis(now.saturating_sub(then).try_into().unwrap_or(0)))
 }
 
-/// Puts a position elsewhere and fences the owner.
+/// Remembers the topic's id where the row has none, under a claim that stands.
+pub async fn remember_topic(
+    database: &Database,
+    sink: &str,
+    tp: &TopicPartition,
+    claim: Claim,
+    topic_id: &str,
+) -> Result<(), SinkError> {
+    transaction!(database, |connection| async {
+        sqlx::query(
+            "UPDATE plimsoll_positions SET topic_id = ?6
+              WHERE sink = ?1 AND topic = ?2 AND kafka_partition = ?3 AND epoch = ?4 AND owner = ?5
+                AND topic_id IS NULL",
+        )
+        .bind(sink.to_owned())
+        .bind(tp.topic.clone())
+        .bind(tp.partition)
+        .bind(claim.epoch.0)
+        .bind(owner_text(claim.owner))
+        .bind(topic_id.to_owned())
+        .execute(connection)
+        .await
+        .map(|_| ())
+        .map_err(|e| from_sqlx(&e))
+    })
+}
+
+/// Changes a position by hand and fences the owner.
 pub async fn set(
     database: &Database,
     sink: &str,
-    identity: &Identity,
-    tp: &TopicPartition,
-    to: Position,
-    force: bool,
-    fresh: Duration,
+    change: &PositionChange,
 ) -> Result<SetOutcome, SinkError> {
+    let PositionChange { tp, identity, .. } = change;
     transaction!(database, |connection| async {
         let Some(stored) = stored(connection, sink, tp).await? else {
+            let Some(to) = change.to else {
+                return Err(SinkError::new(
+                    Class::Stale,
+                    format!("{tp} has no position in sink \"{sink}\""),
+                ));
+            };
             let start = NewPosition {
                 tp: tp.clone(),
                 position: to,
-                topic_id: None,
+                topic_id: change.topic_id.clone(),
             };
             insert(connection, sink, identity, &start).await?;
             return Ok(SetOutcome::Set { before: None });
         };
-        let hint = "use the config that this position belongs to";
-        check_identity(sink, tp, &stored.identity, identity, hint)?;
+        if !change.take_over {
+            let hint = "use the config that this position belongs to";
+            check_identity(sink, tp, &stored.identity, identity, hint)?;
+        }
         if let (Some(owner), Some(heartbeat_age), false) = (
             &stored.owner_name,
             age(now_ms(), stored.heartbeat_ms),
-            force,
-        ) && heartbeat_age < fresh
+            change.force,
+        ) && heartbeat_age < change.fresh
         {
             return Ok(SetOutcome::OwnerAlive {
                 owner: owner.clone(),
@@ -335,19 +375,23 @@ pub async fn set(
             });
         }
         // What was remembered of the last record applied is about another
-        // place in the log.
+        // place in the log, or another log.
         sqlx::query(
             "UPDATE plimsoll_positions
-                SET next_offset = ?1, epoch = epoch + 1, owner = NULL, owner_name = NULL,
+                SET next_offset = coalesce(?1, next_offset), epoch = epoch + 1, owner = NULL,
+                    owner_name = NULL, group_id = ?6, cluster_id = ?7, topic_id = ?8,
                     leader_epoch = NULL, fingerprint_offset = NULL, fingerprint_hash = NULL,
-                    moved_at_ms = ?2
+                    moved_at_ms = CASE WHEN ?1 IS NULL THEN moved_at_ms ELSE ?2 END
               WHERE sink = ?3 AND topic = ?4 AND kafka_partition = ?5",
         )
-        .bind(to.offset())
+        .bind(change.to.map(Position::offset))
         .bind(now_ms())
         .bind(sink.to_owned())
         .bind(tp.topic.clone())
         .bind(tp.partition)
+        .bind(identity.group_id.clone())
+        .bind(identity.cluster_id.clone())
+        .bind(change.topic_id.clone())
         .execute(connection)
         .await
         .map_err(|e| from_sqlx(&e))?;

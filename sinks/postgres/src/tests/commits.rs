@@ -194,7 +194,7 @@ async fn dead_letters_are_kept_whole_in_every_mode_and_replaced_by_a_second_reje
             "1|\\x6b00|\\xff00|[\"h\",\"n\"]|[\"\\\\x01225c\",null]|decode|22P02|id|it said \u{fffd} \"x\"|2023-11-14T22:13:20.123+00:00"
         );
         let tp = tp();
-        sink.set_position(&identity(), &tp, at(1), true, Duration::ZERO)
+        sink.set_position(&change(identity(), &tp, at(1), true, Duration::ZERO))
             .await
             .unwrap();
         let mut again = Writer::claim(&sink, &member(1)).await;
@@ -384,7 +384,7 @@ async fn log_makes_its_table_counts_equal_rows_and_halts_at_different_ones() {
     let force = |to| {
         let sink = &sink;
         async move {
-            sink.set_position(&identity(), &tp(), at(to), true, Duration::ZERO)
+            sink.set_position(&change(identity(), &tp(), at(to), true, Duration::ZERO))
                 .await
         }
     };

@@ -115,7 +115,7 @@ async fn set_position_respects_a_live_owner_and_fences_it_by_force() {
     let set = |to, force| {
         let sink = &sink;
         async move {
-            sink.set_position(&identity(), &tp(), at(to), force, minute)
+            sink.set_position(&change(identity(), &tp(), at(to), force, minute))
                 .await
         }
     };
@@ -148,7 +148,7 @@ async fn set_position_respects_a_live_owner_and_fences_it_by_force() {
     );
     let new = TopicPartition::new("orders", 7);
     let made = sink
-        .set_position(&identity(), &new, at(1), false, minute)
+        .set_position(&change(identity(), &new, at(1), false, minute))
         .await
         .unwrap();
     assert_eq!(made, SetOutcome::Set { before: None });
@@ -157,7 +157,7 @@ async fn set_position_respects_a_live_owner_and_fences_it_by_force() {
         ..identity()
     };
     let error = sink
-        .set_position(&other, &new, at(2), true, minute)
+        .set_position(&change(other.clone(), &new, at(2), true, minute))
         .await
         .unwrap_err();
     assert_eq!(error.class, Class::Halt);

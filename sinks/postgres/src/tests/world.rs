@@ -4,8 +4,8 @@ use crate::{PgPlan, PostgresSettings, PostgresSink};
 use plimsoll_protocol::{Claim, Owner, Position, Span, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Cell, Claimed, Committed, DeadLetter, Identity, Marks, Member, Missing, Mode,
-    NewPosition, Op, Prepared, Row as RowHead, Rows, Secret, Sink, SinkError, Source, TableRule,
-    TableSettings,
+    NewPosition, Op, PositionChange, Prepared, Row as RowHead, Rows, Secret, Sink, SinkError,
+    Source, TableRule, TableSettings,
 };
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -35,6 +35,24 @@ pub fn identity() -> Identity {
     Identity {
         group_id: "g".to_owned(),
         cluster_id: "c".to_owned(),
+    }
+}
+
+pub fn change(
+    identity: Identity,
+    tp: &TopicPartition,
+    to: Position,
+    force: bool,
+    fresh: Duration,
+) -> PositionChange {
+    PositionChange {
+        tp: tp.clone(),
+        to: Some(to),
+        identity,
+        take_over: false,
+        topic_id: None,
+        force,
+        fresh,
     }
 }
 

@@ -197,7 +197,7 @@ async fn an_operator_cannot_fence_a_living_owner_but_by_force() {
     let fresh = Duration::from_secs(60);
     let sink = &it.sink;
     let set = async |to, force| {
-        sink.set_position(&identity(), &tp(), position(to), force, fresh)
+        sink.set_position(&change(identity(), &tp(), position(to), force, fresh))
             .await
             .unwrap()
     };
@@ -236,7 +236,7 @@ async fn setting_a_position_that_does_not_exist_makes_it() {
     let fresh = Duration::from_secs(60);
     let set = it
         .sink
-        .set_position(&identity(), &new, position(9), false, fresh)
+        .set_position(&change(identity(), &new, position(9), false, fresh))
         .await;
     assert_eq!(set.unwrap(), SetOutcome::Set { before: None });
     let claimed = it.sink.claim(&member(1), &identity(), &new).await.unwrap();

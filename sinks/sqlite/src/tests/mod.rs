@@ -11,7 +11,7 @@ use crate::{SqlitePlan, SqliteSettings, SqliteSink};
 use plimsoll_protocol::{Claim, Owner, Position, Span, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Cell, Committed, DeadLetter, Identity, Marks, Member, Missing, Mode, NewPosition, Op,
-    Prepared, Row, Rows, Sink, SinkError, Source, TableRule, TableSettings,
+    PositionChange, Prepared, Row, Rows, Sink, SinkError, Source, TableRule, TableSettings,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row as _, SqliteConnection};
@@ -28,6 +28,24 @@ struct Fixture {
     sink: SqliteSink,
     claim: Claim,
     at: i64,
+}
+
+fn change(
+    identity: Identity,
+    tp: &TopicPartition,
+    to: Position,
+    force: bool,
+    fresh: std::time::Duration,
+) -> PositionChange {
+    PositionChange {
+        tp: tp.clone(),
+        to: Some(to),
+        identity,
+        take_over: false,
+        topic_id: None,
+        force,
+        fresh,
+    }
 }
 
 fn identity() -> Identity {

@@ -149,7 +149,7 @@ async fn an_equal_event_that_stands_already_is_counted_and_another_halts() {
     let back = async |it: &mut Fixture, to: i64| {
         let fresh = std::time::Duration::ZERO;
         it.sink
-            .set_position(&identity(), &tp(), position(to), true, fresh)
+            .set_position(&change(identity(), &tp(), position(to), true, fresh))
             .await
             .unwrap();
         it.claim = it

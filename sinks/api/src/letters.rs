@@ -1,0 +1,81 @@
+//! Dead letters after they were kept: listed, replayed, dropped.
+
+use crate::{Prepared, Rows, Secret};
+use plimsoll_protocol::{Position, TopicPartition};
+
+/// Which dead letters of a sink.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LetterFilter {
+    /// Of this topic; `None`: of all.
+    pub topic: Option<String>,
+    /// Of this partition; `None`: of all.
+    pub partition: Option<i32>,
+    /// At these offsets; empty: at all.
+    pub offsets: Vec<i64>,
+}
+
+/// Which part of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterPage {
+    /// Behind this letter; `None`: from the first on.
+    pub after: Option<(TopicPartition, i64)>,
+    /// So many at most.
+    pub limit: u32,
+    /// With keys, values, headers and the server's text, which may be large.
+    pub payloads: bool,
+}
+
+/// The record of a dead letter, bytes as they came.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Payload {
+    /// The key.
+    pub key: Option<Vec<u8>>,
+    /// The value.
+    pub value: Option<Vec<u8>>,
+    /// Names and values, in their order.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// The whole text of what was wrong. It may hold values of the record.
+    pub text: Secret,
+}
+
+/// A dead letter as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptLetter {
+    /// The partition.
+    pub tp: TopicPartition,
+    /// The record's offset.
+    pub offset: i64,
+    /// The record's time, milliseconds since the Unix epoch, where it has one.
+    pub timestamp: Option<i64>,
+    /// When it was kept, milliseconds since the Unix epoch, by the database's
+    /// clock.
+    pub kept_at: i64,
+    /// Why, in a word.
+    pub condition: String,
+    /// The SQLSTATE, or the database's own code.
+    pub code: Option<String>,
+    /// The column, where it is known.
+    pub column: Option<String>,
+    /// Bytes of key and value.
+    pub bytes: u64,
+    /// The record itself, where it was asked for.
+    pub payload: Option<Payload>,
+}
+
+/// Dead letters of one partition on their way into the table.
+#[derive(Debug)]
+pub struct Replay<'a, P> {
+    /// The topic's name.
+    pub topic: &'a str,
+    /// The partition's number.
+    pub partition: i32,
+    /// The table, as it was when the rows were decoded.
+    pub table: &'a Prepared<P>,
+    /// What is written; the letters of these offsets are removed.
+    pub rows: &'a Rows<'a>,
+    /// Where the position has to stand when the rows are written, so that no
+    /// later record of their keys was written meanwhile (`upsert`). `None`: it
+    /// only has to lie behind the letters, or the service would write them
+    /// too.
+    pub stands_at: Option<Position>,
+}
