@@ -14,6 +14,16 @@ test: export RUST_TEST_THREADS ?= 4
 test: ## every test, beside a real Kafka and a real Postgres
 	scripts/with-servers cargo test --release --workspace
 
+storm: export STORM_MINUTES ?= 10
+storm: ## every kind of fault at random, STORM_MINUTES long (10); STORM_SEED replays one
+	scripts/with-servers cargo test --release -p plimsoll --test it -- storm::every --nocapture
+
+FUZZ_SECONDS ?= 120
+fuzz: ## each fuzz target for FUZZ_SECONDS (120); needs cargo-fuzz and a nightly compiler
+	for target in json config copy unnest; do \
+	  cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
 servers: ## the two servers alone, until Ctrl-C
 	@scripts/with-servers --print
 

@@ -28,6 +28,8 @@ mod decode;
 pub mod demo;
 mod error;
 pub mod exit;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod health;
 mod http;
 mod logging;

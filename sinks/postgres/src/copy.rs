@@ -50,7 +50,7 @@ impl Out for CopyText<'_> {
 }
 
 /// Writes one row of the columns chosen.
-fn push_row(
+pub(crate) fn push_row(
     columns: &[PlanColumn],
     chosen: &[usize],
     offset: i64,

@@ -21,6 +21,8 @@ mod encode;
 mod error;
 mod fence;
 mod fold;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod letters;
 mod log;
 mod migrate;

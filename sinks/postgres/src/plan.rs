@@ -52,6 +52,23 @@ pub(crate) struct PlanColumn {
 }
 
 impl PlanColumn {
+    /// A column of which only the text of its values matters.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of_kind(kind: Kind) -> Self {
+        Self {
+            name: "c".to_owned(),
+            quoted: ident("c"),
+            kind,
+            binary: None,
+            base_sql: "text".to_owned(),
+            domain_sql: None,
+            length: None,
+            collation: None,
+            default: None,
+            many_forms: false,
+        }
+    }
+
     /// A text expression as this column's type, lengths not yet enforced: that
     /// is left to the assignment.
     pub(crate) fn value(&self, text: &str) -> String {

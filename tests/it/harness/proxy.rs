@@ -61,6 +61,11 @@ struct Shared {
     /// Milliseconds by which each answer comes late.
     slow_ms: AtomicU64,
     slowed: AtomicUsize,
+    /// Connections of now that pass.
+    passing: AtomicUsize,
+    silenced: AtomicUsize,
+    /// Silent connections that their clients closed.
+    given_up: AtomicUsize,
     applied: AtomicUsize,
     refused: AtomicUsize,
     /// What silent connections keep open on the server's side.
@@ -85,6 +90,9 @@ impl Proxy {
             lost: AtomicUsize::new(0),
             slow_ms: AtomicU64::new(0),
             slowed: AtomicUsize::new(0),
+            passing: AtomicUsize::new(0),
+            silenced: AtomicUsize::new(0),
+            given_up: AtomicUsize::new(0),
             applied: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
             graveyard: Mutex::default(),
@@ -206,9 +214,19 @@ impl Proxy {
         self.shared.silences.send_modify(|n| *n += 1);
     }
 
-    /// Connections that fell silent.
+    /// Connections that fell silent, or began so.
     pub fn silenced(&self) -> usize {
-        self.shared.graveyard.lock().expect("not poisoned").len()
+        self.shared.silenced.load(Ordering::SeqCst)
+    }
+
+    /// Silent connections that their clients closed.
+    pub fn given_up(&self) -> usize {
+        self.shared.given_up.load(Ordering::SeqCst)
+    }
+
+    /// Connections that pass now.
+    pub fn passing(&self) -> usize {
+        self.shared.passing.load(Ordering::SeqCst)
     }
 
     /// New connections pass again; the silent ones stay so.
@@ -229,8 +247,10 @@ impl Shared {
         let mut broken = self.breaks.subscribe();
         let mut silenced = self.silences.subscribe();
         if self.silent.load(Ordering::SeqCst) {
-            // Open, and nobody there, until the test ends.
-            let _ = broken.changed().await;
+            // Open, and nobody there.
+            self.silenced.fetch_add(1, Ordering::SeqCst);
+            let (mut from_client, _to_client) = client.into_split();
+            self.swallow(&mut from_client, &mut broken).await;
             return Ok(());
         }
         let server = TcpStream::connect(self.upstream).await?;
@@ -241,14 +261,17 @@ impl Shared {
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_server, mut to_server) = server.into_split();
         let answers = Arc::new(Answers::default());
+        let passing = Passing::begin(&self.passing);
         let ended = tokio::select! {
             ended = self.upward(&mut from_client, &mut to_server, &answers) => ended,
             ended = self.downward(&mut from_server, &mut to_client, &answers) => ended,
             _ = broken.changed() => Ok(()),
             _ = silenced.changed() => {
+                drop(passing);
                 self.graveyard.lock().expect("not poisoned").push((from_server, to_server));
+                self.silenced.fetch_add(1, Ordering::SeqCst);
                 // The client's end stays open too, until it gives up.
-                let _ = broken.changed().await;
+                self.swallow(&mut from_client, &mut broken).await;
                 drop((from_client, to_client));
                 self.graveyard.lock().expect("not poisoned").clear();
                 Ok(())
@@ -260,6 +283,21 @@ impl Shared {
             self.passed_on.store(true, Ordering::SeqCst);
         }
         ended
+    }
+
+    /// Reads what nobody will ever get, until all connections are broken.
+    async fn swallow(&self, from: &mut OwnedReadHalf, broken: &mut watch::Receiver<u64>) {
+        let reading = async {
+            let mut nowhere = [0; 4096];
+            while !matches!(from.read(&mut nowhere).await, Ok(0) | Err(_)) {}
+            self.given_up.fetch_add(1, Ordering::SeqCst);
+            // The server hears nothing of it.
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = reading => {}
+            _ = broken.changed() => {}
+        }
     }
 
     async fn upward(
@@ -362,6 +400,22 @@ impl Shared {
                 to.write_all(&frame).await?;
             }
         }
+    }
+}
+
+/// Counts a connection while it passes.
+struct Passing<'p>(&'p AtomicUsize);
+
+impl<'p> Passing<'p> {
+    fn begin(count: &'p AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Passing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -20,8 +20,8 @@ pub fn strike(step: &Step, world: &World, producers: &Producers) -> Outcome {
         Kind::AnswerLost => lose(instance, Next::LoseAnswer),
         Kind::CommitDelayed => delay(instance, Next::Hold, step.chance),
         Kind::AnswerDelayed => delay(instance, Next::HoldAnswer, step.chance),
-        Kind::Reset => reset(world, instance),
-        Kind::Silence => silence(world, instance),
+        Kind::Reset => reset(instance),
+        Kind::Silence => silence(instance),
         Kind::PartitionAdded => add_partition(world, producers),
         Kind::SlowDatabase => slow_down(world, step.chance),
         Kind::TablespaceFull => fill(world),
@@ -112,31 +112,36 @@ fn delay(instance: &Instance, next: Next, chance: u64) -> Outcome {
     Ok(format!("held for {ms} ms{given_up}"))
 }
 
-fn reset(world: &World, instance: &Instance) -> Outcome {
-    let away = || world.metric("plimsoll_retries_total", &[("reason", "away")]);
-    let before = away();
-    instance.proxy.reset();
-    if happens(|| grown(&before, &away())) {
-        Ok("an instance found its database away".to_owned())
-    } else {
-        Err("nobody noticed".to_owned())
+fn reset(instance: &Instance) -> Outcome {
+    let proxy = &instance.proxy;
+    let mut connections = 0;
+    let hit = happens(|| {
+        connections = proxy.passing();
+        connections > 0
+    });
+    proxy.reset();
+    match hit && happens(|| proxy.passing() < connections) {
+        true => Ok(format!("{connections} connections broken")),
+        false => Err("nobody was connected".to_owned()),
     }
 }
 
-fn silence(world: &World, instance: &Instance) -> Outcome {
-    let away = || world.metric("plimsoll_retries_total", &[("reason", "away")]);
-    let before = away();
-    instance.proxy.silence();
-    let silent = happens(|| instance.proxy.silenced() > 0);
-    let noticed = happens(|| grown(&before, &away()));
-    let connections = instance.proxy.silenced();
-    instance.proxy.mend();
-    if silent && noticed {
-        Ok(format!(
-            "{connections} connections fell silent; an instance gave up waiting"
-        ))
-    } else {
-        Err(format!("silent: {silent}, noticed: {noticed}"))
+fn silence(instance: &Instance) -> Outcome {
+    let proxy = &instance.proxy;
+    // Only one that speaks can fall silent.
+    if !happens(|| proxy.passing() > 0) {
+        return Err("nobody was connected".to_owned());
+    }
+    let (silenced, given_up) = (proxy.silenced(), proxy.given_up());
+    proxy.silence();
+    let hit = happens(|| proxy.given_up() > given_up);
+    proxy.mend();
+    let (silenced, given_up) = (proxy.silenced() - silenced, proxy.given_up() - given_up);
+    match hit {
+        true => Ok(format!(
+            "{silenced} connections silent; {given_up} given up by the instance"
+        )),
+        false => Err(format!("{silenced} connections silent, none given up")),
     }
 }
 

@@ -4,6 +4,7 @@
 mod binary;
 mod commits;
 mod positions;
+mod roundtrip;
 mod stale;
 mod types;
 mod world;
