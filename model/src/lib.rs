@@ -10,4 +10,5 @@ pub mod cassandra;
 mod faults;
 pub mod postgres;
 pub mod report;
+pub mod starts;
 mod topic;

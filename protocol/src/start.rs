@@ -1,13 +1,24 @@
 //! Where a partition without a position begins.
 
 /// Which rule gives a new partition its start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StartRule {
     /// The sink's `start` setting, looked up for all partitions at once.
     Configured,
     /// The first record that the log still has: whatever came after the start
     /// was settled must not be skipped.
     FirstRecord,
+}
+
+impl StartRule {
+    /// Whether starts are written for all partitions or for none: none, where
+    /// one of them has a row by now. Whoever looked up the ends of a topic and
+    /// was overtaken by another's look-up must not add to it: of a partition that
+    /// was added in between it would skip what arrived since.
+    #[must_use]
+    pub const fn all_or_none(self) -> bool {
+        matches!(self, Self::Configured)
+    }
 }
 
 /// What the sink's position rows say about a topic that asks for a start.
@@ -35,6 +46,12 @@ pub fn start_rule(known: KnownTopics) -> StartRule {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_configured_starts_are_written_together() {
+        assert!(StartRule::Configured.all_or_none());
+        assert!(!StartRule::FirstRecord.all_or_none());
+    }
 
     #[test]
     fn the_configured_start_counts_once() {

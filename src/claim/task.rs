@@ -195,6 +195,15 @@ impl<S: Sink> Claims<S> {
     /// Makes sure that the partition has a position row: the first claim of a
     /// topic writes the starts of all its partitions in one transaction.
     async fn settle(&mut self, tp: &TopicPartition) -> Result<(), Failure> {
+        // Overtaken by another process: its starts count, and the next look finds
+        // them.
+        while !self.settle_once(tp).await? {}
+        self.settled.insert(tp.clone());
+        Ok(())
+    }
+
+    /// False: another process was first.
+    async fn settle_once(&mut self, tp: &TopicPartition) -> Result<bool, Failure> {
         let stored: HashSet<TopicPartition> = self.lane.sink.settled().await?.into_iter().collect();
         if !stored.contains(tp) {
             let known = KnownTopics {
@@ -208,8 +217,8 @@ impl<S: Sink> Claims<S> {
                 self.topics.clone(),
                 tp.clone(),
             );
+            let rule = start_rule(known);
             let starts = tokio::task::spawn_blocking(move || {
-                let rule = start_rule(known);
                 let mut partitions = match (&topics, known.any_topic) {
                     // The first start of a pattern settles all topics that
                     // match it then: later ones begin at their first record.
@@ -224,7 +233,11 @@ impl<S: Sink> Claims<S> {
             })
             .await
             .unwrap_or_else(|e| Err(KafkaFault::new(format!("the look-up ended early: {e}"))))?;
-            self.lane.sink.settle(&self.lane.identity, &starts).await?;
+            let settled = self.lane.sink.settle(&self.lane.identity, rule, &starts);
+            match settled.await {
+                Err(error) if error.class == Class::Moved => return Ok(false),
+                other => other?,
+            }
             for start in &starts {
                 info!(
                     sink = self.lane.name, topic = %start.tp.topic, partition = start.tp.partition,
@@ -232,7 +245,6 @@ impl<S: Sink> Claims<S> {
                 );
             }
         }
-        self.settled.insert(tp.clone());
-        Ok(())
+        Ok(true)
     }
 }

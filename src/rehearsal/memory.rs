@@ -1,7 +1,7 @@
 //! A sink in memory. Its position rows are the protocol's own
 //! ([`PositionRow`]), so it is what the SQL sinks are measured by.
 
-use plimsoll_protocol::{Claim, Class, Position, PositionRow, TopicPartition};
+use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Cell, Claimed, Column, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Marks,
     Member, Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Shape, Sink,
@@ -152,8 +152,16 @@ impl Sink for MemorySink {
         })
     }
 
-    async fn settle(&self, _: &Identity, starts: &[NewPosition]) -> Result<(), SinkError> {
+    async fn settle(
+        &self,
+        _: &Identity,
+        rule: StartRule,
+        starts: &[NewPosition],
+    ) -> Result<(), SinkError> {
         self.with(|s| {
+            if rule.all_or_none() && starts.iter().any(|n| s.positions.contains_key(&n.tp)) {
+                return Err(SinkError::new(Class::Moved, "settled meanwhile"));
+            }
             for start in starts {
                 s.positions
                     .entry(start.tp.clone())
@@ -164,8 +172,8 @@ impl Sink for MemorySink {
                         .or_insert_with(|| id.clone());
                 }
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     async fn claim(

@@ -3,7 +3,7 @@
 use crate::{
     Batch, Fingerprint, KeptLetter, LetterFilter, LetterPage, Prepared, Replay, SinkError,
 };
-use plimsoll_protocol::{Claim, Owner, Position, TopicPartition};
+use plimsoll_protocol::{Claim, Owner, Position, StartRule, TopicPartition};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,11 +156,14 @@ pub trait Sink: Send + Sync + 'static {
     /// Which partitions have a position, of all topics of this sink.
     fn settled(&self) -> impl Future<Output = Result<Vec<TopicPartition>, SinkError>> + Send;
 
-    /// Writes starts, all in one transaction; positions that stand already are
-    /// left alone.
+    /// Writes starts, all in one transaction. Positions that stand already are
+    /// left alone; where the rule says all or none
+    /// ([`StartRule::all_or_none`]), one that stands is an error of class
+    /// `Moved`, and nothing is written.
     fn settle(
         &self,
         identity: &Identity,
+        rule: StartRule,
         starts: &[NewPosition],
     ) -> impl Future<Output = Result<(), SinkError>> + Send;
 

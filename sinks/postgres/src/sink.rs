@@ -11,7 +11,7 @@ use crate::plan::{self, PgPlan};
 use crate::pool::{Lease, Pool};
 use crate::sweep::{self, Purpose};
 use crate::{PostgresSettings, letters, log, migrate, privileges, probe, state, statement};
-use plimsoll_protocol::{Claim, Class, TopicPartition};
+use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, Mode,
     NewPosition, PositionChange, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
@@ -336,11 +336,16 @@ impl Sink for PostgresSink {
         .await
     }
 
-    async fn settle(&self, identity: &Identity, starts: &[NewPosition]) -> Result<(), SinkError> {
+    async fn settle(
+        &self,
+        identity: &Identity,
+        rule: StartRule,
+        starts: &[NewPosition],
+    ) -> Result<(), SinkError> {
         within(self.limit(), async {
             let mut lease = self.control.lease().await?;
             let conn = &mut lease.session.conn;
-            state::settle(conn, &self.names, self.sink(), identity, starts).await?;
+            state::settle(conn, &self.names, self.sink(), identity, rule, starts).await?;
             lease.done();
             Ok(())
         })

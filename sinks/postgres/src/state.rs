@@ -1,8 +1,8 @@
 //! The position rows besides claim and commit.
 
-use crate::error::{from_sqlx, on_state};
+use crate::error::{from_sqlx, has_code, on_state};
 use crate::names::{Names, uuid};
-use plimsoll_protocol::{Claim, Position, TopicPartition};
+use plimsoll_protocol::{Claim, Class, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, SinkError,
     StoredPosition,
@@ -39,19 +39,26 @@ fn topic_partition(row: &PgRow) -> sqlx::Result<TopicPartition> {
     Ok(TopicPartition::new(topic, row.try_get("kafka_partition")?))
 }
 
-/// All starts in one statement; rows that stand are left alone.
+/// All starts in one statement; rows that stand are left alone, or are the reason
+/// to write none, as the rule says.
 pub(crate) async fn settle(
     conn: &mut PgConnection,
     names: &Names,
     sink: &str,
     identity: &Identity,
+    rule: StartRule,
     starts: &[NewPosition],
 ) -> Result<(), SinkError> {
+    let leave_alone = if rule.all_or_none() {
+        ""
+    } else {
+        "ON CONFLICT (sink, topic, kafka_partition) DO NOTHING"
+    };
     let sql = format!(
         "INSERT INTO {} (sink, topic, kafka_partition, next_offset, group_id, cluster_id, topic_id) \
          SELECT $1, s.topic, s.partition, s.at, $2, $3, s.id \
          FROM unnest($4::text[], $5::int4[], $6::int8[], $7::text[]) AS s(topic, partition, at, id) \
-         ORDER BY s.topic, s.partition ON CONFLICT (sink, topic, kafka_partition) DO NOTHING",
+         ORDER BY s.topic, s.partition {leave_alone}",
         names.positions
     );
     let topics: Vec<&str> = starts.iter().map(|s| &*s.tp.topic).collect();
@@ -69,7 +76,15 @@ pub(crate) async fn settle(
         .execute(conn)
         .await
         .map(|_| ())
-        .map_err(|e| on_state(&names.shown, e))
+        .map_err(|e| match on_state(&names.shown, e) {
+            e if has_code(&e, "23505") => settled_meanwhile(),
+            e => e,
+        })
+}
+
+/// Another process was first; its starts count.
+fn settled_meanwhile() -> SinkError {
+    SinkError::new(Class::Moved, "the topic's start was settled meanwhile")
 }
 
 pub(crate) async fn release(

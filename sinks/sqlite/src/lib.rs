@@ -42,7 +42,7 @@ pub use plan::SqlitePlan;
 pub use settings::SqliteSettings;
 
 use connection::{Database, Lane, Open, within};
-use plimsoll_protocol::{Claim, Class, TopicPartition};
+use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, Mode,
     NewPosition, PositionChange, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
@@ -121,8 +121,13 @@ impl Sink for SqliteSink {
         positions::settled(&self.database, &self.settings.sink).await
     }
 
-    async fn settle(&self, identity: &Identity, starts: &[NewPosition]) -> Result<(), SinkError> {
-        positions::settle(&self.database, &self.settings.sink, identity, starts).await
+    async fn settle(
+        &self,
+        identity: &Identity,
+        rule: StartRule,
+        starts: &[NewPosition],
+    ) -> Result<(), SinkError> {
+        positions::settle(&self.database, &self.settings.sink, identity, rule, starts).await
     }
 
     async fn claim(

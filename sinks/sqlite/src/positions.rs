@@ -2,7 +2,7 @@
 
 use crate::connection::{Database, End, Lane, Open, Transaction, within};
 use crate::error::from_sqlx;
-use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, TopicPartition};
+use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Claimed, Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, SinkError,
     StoredPosition,
@@ -62,23 +62,29 @@ pub async fn settle(
     database: &Database,
     sink: &str,
     identity: &Identity,
+    rule: StartRule,
     starts: &[NewPosition],
 ) -> Result<(), SinkError> {
     transaction!(database, |connection| async {
         for start in starts {
-            insert(connection, sink, identity, start).await?;
+            let made = insert(connection, sink, identity, start).await?;
+            if !made && rule.all_or_none() {
+                // Another process was first; its starts count.
+                let why = "the topic's start was settled meanwhile";
+                return Err(SinkError::new(Class::Moved, why));
+            }
         }
         Ok(())
     })
 }
 
-/// Makes a row where there is none.
+/// Makes a row where there is none; says whether it did.
 async fn insert(
     connection: &mut SqliteConnection,
     sink: &str,
     identity: &Identity,
     start: &NewPosition,
-) -> Result<(), SinkError> {
+) -> Result<bool, SinkError> {
     sqlx::query(
         "INSERT INTO plimsoll_positions
              (sink, topic, kafka_partition, next_offset, epoch, group_id, cluster_id, topic_id)
@@ -94,7 +100,7 @@ async fn insert(
     .bind(start.topic_id.clone())
     .execute(connection)
     .await
-    .map(|_| ())
+    .map(|done| done.rows_affected() > 0)
     .map_err(|e| from_sqlx(&e))
 }
 

@@ -1,7 +1,7 @@
 //! The three modes, dead letters, and errors of a commit.
 
 use super::world::*;
-use plimsoll_protocol::{Class, TopicPartition};
+use plimsoll_protocol::{Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{Cell, DeadLetter, Missing, Mode, NewPosition, Sink};
 use std::time::Duration;
 
@@ -476,7 +476,9 @@ async fn two_partitions_with_the_same_keys_do_not_deadlock() {
         position: at(0),
         topic_id: None,
     };
-    sink.settle(&identity(), &[start]).await.unwrap();
+    sink.settle(&identity(), StartRule::FirstRecord, &[start])
+        .await
+        .unwrap();
     let run = async |partition: i32| {
         let mut writer = Writer::claim_partition(&sink, &member(1), partition).await;
         for round in 0..20_i64 {

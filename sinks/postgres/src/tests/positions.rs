@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::PostgresSink;
-use plimsoll_protocol::{Class, Position, TopicPartition};
+use plimsoll_protocol::{Class, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{Identity, Mode, NewPosition, Secret, SetOutcome, Sink};
 use std::time::Duration;
 
@@ -17,10 +17,16 @@ async fn starts_are_settled_once() {
         position: at(offset),
         topic_id: None,
     };
-    sink.settle(&identity(), &[start(1, 11), start(0, 99), start(2, 22)])
+    sink.settle(
+        &identity(),
+        StartRule::FirstRecord,
+        &[start(1, 11), start(0, 99), start(2, 22)],
+    )
+    .await
+    .unwrap();
+    sink.settle(&identity(), StartRule::FirstRecord, &[start(1, 77)])
         .await
         .unwrap();
-    sink.settle(&identity(), &[start(1, 77)]).await.unwrap();
     let all = sink.positions().await.unwrap();
     let found: Vec<_> = all
         .iter()
@@ -30,6 +36,24 @@ async fn starts_are_settled_once() {
     assert_eq!(sink.settled().await.unwrap().len(), 3);
     assert_eq!(all[0].identity, Some(identity()));
     assert!(all[0].heartbeat_age.is_none() && all[0].moved_age.is_some());
+}
+
+#[tokio::test]
+async fn invariant_1_starts_that_were_overtaken_are_written_for_no_partition() {
+    let world = World::new("p_overtaken", TABLE).await;
+    let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
+    let start = |partition| NewPosition {
+        tp: TopicPartition::new("orders", partition),
+        position: at(50),
+        topic_id: None,
+    };
+    // The world has settled partition 0; partition 1 was added since.
+    let late = sink.settle(&identity(), StartRule::Configured, &[start(1), start(0)]);
+    assert_eq!(late.await.unwrap_err().class, Class::Moved);
+    assert_eq!(sink.settled().await.unwrap().len(), 1);
+    let first = sink.settle(&identity(), StartRule::Configured, &[start(1), start(2)]);
+    first.await.unwrap();
+    assert_eq!(sink.settled().await.unwrap().len(), 3);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! One test's schemas in the shared server, and short ways to use a sink.
 
 use crate::{PgPlan, PostgresSettings, PostgresSink};
-use plimsoll_protocol::{Claim, Owner, Position, Span, TopicPartition};
+use plimsoll_protocol::{Claim, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Cell, Claimed, Committed, DeadLetter, Identity, Marks, Member, Missing, Mode,
     NewPosition, Op, PositionChange, Prepared, Row as RowHead, Rows, Secret, Sink, SinkError,
@@ -141,7 +141,9 @@ impl World {
             position: Position::ZERO,
             topic_id: Some("id".to_owned()),
         };
-        sink.settle(&identity(), &[start]).await.unwrap();
+        sink.settle(&identity(), StartRule::FirstRecord, &[start])
+            .await
+            .unwrap();
         sink
     }
 

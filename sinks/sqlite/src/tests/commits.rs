@@ -186,7 +186,10 @@ async fn a_sink_does_not_starve_beside_a_busy_one() {
         position: Position::ZERO,
         topic_id: None,
     };
-    other.settle(&identity(), &[start]).await.unwrap();
+    other
+        .settle(&identity(), StartRule::FirstRecord, &[start])
+        .await
+        .unwrap();
     let busy = async {
         let ids: Vec<String> = (0..2_000).map(|i| i.to_string()).collect();
         let records: Vec<Record<'_>> = ids.iter().map(|id| put([("id", number(id))])).collect();

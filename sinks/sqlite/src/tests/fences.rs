@@ -157,7 +157,11 @@ async fn a_start_is_settled_once() {
         topic_id: Some("id".into()),
     };
     it.sink
-        .settle(&identity(), &[start(0, 100), start(1, 100)])
+        .settle(
+            &identity(),
+            StartRule::FirstRecord,
+            &[start(0, 100), start(1, 100)],
+        )
         .await
         .unwrap();
     let stored = it.sink.positions().await.unwrap();
@@ -169,6 +173,25 @@ async fn a_start_is_settled_once() {
         .claim(&member(1), &identity(), &TopicPartition::new(TOPIC, 1))
         .await;
     assert_eq!(claimed.unwrap().topic_id.as_deref(), Some("id"));
+}
+
+#[tokio::test]
+async fn invariant_1_starts_that_were_overtaken_are_written_for_no_partition() {
+    let it = fixture().await;
+    let start = |partition| NewPosition {
+        tp: TopicPartition::new(TOPIC, partition),
+        position: position(50),
+        topic_id: None,
+    };
+    // The fixture has settled partition 0; partition 1 was added since.
+    let late = [start(1), start(0)];
+    let late = it.sink.settle(&identity(), StartRule::Configured, &late);
+    assert_eq!(late.await.unwrap_err().class, Class::Moved);
+    assert_eq!(it.sink.settled().await.unwrap().len(), 1);
+    let first = [start(1), start(2)];
+    let first = it.sink.settle(&identity(), StartRule::Configured, &first);
+    first.await.unwrap();
+    assert_eq!(it.sink.settled().await.unwrap().len(), 3);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ mod tables;
 mod upserts;
 
 use crate::{SqlitePlan, SqliteSettings, SqliteSink};
-use plimsoll_protocol::{Claim, Owner, Position, Span, TopicPartition};
+use plimsoll_protocol::{Claim, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Cell, Committed, DeadLetter, Identity, Marks, Member, Missing, Mode, NewPosition, Op,
     PositionChange, Prepared, Row, Rows, Sink, SinkError, Source, TableRule, TableSettings,
@@ -146,7 +146,7 @@ impl Fixture {
             position: Position::ZERO,
             topic_id: None,
         };
-        sink.settle(&identity(), &[start]).await.unwrap();
+        sink.settle(&identity(), StartRule::FirstRecord, &[start]).await.unwrap();
         let claim = sink
             .claim(&member(1), &identity(), &tp())
             .await
