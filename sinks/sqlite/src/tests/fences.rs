@@ -184,13 +184,16 @@ async fn invariant_1_starts_that_were_overtaken_are_written_for_no_partition() {
         topic_id: None,
     };
     // The fixture has settled partition 0; partition 1 was added since.
-    let late = [start(1), start(0)];
-    let late = it.sink.settle(&identity(), StartRule::Configured, &late);
-    assert_eq!(late.await.unwrap_err().class, Class::Moved);
+    let late = it
+        .sink
+        .settle(&identity(), StartRule::Configured, &[start(1), start(0)])
+        .await;
+    assert_eq!(late.unwrap_err().class, Class::Moved);
     assert_eq!(it.sink.settled().await.unwrap().len(), 1);
-    let first = [start(1), start(2)];
-    let first = it.sink.settle(&identity(), StartRule::Configured, &first);
-    first.await.unwrap();
+    it.sink
+        .settle(&identity(), StartRule::Configured, &[start(1), start(2)])
+        .await
+        .unwrap();
     assert_eq!(it.sink.settled().await.unwrap().len(), 3);
 }
 
