@@ -1,6 +1,9 @@
 //! The command line.
 
-use crate::admin::{self, AdminError, CheckArgs, MigrateArgs, SetArgs};
+use crate::admin::{
+    self, AdminError, AdoptArgs, CheckArgs, DropArgs, ListArgs, MigrateArgs, ReplayArgs, ResetArgs,
+    SetArgs,
+};
 use crate::config::{self, Config};
 use crate::demo::{self, DemoArgs};
 use crate::exit::{self, Exit};
@@ -73,9 +76,13 @@ Examples:
   plimsoll check --connect --sample 100   try 100 records in a transaction that is rolled back")]
     Check(CheckArgs),
 
-    /// Show positions, or set one
+    /// Show positions, set one, or settle that a topic is another one
     #[command(subcommand)]
     Positions(Positions),
+
+    /// Show, replay or drop records that could not become rows
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
 
     /// Make or renew plimsoll's own tables in each sink's database
     #[command(after_help = "\
@@ -125,6 +132,65 @@ itself. What lies between the old position and a later one is never written;
 what lies between an earlier one and the old is written again: harmless with
 upsert and log, duplicates with append.")]
     Set(SetArgs),
+
+    /// Accept what is there as the same log: position and rows stay
+    #[command(after_help = "\
+Examples:
+  plimsoll positions adopt --sink orders --topic orders --dry-run
+  plimsoll positions adopt --sink orders --topic orders --partition 3 --force
+
+For a group or cluster that was renamed, a topic restored from a backup or a
+mirror at the same offsets, a log that lost its tail. What is stored of cluster,
+group, topic id and last record becomes what is seen now. Positions and rows
+stay as they are. Refused where the position lies outside the log, and while the
+owner shows signs of life, unless --force.")]
+    Adopt(AdoptArgs),
+
+    /// Begin a topic anew: its positions go to the first record, rows stay
+    #[command(after_help = "\
+Examples:
+  plimsoll positions reset --sink orders --topic orders --dry-run
+  plimsoll positions reset --sink orders --topic orders --to latest --force
+
+For a topic that was deleted and made again. Positions go to the first record
+that the log has, or --to; what is stored of cluster, group and topic id becomes
+what is seen now. Rows stay: with upsert they are replaced, with append they
+stay beside the new ones, duplicates unless you empty the table; a log table
+must not hold any row of the topic, for the new ones have the same coordinates.
+Refused while an owner shows signs of life, unless --force.")]
+    Reset(ResetArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum DeadLetters {
+    /// Show which records were set aside, and why
+    #[command(after_help = "\
+Examples:
+  plimsoll dead-letters list --sink orders
+  plimsoll dead-letters list --sink orders --topic orders --json | jq .condition
+  plimsoll dead-letters list --sink orders --topic orders --partition 0 --offset 42 --json --show-payload
+
+No value of a record is shown, unless --show-payload.")]
+    List(ListArgs),
+
+    /// Write them after all, in the order of their offsets, beside the service
+    #[command(after_help = "\
+Examples:
+  plimsoll dead-letters replay --sink orders
+  plimsoll dead-letters replay --sink orders --topic orders --partition 0 --offset 42
+
+A record goes the way of every record; its letter is removed by the transaction
+that writes the row. One that is still bad stays. With upsert one that a later
+record of its key has superseded stays too: it would overwrite the newer row.
+The position does not move. Exits with 1 when a letter was left.")]
+    Replay(ReplayArgs),
+
+    /// Remove them for good
+    #[command(after_help = "\
+Examples:
+  plimsoll dead-letters drop --sink orders --topic orders --partition 0 --offset 42
+  plimsoll dead-letters drop --sink orders --topic orders --all --yes")]
+    Drop(DropArgs),
 }
 
 /// Which config file.
@@ -162,6 +228,7 @@ pub fn main() -> Exit {
         Command::Run(_) => "info",
         Command::Check(_)
         | Command::Positions(_)
+        | Command::DeadLetters(_)
         | Command::Migrate(_)
         | Command::Demo(_)
         | Command::Completions { .. } => "warn",
@@ -207,6 +274,11 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> 
             admin::list_positions(&config.load()?, json, out)
         }
         Command::Positions(Positions::Set(args)) => admin::set_position(&args, out),
+        Command::Positions(Positions::Adopt(args)) => admin::adopt(&args, out),
+        Command::Positions(Positions::Reset(args)) => admin::reset(&args, out),
+        Command::DeadLetters(DeadLetters::List(args)) => admin::list_letters(&args, out),
+        Command::DeadLetters(DeadLetters::Replay(args)) => admin::replay_letters(&args, out),
+        Command::DeadLetters(DeadLetters::Drop(args)) => admin::drop_letters(&args, out),
         Command::Migrate(args) => admin::migrate(&args, out),
         Command::Demo(args) => Ok(demo::run(&args, out)),
         Command::Completions { shell } => {

@@ -7,16 +7,22 @@ mod connect;
 mod error;
 mod fields;
 mod kafka;
+mod letters;
 mod migrate;
 mod positions;
 mod report;
 mod sample;
+mod settle;
 mod text;
 
 pub use check::{CheckArgs, check};
 pub use error::AdminError;
+pub use letters::{
+    DropArgs, ListArgs, ReplayArgs, drop_letters, list as list_letters, replay as replay_letters,
+};
 pub use migrate::{MigrateArgs, migrate};
 pub use positions::{SetArgs, list_positions, set_position};
+pub use settle::{AdoptArgs, ResetArgs, adopt, reset};
 
 use std::future::Future;
 use uuid::Uuid;

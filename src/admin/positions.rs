@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// An owner that showed a sign of life this recently is alive: five of the
 /// service's heartbeats.
-const FRESH: Duration = Duration::from_secs(15);
+pub(super) const FRESH: Duration = Duration::from_secs(15);
 
 /// One partition of one sink, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -332,7 +332,7 @@ pub fn set_position(args: &SetArgs, out: &mut impl Write) -> Result<Exit, AdminE
     Ok(Exit::Ok)
 }
 
-fn find_sink<'c>(config: &'c Config, name: &str) -> Result<&'c Settings, AdminError> {
+pub(super) fn find_sink<'c>(config: &'c Config, name: &str) -> Result<&'c Settings, AdminError> {
     config
         .sinks
         .iter()
@@ -347,7 +347,7 @@ fn find_sink<'c>(config: &'c Config, name: &str) -> Result<&'c Settings, AdminEr
 }
 
 /// The offset that is meant, which the log must be able to go on from.
-fn resolve(cluster: &Cluster, tp: &TopicPartition, target: Target) -> Result<Position, AdminError> {
+pub(super) fn resolve(cluster: &Cluster, tp: &TopicPartition, target: Target) -> Result<Position, AdminError> {
     if !cluster.partitions_of(&tp.topic)?.contains(tp) {
         return Err(AdminError::Refused(format!(
             "--partition: Kafka knows no {tp}; hint: `plimsoll positions list` shows all"

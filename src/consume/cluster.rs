@@ -2,12 +2,14 @@
 //! call blocks, within a bound: call them off the runtime's threads.
 
 use super::context::Context;
+use super::topic_ids::topic_ids;
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Position, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use regex::Regex;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long one question may take: longer than a leader's election, short
@@ -44,6 +46,14 @@ impl Cluster {
             .client()
             .fetch_cluster_id(PATIENCE)
             .ok_or_else(|| KafkaFault::new("Kafka told no cluster id"))
+    }
+
+    /// Kafka's ids of topics, where the broker tells them.
+    ///
+    /// # Errors
+    /// Kafka did not answer, or knows no such topic.
+    pub fn topic_ids(&self, topics: &[&str]) -> Result<BTreeMap<String, String>, KafkaFault> {
+        topic_ids(self.client.client().native_ptr(), topics, PATIENCE)
     }
 
     /// All partitions of a topic.

@@ -10,6 +10,8 @@ mod lists;
 mod message;
 mod partition;
 mod poll;
+mod reader;
+mod topic_ids;
 mod watch;
 
 pub use assignment::{Generation, Leased};
@@ -19,4 +21,5 @@ pub use control::{Control, RestartReason};
 pub use message::push;
 pub use partition::Standing;
 pub use poll::{Fatal, Poll, Setup};
+pub use reader::Reader;
 pub use watch::watch_lag;

@@ -31,8 +31,8 @@ pub(crate) async fn list(
     };
     let sql = format!(
         "SELECT topic, kafka_partition, kafka_offset, condition, sqlstate, column_name, \
-         floor(extract(epoch FROM kafka_timestamp) * 1000)::int8 AS at_ms, \
-         floor(extract(epoch FROM created_at) * 1000)::int8 AS kept_ms, \
+         round(extract(epoch FROM kafka_timestamp) * 1000)::int8 AS at_ms, \
+         round(extract(epoch FROM created_at) * 1000)::int8 AS kept_ms, \
          (coalesce(length(key), 0) + coalesce(length(value), 0))::int8 AS bytes{payload} \
          FROM {} {WHERE} AND ($5::text IS NULL \
          OR (topic, kafka_partition, kafka_offset) > ($5 COLLATE \"C\", $6::int4, $7::int8)) \

@@ -1,0 +1,344 @@
+//! `dead-letters replay`: the stored bytes go the way of every record: decoded,
+//! built, written; and the letter goes in the same transaction.
+
+use super::Which;
+use super::superseded::{Newer, Superseded};
+use crate::admin::error::AdminError;
+use crate::admin::positions::find_sink;
+use crate::admin::{block_on, client_name, with_sink};
+use crate::batch::{Budget, Chunk, Filling, Incoming};
+use crate::cli::ConfigArg;
+use crate::config::{Config, Sink as Settings};
+use crate::consume::{Reader, cluster_config};
+use crate::decode::Decoder;
+use crate::exit::Exit;
+use clap::Args;
+use plimsoll_protocol::{Class, Position, Span, TopicPartition};
+use plimsoll_sink_api::{
+    KeptLetter, LetterFilter, LetterPage, Mode, Prepared, Replay, Rows, Sink, SinkError,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::time::Instant;
+
+/// Letters of one run; what is left is told. Their offsets and keys are kept in
+/// memory, their payloads one at a time.
+const LIMIT: usize = 10_000;
+/// Letters listed at once.
+const PAGE: u32 = 1_000;
+/// How often a letter is tried whose partition moves on between the look at the
+/// log and the write. A busy service moves it every some 20 ms, and both take
+/// less.
+const ATTEMPTS: u32 = 50;
+
+/// `plimsoll dead-letters replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// What came of all letters.
+#[derive(Debug, Default)]
+struct Tally {
+    replayed: usize,
+    bad: usize,
+    superseded: usize,
+    gone: usize,
+    busy: usize,
+}
+
+/// Writes dead letters after all.
+///
+/// # Errors
+/// Kafka or the database did not answer.
+pub fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<Exit, AdminError> {
+    let config = args.config.load()?;
+    let settings = find_sink(&config, &args.which.sink)?;
+    let replaying = Replaying {
+        config: &config,
+        settings,
+        filter: args.which.filter(),
+    };
+    let (tally, more) = block_on(async {
+        with_sink!(settings, |sink| Ok(replaying.run(&sink, out).await))
+            .map_err(AdminError::sink(&settings.name))?
+    })?;
+    writeln!(
+        out,
+        "{}: {} replayed, {} still bad, {} superseded, {} gone meanwhile, {} not tried for a busy \
+         partition",
+        settings.name, tally.replayed, tally.bad, tally.superseded, tally.gone, tally.busy
+    )?;
+    if more {
+        writeln!(
+            out,
+            "{}: there are more than {LIMIT}: run it again",
+            settings.name
+        )?;
+    }
+    Ok(if tally.bad + tally.superseded + tally.busy == 0 {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    })
+}
+
+struct Replaying<'c> {
+    config: &'c Config,
+    settings: &'c Settings,
+    filter: LetterFilter,
+}
+
+/// All letters of one partition.
+struct Lane<'a, S: Sink> {
+    sink: &'a S,
+    tp: &'a TopicPartition,
+    prepared: &'a Prepared<S::Plan>,
+    decoder: &'a Decoder,
+}
+
+impl Replaying<'_> {
+    fn failed(&self) -> impl FnOnce(SinkError) -> AdminError {
+        AdminError::sink(&self.settings.name)
+    }
+
+    async fn run<S: Sink>(
+        &self,
+        sink: &S,
+        out: &mut impl Write,
+    ) -> Result<(Tally, bool), AdminError> {
+        let (wanted, more) = self.offsets(sink, &self.filter).await?;
+        let mut tally = Tally::default();
+        for (tp, offsets) in &wanted {
+            let prepared = sink.prepare(&tp.topic).await.map_err(self.failed())?;
+            let decoder = Decoder::new(
+                &prepared.table,
+                &tp.topic,
+                tp.partition,
+                self.settings.unknown_fields,
+            );
+            let lane = Lane {
+                sink,
+                tp,
+                prepared: &prepared,
+                decoder: &decoder,
+            };
+            self.partition(&lane, offsets, &mut tally, out).await?;
+        }
+        Ok((tally, more))
+    }
+
+    /// Offsets by partition, in their order; and whether there are more.
+    async fn offsets<S: Sink>(
+        &self,
+        sink: &S,
+        filter: &LetterFilter,
+    ) -> Result<(BTreeMap<TopicPartition, BTreeSet<i64>>, bool), AdminError> {
+        let mut found: BTreeMap<TopicPartition, BTreeSet<i64>> = BTreeMap::new();
+        let mut page = LetterPage {
+            after: None,
+            limit: PAGE,
+            payloads: false,
+        };
+        let mut all = 0;
+        loop {
+            let letters = sink
+                .dead_letters(filter, &page)
+                .await
+                .map_err(self.failed())?;
+            all += letters.len();
+            let last = letters.last().map(|l| (l.tp.clone(), l.offset));
+            let full = letters.len() >= PAGE as usize;
+            for letter in letters {
+                found.entry(letter.tp).or_default().insert(letter.offset);
+            }
+            if !full || all >= LIMIT {
+                return Ok((found, full));
+            }
+            page.after = last;
+        }
+    }
+
+    async fn partition<S: Sink>(
+        &self,
+        lane: &Lane<'_, S>,
+        offsets: &BTreeSet<i64>,
+        tally: &mut Tally,
+        out: &mut impl Write,
+    ) -> Result<(), AdminError> {
+        let table = &lane.prepared.table;
+        // In an append or log table no record touches another's row.
+        let mut guard = match table.mode {
+            Mode::Append | Mode::Log => None,
+            Mode::Upsert => {
+                let kept = LetterFilter {
+                    topic: Some(lane.tp.topic.to_string()),
+                    partition: Some(lane.tp.partition),
+                    offsets: Vec::new(),
+                };
+                let (mut kept, _) = self.offsets(lane.sink, &kept).await?;
+                let kept = kept.remove(lane.tp).unwrap_or_default();
+                let mut guard = Superseded::new(lane.tp, &table.columns, lane.decoder, kept);
+                for &offset in offsets {
+                    if let Some(chunk) = self.fetch(lane, offset).await? {
+                        let mut rows = Rows::with_capacity(table.columns.len(), 1);
+                        if lane.decoder.decode(&chunk.record(0), &mut rows).is_ok() {
+                            guard.add(offset, &rows);
+                        }
+                    }
+                }
+                let config = cluster_config(&self.config.kafka, &client_name());
+                Some((guard, Reader::new(config, &self.settings.group_id)?))
+            }
+        };
+        for &offset in offsets {
+            let said = self.one(lane, offset, guard.as_mut(), tally).await?;
+            writeln!(out, "{} offset {offset}: {said}", lane.tp)?;
+        }
+        Ok(())
+    }
+
+    /// The letter's record; `None` when it is gone.
+    async fn fetch<S: Sink>(
+        &self,
+        lane: &Lane<'_, S>,
+        offset: i64,
+    ) -> Result<Option<Chunk>, AdminError> {
+        let filter = LetterFilter {
+            topic: Some(lane.tp.topic.to_string()),
+            partition: Some(lane.tp.partition),
+            offsets: vec![offset],
+        };
+        let page = LetterPage {
+            after: None,
+            limit: 1,
+            payloads: true,
+        };
+        let found = lane
+            .sink
+            .dead_letters(&filter, &page)
+            .await
+            .map_err(self.failed())?;
+        Ok(found.first().and_then(chunk_of))
+    }
+
+    async fn position<S: Sink>(&self, lane: &Lane<'_, S>) -> Result<Position, AdminError> {
+        let rows = lane.sink.positions().await.map_err(self.failed())?;
+        rows.into_iter()
+            .find(|row| row.tp == *lane.tp)
+            .map(|row| row.position)
+            .ok_or_else(|| {
+                AdminError::Refused(format!(
+                    "{} has no position in this sink: whether its letters may be written is not \
+                     known; hint: `plimsoll positions list`",
+                    lane.tp
+                ))
+            })
+    }
+
+    /// One letter; says what became of it, without any value.
+    async fn one<S: Sink>(
+        &self,
+        lane: &Lane<'_, S>,
+        offset: i64,
+        mut guard: Option<&mut (Superseded<'_>, Reader)>,
+        tally: &mut Tally,
+    ) -> Result<String, AdminError> {
+        for _ in 0..ATTEMPTS {
+            let Some(chunk) = self.fetch(lane, offset).await? else {
+                tally.gone += 1;
+                return Ok("gone meanwhile".to_owned());
+            };
+            let mut rows = Rows::with_capacity(lane.prepared.table.columns.len(), 1);
+            if let Err(bad) = lane.decoder.decode(&chunk.record(0), &mut rows) {
+                tally.bad += 1;
+                return Ok(format!("still bad: {}: {bad}", bad.condition()));
+            }
+            let position = self.position(lane).await?;
+            if position.offset() <= offset {
+                tally.busy += 1;
+                return Ok(format!(
+                    "not tried: the position {position} lies before it, so the service meets the \
+                     record again"
+                ));
+            }
+            let stands_at = match &mut guard {
+                None => None,
+                Some((superseded, reader)) => {
+                    superseded.look(reader, position)?;
+                    match superseded.newer(offset) {
+                        Newer::None => {}
+                        Newer::At(by) => {
+                            tally.superseded += 1;
+                            return Ok(format!(
+                                "superseded by offset {by}, which has the same key, as far as can \
+                                 be told; hint: `plimsoll dead-letters drop`"
+                            ));
+                        }
+                        Newer::Unknown(first) => {
+                            tally.superseded += 1;
+                            return Ok(format!(
+                                "not replayed: the log behind it is gone up to {first}, so nobody \
+                                 can tell whether a later record has its key; hint: produce it \
+                                 again, then `plimsoll dead-letters drop`"
+                            ));
+                        }
+                    }
+                    Some(position)
+                }
+            };
+            let replay = Replay {
+                topic: &lane.tp.topic,
+                partition: lane.tp.partition,
+                table: lane.prepared,
+                rows: &rows,
+                stands_at,
+            };
+            match lane.sink.replay(&replay).await {
+                Ok(_) => {
+                    tally.replayed += 1;
+                    return Ok("replayed".to_owned());
+                }
+                Err(error) => match error.class {
+                    // The position moved on, or the letter is gone: look again.
+                    Class::Moved | Class::Again => {}
+                    Class::Rejected => {
+                        tally.bad += 1;
+                        return Ok(format!("still bad: {error}"));
+                    }
+                    Class::Away | Class::Stale | Class::Halt => {
+                        return Err(self.failed()(error));
+                    }
+                },
+            }
+        }
+        tally.busy += 1;
+        Ok(format!(
+            "not replayed: the partition moved on between look and write {ATTEMPTS} times; hint: \
+             try again, or stop the service meanwhile"
+        ))
+    }
+}
+
+/// The record as it came.
+fn chunk_of(letter: &KeptLetter) -> Option<Chunk> {
+    let payload = letter.payload.as_ref()?;
+    let from = Position::new(letter.offset).ok()?;
+    let span = Span::new(from, Position::new(letter.offset + 1).ok()?)?;
+    let mut filling = Filling::new(Budget::new(usize::MAX));
+    let incoming = Incoming {
+        offset: letter.offset,
+        timestamp: letter.timestamp,
+        key: payload.key.as_deref(),
+        value: payload.value.as_deref(),
+    };
+    let headers = payload
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_deref()));
+    filling.push(&incoming, headers, None, Instant::now());
+    Some(filling.seal(span))
+}

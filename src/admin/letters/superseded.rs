@@ -1,0 +1,122 @@
+//! Which dead letters a later record of the same key has superseded: an old one
+//! must not overwrite a newer row.
+
+use super::keys::{Form, form, may_be_equal};
+use crate::batch::Chunk;
+use crate::consume::Reader;
+use crate::decode::Decoder;
+use crate::error::KafkaFault;
+use plimsoll_protocol::{Position, Span, TopicPartition};
+use plimsoll_sink_api::{Column, Rows};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Letters of one partition, and how far the log behind them was looked at.
+pub(super) struct Superseded<'a> {
+    tp: &'a TopicPartition,
+    columns: &'a [Column],
+    decoder: &'a Decoder,
+    /// By offset.
+    letters: BTreeMap<i64, Letter>,
+    /// Kept as dead letters: not applied, so they supersede nothing.
+    kept: BTreeSet<i64>,
+    /// All below this was looked at.
+    looked: Option<Position>,
+    /// What lay below this is gone from the log.
+    gone_below: Position,
+}
+
+/// What the log behind a letter says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Newer {
+    /// No later record has its key.
+    None,
+    /// This one may have.
+    At(i64),
+    /// Retention removed what lay behind it, up to this offset.
+    Unknown(Position),
+}
+
+struct Letter {
+    key: Form,
+    by: Option<i64>,
+}
+
+impl<'a> Superseded<'a> {
+    /// Of letters with a key; `kept` are the offsets of all letters of the
+    /// partition.
+    pub(super) fn new(
+        tp: &'a TopicPartition,
+        columns: &'a [Column],
+        decoder: &'a Decoder,
+        kept: BTreeSet<i64>,
+    ) -> Self {
+        Self {
+            tp,
+            columns,
+            decoder,
+            letters: BTreeMap::new(),
+            kept,
+            looked: None,
+            gone_below: Position::ZERO,
+        }
+    }
+
+    /// Adds a letter by its decoded row.
+    pub(super) fn add(&mut self, offset: i64, rows: &Rows<'_>) {
+        let (_, cells) = rows.row(rows.len() - 1);
+        let key = form(self.columns, cells);
+        self.letters.insert(offset, Letter { key, by: None });
+    }
+
+    /// Reads the log from the first letter, or from where the last look ended,
+    /// up to a position.
+    pub(super) fn look(&mut self, reader: &Reader, position: Position) -> Result<(), KafkaFault> {
+        let Some((&first, _)) = self.letters.first_key_value() else {
+            return Ok(());
+        };
+        let from = match self.looked {
+            Some(looked) => looked,
+            None => Position::new(first).map_err(|e| KafkaFault::new(e.to_string()))?,
+        };
+        let log_begins = reader.first(self.tp)?;
+        if log_begins > from {
+            self.gone_below = self.gone_below.max(log_begins);
+        }
+        if let Some(span) = Span::new(from.max(log_begins), position) {
+            let tp = self.tp;
+            reader.read(tp, span, |chunk| self.compare(chunk))?;
+        }
+        self.looked = Some(from.max(position));
+        Ok(())
+    }
+
+    fn compare(&mut self, chunk: &Chunk) {
+        let mut rows = Rows::with_capacity(self.columns.len(), 1);
+        for i in 0..chunk.len() {
+            let record = chunk.record(i);
+            // What cannot be decoded was not applied either.
+            if self.kept.contains(&record.offset)
+                || self.decoder.decode(&record, &mut rows).is_err()
+            {
+                continue;
+            }
+            let later = form(self.columns, rows.row(0).1);
+            rows.pop();
+            for (_, letter) in self.letters.range_mut(..record.offset) {
+                if letter.by.is_none() && may_be_equal(&letter.key, &later) {
+                    letter.by = Some(record.offset);
+                }
+            }
+        }
+    }
+
+    /// What is known of a letter, as far as was looked.
+    pub(super) fn newer(&self, offset: i64) -> Newer {
+        match self.letters.get(&offset).and_then(|letter| letter.by) {
+            Some(by) => Newer::At(by),
+            // The record itself need not be there any more.
+            None if self.gone_below.offset() > offset + 1 => Newer::Unknown(self.gone_below),
+            None => Newer::None,
+        }
+    }
+}

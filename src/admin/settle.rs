@@ -1,0 +1,262 @@
+//! `positions adopt` and `positions reset`: what settles a disagreement between
+//! positions and topic.
+
+use super::error::AdminError;
+use super::kafka::Kafka;
+use super::positions::{FRESH, Target, find_sink, resolve};
+use super::text::age;
+use super::{block_on, with_sink};
+use crate::cli::ConfigArg;
+use crate::config::{Sink as Settings, reads};
+use crate::exit::Exit;
+use clap::Args;
+use plimsoll_protocol::{Position, TopicPartition};
+use plimsoll_sink_api::{
+    Identity, Mode, PositionChange, SetOutcome, Sink, SinkError, StoredPosition,
+};
+use std::io::Write;
+
+/// What `adopt` and `reset` are about.
+#[derive(Debug, Args)]
+pub struct About {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The sink, by its name in the config
+    #[arg(long)]
+    sink: String,
+    /// The topic
+    #[arg(long)]
+    topic: String,
+    /// Only this partition; otherwise all of the topic
+    #[arg(long, value_parser = clap::value_parser!(i32).range(0..))]
+    partition: Option<i32>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Fence owners that are alive
+    #[arg(long)]
+    force: bool,
+}
+
+/// `plimsoll positions adopt`
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    #[command(flatten)]
+    about: About,
+}
+
+/// `plimsoll positions reset`
+#[derive(Debug, Args)]
+pub struct ResetArgs {
+    #[command(flatten)]
+    about: About,
+    /// earliest, latest, an offset (the next to consume), or an RFC 3339 time
+    #[arg(long, value_name = "WHERE", default_value = "earliest")]
+    to: Target,
+}
+
+/// Accepts what is there as the same log.
+///
+/// # Errors
+/// Kafka or the database did not answer, or it is refused.
+pub fn adopt(args: &AdoptArgs, out: &mut impl Write) -> Result<Exit, AdminError> {
+    settle(&args.about, None, out)
+}
+
+/// Begins a topic anew.
+///
+/// # Errors
+/// Kafka or the database did not answer, or it is refused.
+pub fn reset(args: &ResetArgs, out: &mut impl Write) -> Result<Exit, AdminError> {
+    settle(&args.about, Some(args.to), out)
+}
+
+/// `to`: where positions go; `None`: they stay.
+fn settle(about: &About, to: Option<Target>, out: &mut impl Write) -> Result<Exit, AdminError> {
+    let config = about.config.load()?;
+    let settings = find_sink(&config, &about.sink)?;
+    if !reads(&settings.topics, &about.topic) {
+        return Err(AdminError::Refused(format!(
+            "sinks.{}: it does not read the topic \"{}\"; hint: `plimsoll positions list` shows \
+             what it reads",
+            about.sink, about.topic
+        )));
+    }
+    let kafka = Kafka::reach(&config)?;
+    let settling = Settling {
+        about,
+        settings,
+        topic_id: kafka
+            .cluster
+            .topic_ids(&[&about.topic])?
+            .remove(&about.topic),
+        identity: Identity {
+            group_id: settings.group_id.clone(),
+            cluster_id: kafka.id.clone(),
+        },
+    };
+    block_on(async {
+        with_sink!(settings, |sink| Ok(settling
+            .run(&sink, &kafka, to, out)
+            .await))
+        .map_err(AdminError::sink(&settings.name))?
+    })
+}
+
+struct Settling<'a> {
+    about: &'a About,
+    settings: &'a Settings,
+    identity: Identity,
+    topic_id: Option<String>,
+}
+
+impl Settling<'_> {
+    fn failed(&self) -> impl FnOnce(SinkError) -> AdminError {
+        AdminError::sink(&self.settings.name)
+    }
+
+    fn refused(&self, what: &str) -> AdminError {
+        AdminError::Refused(format!("sinks.{}: {what}", self.settings.name))
+    }
+
+    /// All is looked at before anything is changed.
+    async fn run<S: Sink>(
+        &self,
+        sink: &S,
+        kafka: &Kafka,
+        to: Option<Target>,
+        out: &mut impl Write,
+    ) -> Result<Exit, AdminError> {
+        let stored: Vec<StoredPosition> = sink
+            .positions()
+            .await
+            .map_err(self.failed())?
+            .into_iter()
+            .filter(|row| {
+                *row.tp.topic == *self.about.topic
+                    && self.about.partition.is_none_or(|p| p == row.tp.partition)
+            })
+            .collect();
+        if stored.is_empty() {
+            return Err(self.refused(&format!(
+                "no position of the topic \"{}\" is stored here; hint: `plimsoll positions list`",
+                self.about.topic
+            )));
+        }
+        let mut changes = Vec::new();
+        for row in &stored {
+            let to = match to {
+                None => {
+                    self.within_log(kafka, row)?;
+                    None
+                }
+                Some(target) => {
+                    self.check_log_table(sink, &row.tp).await?;
+                    Some(resolve(&kafka.cluster, &row.tp, target)?)
+                }
+            };
+            self.check_owner(row)?;
+            changes.push((row, to));
+        }
+        for (row, to) in changes {
+            self.change(sink, row, to, out).await?;
+        }
+        Ok(Exit::Ok)
+    }
+
+    fn within_log(&self, kafka: &Kafka, row: &StoredPosition) -> Result<(), AdminError> {
+        let one = std::slice::from_ref(&row.tp);
+        let first = kafka.cluster.earliest(one)?.remove(0);
+        let end = kafka.cluster.latest(one)?.remove(0);
+        let (Some(first), Some(end)) = (first, end) else {
+            return Err(self.refused(&format!("Kafka told no offsets of {}", row.tp)));
+        };
+        if row.position < first || row.position > end {
+            return Err(self.refused(&format!(
+                "the position {} of {} lies outside the log, which goes from {first} to {end}: it \
+                 cannot be the same log's; hint: `plimsoll positions reset` begins anew, \
+                 `plimsoll positions set` goes on elsewhere",
+                row.position, row.tp
+            )));
+        }
+        Ok(())
+    }
+
+    /// New records of a log table would have the coordinates of old rows.
+    async fn check_log_table<S: Sink>(
+        &self,
+        sink: &S,
+        tp: &TopicPartition,
+    ) -> Result<(), AdminError> {
+        let prepared = sink.prepare(&tp.topic).await.map_err(self.failed())?;
+        if prepared.table.mode != Mode::Log
+            || !sink
+                .holds_rows(&prepared, tp)
+                .await
+                .map_err(self.failed())?
+        {
+            return Ok(());
+        }
+        Err(self.refused(&format!(
+            "the log table {} still holds rows of {tp}, whose coordinates the new records would \
+             have; hint: name a new table in the config, or empty this one",
+            prepared.table.name
+        )))
+    }
+
+    fn check_owner(&self, row: &StoredPosition) -> Result<(), AdminError> {
+        match (&row.owner, row.heartbeat_age) {
+            (Some(owner), Some(seen)) if seen < FRESH && !self.about.force => {
+                Err(self.refused(&format!(
+                    "{} is owned by {owner}, who showed a sign of life {} ago; hint: stop the \
+                     service first, or use --force, which fences the owner",
+                    row.tp,
+                    age(seen)
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn change<S: Sink>(
+        &self,
+        sink: &S,
+        row: &StoredPosition,
+        to: Option<Position>,
+        out: &mut impl Write,
+    ) -> Result<(), AdminError> {
+        let what = match to {
+            None => format!("adopted at {}", row.position),
+            Some(to) => format!("reset from {} to {to}", row.position),
+        };
+        let id = self.topic_id.as_deref().unwrap_or("unknown");
+        let (sink_name, tp) = (&self.settings.name, &row.tp);
+        if self.about.dry_run {
+            writeln!(out, "{sink_name}: {tp} would be {what}; topic id {id}")?;
+            return Ok(());
+        }
+        let change = PositionChange {
+            tp: tp.clone(),
+            to,
+            identity: self.identity.clone(),
+            take_over: true,
+            topic_id: self.topic_id.clone(),
+            force: self.about.force,
+            fresh: FRESH,
+        };
+        match sink.set_position(&change).await.map_err(self.failed())? {
+            SetOutcome::Set { .. } => {
+                writeln!(out, "{sink_name}: {tp} {what}; topic id {id}")?;
+                Ok(())
+            }
+            SetOutcome::OwnerAlive {
+                owner,
+                heartbeat_age,
+            } => Err(self.refused(&format!(
+                "{tp} is owned by {owner}, who showed a sign of life {} ago; hint: stop the \
+                 service first, or use --force, which fences the owner",
+                age(heartbeat_age)
+            ))),
+        }
+    }
+}
