@@ -30,8 +30,8 @@ pub enum Next {
     HoldOpen,
     /// It reaches the server; the answer waits until it is released.
     HoldAnswer,
-    /// It reaches the server and is answered; the answer never reaches the
-    /// client, whose connection breaks.
+    /// It reaches the server and ends well; the answer never reaches the client,
+    /// whose connection breaks. One that fails passes, and the next is taken.
     LoseAnswer,
     /// It never reaches the server; both connections break.
     LoseCommit,
@@ -360,6 +360,8 @@ impl Shared {
         answers: &Answers,
     ) -> io::Result<()> {
         let mut frames = Frames::new(false);
+        // The answer that is lost, as long as it may still be an error.
+        let mut kept = Vec::new();
         let mut failed = false;
         loop {
             let Some(frame) = frames.next(from).await? else {
@@ -384,10 +386,17 @@ impl Shared {
                     self.slowed.fetch_add(1, Ordering::SeqCst);
                 }
                 let answered = answers.answered();
+                if answered == Answered::Lost && failed {
+                    // Nothing was committed: the next one will be.
+                    *self.next.lock().expect("not poisoned") = Next::LoseAnswer;
+                    answers.lost.store(0, Ordering::SeqCst);
+                    to.write_all(&kept).await?;
+                    to.write_all(&frame).await?;
+                    (kept, failed) = (Vec::new(), false);
+                    continue;
+                }
                 if answered == Answered::Lost {
-                    if !failed {
-                        self.applied.fetch_add(1, Ordering::SeqCst);
-                    }
+                    self.applied.fetch_add(1, Ordering::SeqCst);
                     self.lost.fetch_add(1, Ordering::SeqCst);
                     return Ok(());
                 }
@@ -396,7 +405,9 @@ impl Shared {
                     self.passed_on.store(true, Ordering::SeqCst);
                 }
             }
-            if !swallow {
+            if swallow {
+                kept.extend_from_slice(&frame);
+            } else {
                 to.write_all(&frame).await?;
             }
         }
