@@ -206,6 +206,82 @@ mod tests {
     }
 
     #[test]
+    fn the_design_shows_this_very_table() {
+        let word = |step| match step {
+            Step::GoOn => "go on",
+            Step::Repeat => "repeat",
+            Step::Judge => "judge",
+            Step::Restart => "restart",
+            Step::Bisect => "bisect",
+            Step::BadRecord => "bad record",
+            Step::Reread => "reread",
+            Step::Halt => "halt",
+            Step::Drop => "drop",
+        };
+        let lone = "failed: rejected, one record or none";
+        let rows = [
+            ("committed".to_owned(), Outcome::Committed),
+            (
+                "judged: committed".to_owned(),
+                Outcome::Judged(Verdict::Committed),
+            ),
+            (
+                "judged: not committed".to_owned(),
+                Outcome::Judged(Verdict::NotCommitted),
+            ),
+            (
+                "judged: out of step".to_owned(),
+                Outcome::Judged(Verdict::OutOfStep),
+            ),
+            (
+                "failed: moved (fenced)".to_owned(),
+                failed(Class::Moved, true, false),
+            ),
+            (
+                "failed: again".to_owned(),
+                failed(Class::Again, true, false),
+            ),
+            ("failed: away".to_owned(), failed(Class::Away, true, false)),
+            (
+                "failed: rejected, several records".to_owned(),
+                failed(Class::Rejected, true, false),
+            ),
+            (
+                format!("{lone}, first time"),
+                failed(Class::Rejected, false, false),
+            ),
+            (
+                format!("{lone}, catalogue read anew for it already"),
+                failed(Class::Rejected, false, true),
+            ),
+            (
+                "failed: stale, first time for this span".to_owned(),
+                failed(Class::Stale, true, false),
+            ),
+            (
+                "failed: stale, catalogue read anew for it already".to_owned(),
+                failed(Class::Stale, true, true),
+            ),
+            ("failed: halt".to_owned(), failed(Class::Halt, true, false)),
+        ];
+        let made: Vec<String> = rows
+            .iter()
+            .map(|(name, outcome)| {
+                let [live, leaving, gone] =
+                    [Live, Leaving, Gone].map(|a| word(next_step(*outcome, a)));
+                format!("| {name} | {live} | {leaving} | {gone} |")
+            })
+            .collect();
+        let shown: Vec<&str> = include_str!("../../docs/DESIGN.md")
+            .lines()
+            .skip_while(|line| !line.starts_with("| outcome of the commit | Live |"))
+            .skip(2)
+            .take_while(|line| line.starts_with('|'))
+            .collect();
+        assert_eq!(shown, made, "docs/DESIGN.md, the liveness table");
+    }
+
+    #[test]
     fn a_partition_that_is_gone_is_never_claimed_nor_written_again() {
         for outcome in all_outcomes() {
             assert!(

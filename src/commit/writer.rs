@@ -190,6 +190,10 @@ impl<S: Sink> Writer<S> {
     async fn commit_chunk(&mut self, chunk: &Chunk) -> Done {
         let mut todo = vec![Part::whole(chunk)];
         while let Some(part) = todo.pop() {
+            // The partition is another's: no further part is begun.
+            if self.leased.now() == Assignment::Gone {
+                return Done::Drop;
+            }
             match self.commit_part(chunk, &part, &mut todo).await {
                 Ok(()) => {}
                 Err(Trouble::Bisect) => todo.extend(part.halves(chunk).into_iter().rev()),
