@@ -7,6 +7,9 @@ CREATE TABLE {schema}.positions (
     kafka_partition integer NOT NULL,
     -- The next offset to consume: everything below it is in the sink.
     next_offset bigint NOT NULL CHECK (next_offset >= 0),
+    -- The lowest offset that it ever began at: records below it were never asked
+    -- for.
+    start_offset bigint,
     -- Raised by every claim; a commit that names an older one is refused.
     epoch bigint NOT NULL DEFAULT 0,
     -- One random id per process; none when released or set by hand.

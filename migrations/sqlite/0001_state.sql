@@ -8,6 +8,7 @@ CREATE TABLE plimsoll_positions (
     topic              TEXT    NOT NULL,
     kafka_partition    INTEGER NOT NULL,
     next_offset        INTEGER NOT NULL CHECK (next_offset >= 0),
+    start_offset       INTEGER,           -- the lowest offset that it ever began at
     epoch              INTEGER NOT NULL,
     owner              TEXT,              -- a random id per process, 32 hex digits; NULL when released
     owner_name         TEXT,

@@ -47,4 +47,4 @@ mod tests;
 pub use plan::PgPlan;
 pub use settings::PostgresSettings;
 pub use sink::PostgresSink;
-pub use url::check_url;
+pub use url::{check_url, options as connect_options};

@@ -31,6 +31,14 @@ pub struct PgPlan {
     pub(crate) create: Option<String>,
 }
 
+impl PgPlan {
+    /// The table's name for SQL, quoted and qualified.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+}
+
 /// One column written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlanColumn {

@@ -55,8 +55,8 @@ pub(crate) async fn settle(
         "ON CONFLICT (sink, topic, kafka_partition) DO NOTHING"
     };
     let sql = format!(
-        "INSERT INTO {} (sink, topic, kafka_partition, next_offset, group_id, cluster_id, topic_id) \
-         SELECT $1, s.topic, s.partition, s.at, $2, $3, s.id \
+        "INSERT INTO {} (sink, topic, kafka_partition, next_offset, start_offset, group_id, cluster_id, \
+         topic_id) SELECT $1, s.topic, s.partition, s.at, s.at, $2, $3, s.id \
          FROM unnest($4::text[], $5::int4[], $6::int8[], $7::text[]) AS s(topic, partition, at, id) \
          ORDER BY s.topic, s.partition {leave_alone}",
         names.positions
@@ -249,13 +249,14 @@ pub(crate) async fn set(
              WHERE sink = $1 AND topic = $2 AND kafka_partition = $3 FOR UPDATE), \
          refused AS (SELECT 1 FROM before WHERE (NOT $10 AND (g <> $5 OR c <> $6)) \
              OR (owned AND NOT $7 AND age < $8)), \
-         put AS (INSERT INTO {0} AS p (sink, topic, kafka_partition, next_offset, epoch, group_id, \
-             cluster_id, topic_id) \
-             SELECT $1, $2, $3, coalesce($4::int8, (SELECT next_offset FROM before)), 0, $5, $6, \
-             $9::text WHERE NOT EXISTS (SELECT FROM refused) \
+         put AS (INSERT INTO {0} AS p (sink, topic, kafka_partition, next_offset, start_offset, \
+             epoch, group_id, cluster_id, topic_id) \
+             SELECT $1, $2, $3, coalesce($4::int8, (SELECT next_offset FROM before)), $4::int8, 0, $5, \
+             $6, $9::text WHERE NOT EXISTS (SELECT FROM refused) \
              AND ($4::int8 IS NOT NULL OR EXISTS (SELECT FROM before)) \
              ON CONFLICT (sink, topic, kafka_partition) DO UPDATE SET \
-             next_offset = coalesce($4::int8, p.next_offset), epoch = p.epoch + 1, owner = NULL, \
+             next_offset = coalesce($4::int8, p.next_offset), \
+             start_offset = least(p.start_offset, $4::int8), epoch = p.epoch + 1, owner = NULL, \
              owner_name = NULL, group_id = EXCLUDED.group_id, cluster_id = EXCLUDED.cluster_id, \
              topic_id = EXCLUDED.topic_id, leader_epoch = NULL, fingerprint_offset = NULL, \
              fingerprint_hash = NULL, moved_at = CASE WHEN $4::int8 IS NULL THEN p.moved_at \

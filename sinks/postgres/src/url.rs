@@ -55,7 +55,10 @@ pub fn check_url(url: &str) -> Result<(), String> {
 }
 
 /// Reads a URL.
-pub(crate) fn options(url: &str) -> Result<PgConnectOptions, String> {
+///
+/// # Errors
+/// As [`check_url`].
+pub fn options(url: &str) -> Result<PgConnectOptions, String> {
     let Some(rest) = url
         .strip_prefix("postgres://")
         .or_else(|| url.strip_prefix("postgresql://"))

@@ -87,8 +87,9 @@ async fn insert(
 ) -> Result<bool, SinkError> {
     sqlx::query(
         "INSERT INTO plimsoll_positions
-             (sink, topic, kafka_partition, next_offset, epoch, group_id, cluster_id, topic_id)
-         VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7)
+             (sink, topic, kafka_partition, next_offset, start_offset, epoch, group_id, cluster_id,
+              topic_id)
+         VALUES (?1, ?2, ?3, ?4, ?4, 0, ?5, ?6, ?7)
          ON CONFLICT DO NOTHING",
     )
     .bind(sink.to_owned())
@@ -384,8 +385,9 @@ pub async fn set(
         // place in the log, or another log.
         sqlx::query(
             "UPDATE plimsoll_positions
-                SET next_offset = coalesce(?1, next_offset), epoch = epoch + 1, owner = NULL,
-                    owner_name = NULL, group_id = ?6, cluster_id = ?7, topic_id = ?8,
+                SET next_offset = coalesce(?1, next_offset),
+                    start_offset = min(start_offset, coalesce(?1, start_offset)),
+                    epoch = epoch + 1, owner = NULL, owner_name = NULL, group_id = ?6, cluster_id = ?7, topic_id = ?8,
                     leader_epoch = NULL, fingerprint_offset = NULL, fingerprint_hash = NULL,
                     moved_at_ms = CASE WHEN ?1 IS NULL THEN moved_at_ms ELSE ?2 END
               WHERE sink = ?3 AND topic = ?4 AND kafka_partition = ?5",
