@@ -122,10 +122,15 @@ impl Kafka {
     /// Adds partitions until there are `total`.
     pub fn add_partitions(&self, topic: &str, total: i32) {
         let new = NewPartitions::new(topic, usize::try_from(total).expect("a count"));
-        block_on(self.admin().create_partitions([&new], &AdminOptions::new())).expect("partitions")
-            [0]
-        .as_ref()
-        .expect("partitions");
+        // Again, should the broker have just started; and then the first attempt
+        // may have been the one that did it.
+        wait::until("the partitions are added", || {
+            let added = block_on(self.admin().create_partitions([&new], &AdminOptions::new()));
+            match added.map(|mut all| all.remove(0)) {
+                Ok(Ok(_) | Err((_, RDKafkaErrorCode::InvalidPartitions))) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        });
         self.wait_partitions(topic, total);
     }
 

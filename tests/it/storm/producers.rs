@@ -276,7 +276,12 @@ impl Shared {
 
     /// Waits out a pause, once nothing is on its way.
     fn idle_after(&self, done: impl Fn() -> bool) {
-        while !done() && !self.ended.load(Ordering::SeqCst) {}
+        // Each look waits for what is on its way.
+        loop {
+            if done() || self.ended.load(Ordering::SeqCst) {
+                break;
+            }
+        }
         self.idle.fetch_add(1, Ordering::SeqCst);
         while self.paused.load(Ordering::SeqCst) && !self.ended.load(Ordering::SeqCst) {
             std::thread::sleep(TICK);

@@ -130,7 +130,7 @@ const ARRAYS: &str = ", integers integer[], texts text[]";
 fn field(values: &Values, column: &str, seq: i64) -> Option<serde_json::Value> {
     use base64::Engine as _;
     use serde_json::Value;
-    let json = match column {
+    match column {
         "seq" => Some(Value::from(seq)),
         "small" => values.small.map(Value::from),
         "integer" => values.integer.map(Value::from),
@@ -155,8 +155,7 @@ fn field(values: &Values, column: &str, seq: i64) -> Option<serde_json::Value> {
         "integers" => values.integers.clone().map(Value::from),
         "texts" => values.texts.clone().map(Value::from),
         other => panic!("no column {other}"),
-    };
-    json
+    }
 }
 
 /// Cells borrow their text from here: one for each column, `None` for NULL.
