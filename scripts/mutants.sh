@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Takes the guarantees out one at a time, in a copy of the tree: a named test
-# must fail for each. Runs beside real servers: make mutants.
+# must fail for each, and for those of the protocol crate a named property of the
+# model, too. Runs beside real servers: make mutants. With the argument `model`
+# only what needs none.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 COPY=$(mktemp -d "${TMPDIR:-/tmp}/plimsoll-mutants.XXXXXX")
 trap 'rm -rf "$COPY"' EXIT
 # What was built is used again; the copy's own crates have names of their own.
-export CARGO_TARGET_DIR=$ROOT/target
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 export INSTA_UPDATE=no
 
 fresh_copy() {
@@ -58,6 +60,81 @@ mutant() {
       ;;
   esac
 }
+
+# The model alone: it calls the protocol crate, so it has no other mutants.
+#
+# modelled WHAT FILE PERL PROPERTY: the searches must end at that property.
+modelled() {
+  local what=$1 file=$2 edit=$3 property=$4
+  fresh_copy
+  perl -0pi -e "$edit" "$COPY/tree/$file"
+  if cmp -s "$ROOT/$file" "$COPY/tree/$file"; then
+    echo "NOT MADE  $what: $file has changed; hint: mend scripts/mutants.sh"
+    survived=$((survived + 1))
+    return
+  fi
+  local log=$COPY/log
+  if (cd "$COPY/tree" && cargo test --release -p plimsoll-model --lib -- every_property_holds) >"$log" 2>&1; then
+    echo "SURVIVED  $what: every property of the model holds without it"
+    survived=$((survived + 1))
+  elif grep -qE "^(BROKEN|NEVER SEEN) .*: $property" "$log"; then
+    echo "killed    $what, by the model: $(grep -m1 -E "^(BROKEN|NEVER SEEN) .*: $property" "$log")"
+    killed=$((killed + 1))
+  else
+    echo "NOT RUN   $what: the model did not build, or broke elsewhere than at \"$property\""
+    tail -20 "$log"
+    survived=$((survived + 1))
+  fi
+}
+
+CLAIM=protocol/src/claim.rs
+modelled_mutants() {
+  fresh_copy
+  (cd "$COPY/tree" && cargo test --release -p plimsoll-model --lib -- every_property_holds) \
+    >"$COPY/log" 2>&1 || {
+    echo "the model does not hold as it stands"
+    tail -20 "$COPY/log"
+    exit 1
+  }
+  modelled "the compare-and-set" $CLAIM \
+    's/ \|\| self\.position != span\.from\(\)//' "invariant 1"
+  modelled "the epoch check" $CLAIM \
+    's/self\.epoch == claim\.epoch && self\.owner == Some\(claim\.owner\);/self.owner == Some(claim.owner);/' \
+    "invariant 4"
+  modelled "the owner check" $CLAIM \
+    's/ && self\.owner == Some\(claim\.owner\);/;/' "invariant 4"
+  modelled "the claim's bump" $CLAIM \
+    's/self\.epoch = self\.epoch\.next\(\);\n        self\.owner = Some/self.owner = Some/' "invariant 4"
+  modelled "the fence of positions set" $CLAIM \
+    's/self\.epoch = self\.epoch\.next\(\);\n        self\.owner = None;//' "invariant"
+  modelled "the guard on messages" protocol/src/guard.rs \
+    's/if offset < self\.next/if false/' "invariant 2"
+  modelled "the judging of lost answers" protocol/src/judge.rs \
+    's/stored == span\.to\(\)/false/' "a lost answer is judged: committed"
+  modelled "the owner's look at an idle row: failovers" protocol/src/look.rs \
+    's/mine && stored >= acknowledged/mine/' "invariant 5"
+  modelled "the owner's look at an idle row: operators" protocol/src/look.rs \
+    's/mine && stored >= acknowledged/stored >= acknowledged/' "invariant 4"
+  modelled "the restart of a fenced owner" protocol/src/partition.rs \
+    's/Live => Step::Restart,\n( +)Leaving/Live => Step::Drop,\n$1Leaving/' "invariant 5"
+  modelled "the restart of one that is out of step" protocol/src/partition.rs \
+    's/OutOfStep\), Live\) => Step::Restart/OutOfStep), Live) => Step::GoOn/' "invariant"
+  modelled "the repetition of what was not committed" protocol/src/partition.rs \
+    's/NotCommitted\), Live \| Leaving\) => Step::Repeat/NotCommitted), Live | Leaving) => Step::Drop/' "invariant 5"
+  modelled "the offset in timestamps" protocol/src/timestamps.rs \
+    's/self\.base\.saturating_add\(offset\.saturating_mul\(2\)\)/self.base/' "invariant 2"
+  modelled "the later base of a new generation" protocol/src/timestamps.rs \
+    's/base: above\.max\(Self::first\(now_us, high_watermark\)\.base\)/base: self.base/' "invariant 2"
+  modelled "the rewind by time" protocol/src/rewind.rs \
+    's/m\.at_ms\.saturating_sub\(window_ms\)/m.at_ms/' "invariant 1"
+}
+
+modelled_mutants
+if [[ ${1-} == model ]]; then
+  echo "$killed killed, $survived not"
+  [[ $survived -eq 0 ]]
+  exit
+fi
 
 PG=migrations/postgres/0001_positions.sql
 FENCED=tests::commits::a_fenced_commit_writes_nothing
