@@ -39,7 +39,7 @@ MUTANTS := .cache/tools/bin/cargo-mutants
 # It copies the tree, and builds in the copy: protocol and model have few
 # dependencies. One job at a time, as one build takes both cores.
 mutants-protocol: $(MUTANTS) ## every small change of the protocol crate: its tests or the model must fail
-	PATH="$(CURDIR)/.cache/tools/bin:$$PATH" cargo mutants -j1 --output .cache
+	PATH="$(CURDIR)/.cache/tools/bin:$$PATH" cargo mutants -p plimsoll-protocol -j1 --output .cache
 
 $(MUTANTS):
 	cargo install cargo-mutants --locked --root .cache/tools
