@@ -102,9 +102,18 @@ fn stop_in_transaction(step: &Step, world: &World, producers: &Producers) -> Out
     let mut process = instance.take();
     world.wait_owns(&mut process);
     proxy.next_commit(Next::HoldOpen);
-    // Batches so large that they are copied in a transaction.
-    producers.burst(8_000);
-    if !happens(|| proxy.holds()) {
+    // Batches so large that they are copied in a transaction: more and more comes
+    // at once, until one is.
+    let (mut each, mut last) = (0, Instant::now());
+    let held = happens(|| {
+        if each == 0 || last.elapsed() > Duration::from_secs(3) {
+            each += 1_500;
+            producers.burst(each * world.partitions() as usize);
+            last = Instant::now();
+        }
+        proxy.holds()
+    });
+    if !held {
         proxy.next_commit(Next::Pass);
         instance.put(process);
         return Err("no open transaction came".to_owned());

@@ -176,10 +176,10 @@ listen = "@HTTP@"
                 database.state_schema(),
             );
             // Above 500 rows a batch of `append` is a COPY in a transaction.
-            let (max_records, columns) = match mode {
-                Mode::Append => (1_000, "part = \"partition\"\noff = \"offset\""),
-                Mode::Upsert => (200, "part = \"partition\"\noff = \"offset\""),
-                Mode::Log => (200, ""),
+            let (max_records, linger_ms, columns) = match mode {
+                Mode::Append => (1_000, 200, "part = \"partition\"\noff = \"offset\""),
+                Mode::Upsert => (200, 50, "part = \"partition\"\noff = \"offset\""),
+                Mode::Log => (200, 50, ""),
             };
             write!(
                 config,
@@ -191,7 +191,7 @@ on_bad_record = "dead_letter"
 
 [sinks.{name}.batch]
 max_records = {max_records}
-linger_ms = 50
+linger_ms = {linger_ms}
 
 [sinks.{name}.postgres]
 url = "{url}"
