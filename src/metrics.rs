@@ -47,6 +47,8 @@ pub const TERMINATED: &str = "plimsoll_sessions_terminated_total";
 pub const RETRIES: &str = "plimsoll_retries_total";
 /// Restarts of a partition at the stored position.
 pub const RESTARTS: &str = "plimsoll_partition_restarts_total";
+/// Comparisons of a position with its log.
+pub const LOG_CHECKS: &str = "plimsoll_log_checks_total";
 /// Partitions halted now.
 pub const HALTED: &str = "plimsoll_partitions_halted";
 /// Partitions this process consumes now.
@@ -128,6 +130,11 @@ fn describe() {
         ALREADY_THERE,
         Unit::Count,
         "Rows of a log table that stood there already, equal"
+    );
+    describe_counter!(
+        LOG_CHECKS,
+        Unit::Count,
+        "Comparisons of a position with the log behind it, by what was found"
     );
     describe_counter!(DEAD_LETTERS, Unit::Count, "Records kept as dead letters");
     describe_counter!(COMMITS, Unit::Count, "Commits acknowledged by the database");

@@ -23,6 +23,7 @@
 
 mod claim;
 mod guard;
+mod identity;
 mod judge;
 mod look;
 mod partition;
@@ -34,6 +35,7 @@ mod timestamps;
 
 pub use claim::{Claim, Epoch, Moved, Owner, PositionRow};
 pub use guard::{Admission, Guard};
+pub use identity::{Agreement, KnownLog, SeenLog, agreement, older_epoch};
 pub use judge::{Verdict, judge};
 pub use look::{Look, look};
 pub use partition::{Assignment, Outcome, Step, next_step};

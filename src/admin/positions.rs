@@ -347,7 +347,11 @@ pub(super) fn find_sink<'c>(config: &'c Config, name: &str) -> Result<&'c Settin
 }
 
 /// The offset that is meant, which the log must be able to go on from.
-pub(super) fn resolve(cluster: &Cluster, tp: &TopicPartition, target: Target) -> Result<Position, AdminError> {
+pub(super) fn resolve(
+    cluster: &Cluster,
+    tp: &TopicPartition,
+    target: Target,
+) -> Result<Position, AdminError> {
     if !cluster.partitions_of(&tp.topic)?.contains(tp) {
         return Err(AdminError::Refused(format!(
             "--partition: Kafka knows no {tp}; hint: `plimsoll positions list` shows all"

@@ -94,7 +94,25 @@ impl Store {
 pub struct Filling {
     store: Store,
     since: Option<Instant>,
-    leader_epoch: Option<i32>,
+    epochs: Epochs,
+}
+
+/// Leader epochs of a chunk's records, where the broker told them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Epochs {
+    first: Option<i32>,
+    lowest: Option<i32>,
+    last: Option<i32>,
+}
+
+impl Epochs {
+    fn note(&mut self, epoch: Option<i32>) {
+        if let Some(epoch) = epoch {
+            self.first.get_or_insert(epoch);
+            self.lowest = Some(self.lowest.map_or(epoch, |lowest| lowest.min(epoch)));
+            self.last = Some(epoch);
+        }
+    }
 }
 
 impl Filling {
@@ -110,7 +128,7 @@ impl Filling {
         Self {
             store,
             since: None,
-            leader_epoch: None,
+            epochs: Epochs::default(),
         }
     }
 
@@ -169,7 +187,7 @@ impl Filling {
             headers,
         });
         self.store.held.grow(bytes);
-        self.leader_epoch = leader_epoch.or(self.leader_epoch);
+        self.epochs.note(leader_epoch);
         self.since.get_or_insert(now);
     }
 
@@ -183,13 +201,13 @@ impl Filling {
                 held: Held::new(self.store.held.budget().clone()),
             },
             since: None,
-            leader_epoch: None,
+            epochs: Epochs::default(),
         };
         let full = std::mem::replace(self, next);
         Chunk {
             store: full.store,
             span,
-            leader_epoch: full.leader_epoch,
+            epochs: full.epochs,
         }
     }
 }
@@ -199,7 +217,7 @@ impl Filling {
 pub struct Chunk {
     store: Store,
     span: Span,
-    leader_epoch: Option<i32>,
+    epochs: Epochs,
 }
 
 impl Chunk {
@@ -230,7 +248,20 @@ impl Chunk {
     /// Of its last record, where the broker told it.
     #[must_use]
     pub fn leader_epoch(&self) -> Option<i32> {
-        self.leader_epoch
+        self.epochs.last
+    }
+
+    /// Of its first record that has one.
+    #[must_use]
+    pub fn first_leader_epoch(&self) -> Option<i32> {
+        self.epochs.first
+    }
+
+    /// The lowest of its records'. In a log that nobody made again it is the
+    /// first.
+    #[must_use]
+    pub fn lowest_leader_epoch(&self) -> Option<i32> {
+        self.epochs.lowest
     }
 
     /// Record `i`.

@@ -5,6 +5,7 @@ use crate::consume::Cluster;
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Position, StartRule, TopicPartition};
 use plimsoll_sink_api::NewPosition;
+use std::collections::BTreeSet;
 
 /// Looks up the starts of partitions, all at one time, so that nothing that
 /// arrives in between is skipped.
@@ -43,6 +44,9 @@ pub fn look_up(
                 .collect()
         }
     };
+    let topics: BTreeSet<&str> = partitions.iter().map(|tp| &*tp.topic).collect();
+    let topics: Vec<&str> = topics.into_iter().collect();
+    let ids = cluster.topic_ids(&topics)?;
     partitions
         .iter()
         .zip(offsets)
@@ -52,7 +56,7 @@ pub fn look_up(
             Ok(NewPosition {
                 tp: tp.clone(),
                 position,
-                topic_id: None,
+                topic_id: ids.get(&*tp.topic).cloned(),
             })
         })
         .collect()

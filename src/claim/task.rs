@@ -3,21 +3,24 @@
 //! the group.
 
 use super::starts::look_up;
-use crate::commit::{Backoff, Lane, note_claim};
+use crate::commit::{Backoff, HALT_RETRY, Lane, note_claim};
 use crate::config::{Start, Topics};
-use crate::consume::{Cluster, Control, Generation, Leased};
+use crate::consume::{Cluster, Compared, Control, Generation, Leased, disagreement, look_at};
 use crate::error::KafkaFault;
 use crate::health::Halt;
+use crate::metrics as names;
+use metrics::counter;
 use plimsoll_protocol::{Assignment, Class, KnownTopics, TopicPartition, start_rule};
-use plimsoll_sink_api::{Sink, SinkError};
+use plimsoll_sink_api::{Claimed, Sink, SinkError};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::{info, warn};
 
-/// A claim that the database refuses for good is tried again this often.
-const REFUSED_RETRY: Duration = Duration::from_secs(60);
+/// Logs of so many partitions are looked at together at most: few requests, and
+/// a first partition of thousands begins within a second or so.
+const TOGETHER: usize = 256;
 
 /// A partition that wants to be claimed.
 #[derive(Debug)]
@@ -104,75 +107,101 @@ pub async fn claim_loop<S: Sink>(
         }
         waiting.retain(|w| w.request.leased.now() == Assignment::Live);
         let now = Instant::now();
-        for _ in 0..waiting.len() {
-            let Some(mut one) = waiting.pop_front() else {
-                break;
-            };
-            if one.at > now {
-                waiting.push_back(one);
-                continue;
-            }
-            if let Some(wait) = claims.serve(&one.request, &mut one.backoff).await {
-                one.at = Instant::now() + wait;
-                waiting.push_back(one);
-            }
-        }
+        let (due, later) = std::mem::take(&mut waiting)
+            .into_iter()
+            .partition(|w: &Waiting| w.at <= now);
+        waiting = later;
+        waiting.extend(claims.serve(due).await);
     }
 }
 
 impl<S: Sink> Claims<S> {
-    /// `Some`: try again after this long.
-    async fn serve(&mut self, request: &ClaimRequest, backoff: &mut Backoff) -> Option<Duration> {
-        if request.leased.now() != Assignment::Live {
-            return None;
+    /// Claims what is due, then looks at the logs of all of it at once; gives
+    /// back what is to be tried again.
+    async fn serve(&mut self, due: VecDeque<Waiting>) -> Vec<Waiting> {
+        let (mut again, mut held) = (Vec::new(), Vec::new());
+        for mut one in due {
+            if one.request.leased.now() != Assignment::Live {
+                continue;
+            }
+            match self.claim(&one.request).await {
+                Ok(None) => {}
+                Ok(Some(claimed)) => {
+                    self.lane.health.back(&self.lane.name);
+                    held.push((one, claimed));
+                }
+                Err(failure) => {
+                    if let Some(wait) = self.failed(&mut one, failure) {
+                        one.at = Instant::now() + wait;
+                        again.push(one);
+                    }
+                }
+            }
+            // A first batch need not wait for the last claim of hundreds.
+            if held.len() >= TOGETHER {
+                again.extend(self.begin(std::mem::take(&mut held)).await);
+            }
         }
-        let lane = self.lane.clone();
-        match self.claim(request).await {
-            Ok(()) => {
-                lane.health.back(&lane.name);
-                None
-            }
-            Err(Failure::Kafka(fault)) => {
+        again.extend(self.begin(held).await);
+        again
+    }
+
+    /// `Some`: try again after this long.
+    fn failed(&mut self, one: &mut Waiting, failure: Failure) -> Option<Duration> {
+        let (lane, request) = (&self.lane, &one.request);
+        match failure {
+            Failure::Kafka(fault) => {
                 warn!(sink = lane.name, partition = %request.tp, "start not settled yet: {fault}");
-                Some(backoff.next_wait())
+                Some(one.backoff.next_wait())
             }
-            Err(Failure::Sink(error)) => match error.class {
+            Failure::Sink(error) => match error.class {
                 Class::Away | Class::Again | Class::Moved => {
                     lane.note_away(&error);
-                    Some(backoff.next_wait())
+                    Some(one.backoff.next_wait())
                 }
                 Class::Stale => {
                     // The row or its table is missing: settle again.
                     self.settled.remove(&request.tp);
                     lane.note_away(&error);
                     warn!(sink = lane.name, partition = %request.tp, "not claimed yet: {error}");
-                    Some(backoff.next_wait())
+                    Some(one.backoff.next_wait())
                 }
                 Class::Halt | Class::Rejected => {
-                    let halt = Halt {
-                        offset: None,
-                        column: None,
-                        reason: error.to_string(),
-                    };
-                    tracing::error!(
-                        sink = lane.name, topic = %request.tp.topic, partition = request.tp.partition,
-                        "halted: {error}; tried again in {} s", REFUSED_RETRY.as_secs(),
-                    );
-                    lane.health.halt(&lane.name, &request.tp, halt);
-                    Some(REFUSED_RETRY)
+                    self.halt(request, None, error.to_string());
+                    None
                 }
             },
         }
     }
 
-    async fn claim(&mut self, request: &ClaimRequest) -> Result<(), Failure> {
+    /// Hands a partition that must not be consumed back to the poll thread, which
+    /// asks for its claim again later, or as soon as an operator has settled it.
+    fn halt(&self, request: &ClaimRequest, offset: Option<i64>, reason: String) {
+        tracing::error!(
+            sink = self.lane.name, topic = %request.tp.topic, partition = request.tp.partition,
+            "halted: {reason}; tried again in {} s", HALT_RETRY.as_secs(),
+        );
+        self.lane.tell(Control::Halt {
+            tp: request.tp.clone(),
+            generation: request.generation,
+            halt: Box::new(Halt {
+                offset,
+                column: None,
+                reason,
+            }),
+            after: HALT_RETRY,
+        });
+    }
+
+    /// `None`: nobody wants it any more.
+    async fn claim(&mut self, request: &ClaimRequest) -> Result<Option<Claimed>, Failure> {
         let tp = &request.tp;
         if !self.settled.contains(tp) {
             self.settle(tp).await?;
         }
         // Only while the assignment lives: a claim fences somebody.
         if request.leased.now() != Assignment::Live {
-            return Ok(());
+            return Ok(None);
         }
         let claimed = self
             .lane
@@ -184,12 +213,88 @@ impl<S: Sink> Claims<S> {
             sink = self.lane.name, topic = %tp.topic, partition = tp.partition,
             position = claimed.position.offset(), epoch = claimed.claim.epoch.0, "claimed",
         );
-        self.lane.tell(Control::Claimed {
-            tp: tp.clone(),
-            generation: request.generation,
-            claimed: Box::new(claimed),
-        });
-        Ok(())
+        Ok(Some(claimed))
+    }
+
+    /// Compares claimed positions with their logs, before anything is consumed;
+    /// those that agree begin.
+    async fn begin(&self, held: Vec<(Waiting, Claimed)>) -> Vec<Waiting> {
+        if held.is_empty() {
+            return Vec::new();
+        }
+        let partitions: Vec<(TopicPartition, Claimed)> = held
+            .iter()
+            .map(|(one, claimed)| (one.request.tp.clone(), claimed.clone()))
+            .collect();
+        let (cluster, group) = (self.cluster.clone(), self.lane.identity.group_id.clone());
+        let looked = tokio::task::spawn_blocking(move || {
+            let found = look_at(&cluster, &group, &partitions);
+            (found, cluster.id().ok())
+        })
+        .await;
+        let (found, seen_cluster) = match looked {
+            Ok((Ok(found), cluster)) => (found, cluster),
+            Ok((Err(fault), _)) => return self.not_looked(held, &fault),
+            Err(_) => return self.not_looked(held, &KafkaFault::new("the look ended early")),
+        };
+        let mut again = Vec::new();
+        for ((mut one, mut claimed), found) in held.into_iter().zip(found) {
+            let (request, lane) = (&one.request, &self.lane);
+            let compared = Compared {
+                cluster_id: &lane.identity.cluster_id,
+                seen_cluster: seen_cluster.as_deref(),
+                claimed: &claimed,
+                found: &found,
+            };
+            let agreement = compared.agreement();
+            counter!(names::LOG_CHECKS, "sink" => lane.name.clone(), "found" => agreement.as_str())
+                .increment(1);
+            if let Some(reason) = disagreement(&lane.name, &request.tp, &compared) {
+                self.halt(request, Some(claimed.position.offset()), reason);
+                continue;
+            }
+            if let (None, Some(id)) = (&claimed.topic_id, found.topic_id) {
+                let sink = &lane.sink;
+                if let Err(error) = sink.remember_topic(&request.tp, claimed.claim, &id).await {
+                    if let Some(wait) = self.not_remembered(&mut one, &error) {
+                        one.at = Instant::now() + wait;
+                        again.push(one);
+                    }
+                    continue;
+                }
+                claimed.topic_id = Some(id);
+            }
+            lane.tell(Control::Claimed {
+                tp: one.request.tp.clone(),
+                generation: one.request.generation,
+                claimed: Box::new(claimed),
+            });
+        }
+        again
+    }
+
+    /// Without the look nothing begins: what cannot be asked cannot be read
+    /// either.
+    fn not_looked(&self, held: Vec<(Waiting, Claimed)>, fault: &KafkaFault) -> Vec<Waiting> {
+        let later = |(mut one, _): (Waiting, Claimed)| {
+            warn!(sink = self.lane.name, partition = %one.request.tp, "log not looked at yet: {fault}");
+            one.at = Instant::now() + one.backoff.next_wait();
+            one
+        };
+        held.into_iter().map(later).collect()
+    }
+
+    fn not_remembered(&self, one: &mut Waiting, error: &SinkError) -> Option<Duration> {
+        match error.class {
+            Class::Halt | Class::Rejected => {
+                self.halt(&one.request, None, error.to_string());
+                None
+            }
+            Class::Away | Class::Again | Class::Moved | Class::Stale => {
+                self.lane.note_away(error);
+                Some(one.backoff.next_wait())
+            }
+        }
     }
 
     /// Makes sure that the partition has a position row: the first claim of a

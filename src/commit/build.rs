@@ -1,11 +1,10 @@
 //! A part of a chunk → rows and dead letters.
 
-use crate::batch::{Chunk, Record};
+use crate::batch::{Chunk, Record, fingerprint};
 use crate::decode::{BadRecord, Decoder};
 use plimsoll_protocol::Span;
-use plimsoll_sink_api::{DeadLetter, Fingerprint, Marks, Rows, SinkError};
+use plimsoll_sink_api::{DeadLetter, Marks, Rows, SinkError};
 use std::ops::Range;
-use xxhash_rust::xxh3::Xxh3;
 
 /// A stretch of a chunk that is committed as one: records by their index, and
 /// the span that they stand for.
@@ -115,26 +114,16 @@ pub fn marks(chunk: &Chunk, part: &Part) -> Marks {
         .clone()
         .next_back()
         .map(|i| fingerprint(&chunk.record(i)));
+    // What lies behind the part may be of a later epoch: to remember that one
+    // would make the rest of the part's own look too old.
+    let leader_epoch = if part.records.end == chunk.len() {
+        chunk.leader_epoch()
+    } else {
+        chunk.first_leader_epoch()
+    };
     Marks {
         fingerprint,
-        leader_epoch: chunk.leader_epoch(),
-    }
-}
-
-/// Recognises a record: its offset, and a hash of its key and value that is the
-/// same on every machine.
-#[must_use]
-pub fn fingerprint(record: &Record<'_>) -> Fingerprint {
-    let mut hash = Xxh3::new();
-    for part in [record.key, record.value] {
-        // The length in front tells a null from an empty one, and where the key
-        // ends.
-        hash.update(&part.map_or(-1, |p| p.len() as i64).to_le_bytes());
-        hash.update(part.unwrap_or_default());
-    }
-    Fingerprint {
-        offset: record.offset,
-        hash: hash.digest().cast_signed(),
+        leader_epoch,
     }
 }
 

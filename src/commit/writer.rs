@@ -5,16 +5,16 @@ use super::Backoff;
 use super::build::{Built, Part, build, marks};
 use crate::batch::Chunk;
 use crate::config::{OnBadRecord, UnknownFields};
-use crate::consume::{Control, Generation, Leased, RestartReason};
+use crate::consume::{Control, Generation, Leased, RestartReason, epoch_fell};
 use crate::decode::Decoder;
 use crate::health::{Halt, Health};
 use crate::metrics::{self as names, PartitionMetrics};
 use crate::route::Router;
 use metrics::counter;
 use plimsoll_protocol::{
-    Assignment, Claim, Class, Outcome, Span, Step, TopicPartition, judge, next_step,
+    Assignment, Claim, Class, Outcome, Span, Step, TopicPartition, judge, next_step, older_epoch,
 };
-use plimsoll_sink_api::{Batch, Committed, Identity, Member, Prepared, Sink, SinkError};
+use plimsoll_sink_api::{Batch, Claimed, Committed, Identity, Member, Prepared, Sink, SinkError};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -94,6 +94,8 @@ pub struct Writer<S: Sink> {
     generation: Generation,
     leased: Leased,
     claim: Claim,
+    /// Of the last record applied: it never falls along one log.
+    leader_epoch: Option<i32>,
     metrics: PartitionMetrics,
     target: Option<Arc<Target<S>>>,
     moved: bool,
@@ -112,7 +114,7 @@ impl<S: Sink> Writer<S> {
         tp: TopicPartition,
         generation: Generation,
         leased: Leased,
-        claim: Claim,
+        claimed: &Claimed,
     ) -> Self {
         let metrics = PartitionMetrics::new(&lane.name, &tp);
         Self {
@@ -120,7 +122,8 @@ impl<S: Sink> Writer<S> {
             tp,
             generation,
             leased,
-            claim,
+            claim: claimed.claim,
+            leader_epoch: claimed.leader_epoch,
             metrics,
             target: None,
             moved: false,
@@ -188,6 +191,9 @@ impl<S: Sink> Writer<S> {
 
     /// All parts of a chunk, lowest first.
     async fn commit_chunk(&mut self, chunk: &Chunk) -> Done {
+        if let Some(halt) = self.older_log(chunk) {
+            return Done::Halt(Box::new(halt));
+        }
         let mut todo = vec![Part::whole(chunk)];
         while let Some(part) = todo.pop() {
             // The partition is another's: no further part is begun.
@@ -215,6 +221,23 @@ impl<S: Sink> Writer<S> {
             }
         }
         Done::GoOn
+    }
+
+    /// A record whose leader epoch is below that of one before it is of another
+    /// log: nothing of the chunk is written.
+    fn older_log(&mut self, chunk: &Chunk) -> Option<Halt> {
+        let applied = self.leader_epoch.max(chunk.first_leader_epoch());
+        let lowest = chunk.lowest_leader_epoch();
+        if !older_epoch(applied, lowest) {
+            self.leader_epoch = chunk.leader_epoch().or(applied);
+            return None;
+        }
+        let (applied, lowest) = applied.zip(lowest)?;
+        Some(Halt {
+            offset: (!chunk.is_empty()).then(|| chunk.record(0).offset),
+            column: None,
+            reason: epoch_fell(&self.lane.name, &self.tp, applied, lowest),
+        })
     }
 
     fn halt_at(&self, chunk: &Chunk, part: &Part, error: &SinkError) -> Done {

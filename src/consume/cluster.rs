@@ -37,6 +37,11 @@ impl Cluster {
         })
     }
 
+    /// What its client was made of.
+    pub(super) fn config(&self) -> &ClientConfig {
+        &self.config
+    }
+
     /// The cluster's id.
     ///
     /// # Errors
@@ -53,7 +58,13 @@ impl Cluster {
     /// # Errors
     /// Kafka did not answer, or knows no such topic.
     pub fn topic_ids(&self, topics: &[&str]) -> Result<BTreeMap<String, String>, KafkaFault> {
-        topic_ids(self.client.client().native_ptr(), topics, PATIENCE)
+        // Whoever answers this answers that: a controller may be away, or unknown
+        // to a Kafka that is a part of this process.
+        let metadata = self
+            .client
+            .fetch_metadata(topics.first().copied(), PATIENCE)?;
+        let broker = metadata.orig_broker_id();
+        topic_ids(self.client.client().native_ptr(), broker, topics, PATIENCE)
     }
 
     /// All partitions of a topic.

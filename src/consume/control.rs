@@ -67,8 +67,8 @@ pub enum Control {
         tp: TopicPartition,
         generation: Generation,
     },
-    /// The position lies outside the log.
-    OutOfRange { tp: TopicPartition, halt: Box<Halt> },
+    /// The log is not the one that the position is about, or does not hold it.
+    OtherLog { tp: TopicPartition, halt: Box<Halt> },
     /// The position row is another's, gone, or further back than what was
     /// committed: begin again at what is stored.
     Overtaken { tp: TopicPartition },

@@ -57,16 +57,32 @@ pub struct Live {
 /// Where all partitions of a sink stand that this process consumes; read by
 /// the watcher of lags.
 #[derive(Debug, Clone, Default)]
-pub struct Standing(Arc<Mutex<BTreeMap<TopicPartition, Position>>>);
+pub struct Standing(Arc<Mutex<BTreeMap<TopicPartition, Stand>>>);
+
+/// Where a partition stands, and in which log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stand {
+    /// What the sink has committed.
+    pub position: Position,
+    /// Kafka's id of the topic at the claim, where it was told.
+    pub topic_id: Option<Arc<str>>,
+}
 
 impl Standing {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Position>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Stand>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A partition begins.
+    pub fn begin(&self, tp: &TopicPartition, stand: Stand) {
+        self.lock().insert(tp.clone(), stand);
     }
 
     /// A partition stands here now.
     pub fn set(&self, tp: &TopicPartition, position: Position) {
-        self.lock().insert(tp.clone(), position);
+        if let Some(stand) = self.lock().get_mut(tp) {
+            stand.position = position;
+        }
     }
 
     /// A partition is no longer ours.
@@ -76,7 +92,7 @@ impl Standing {
 
     /// All of them.
     #[must_use]
-    pub fn all(&self) -> BTreeMap<TopicPartition, Position> {
+    pub fn all(&self) -> BTreeMap<TopicPartition, Stand> {
         self.lock().clone()
     }
 }

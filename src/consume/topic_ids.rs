@@ -3,7 +3,7 @@
 
 use crate::error::KafkaFault;
 use rdkafka::bindings::{
-    rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new,
+    rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new, rd_kafka_AdminOptions_set_broker,
     rd_kafka_AdminOptions_set_request_timeout, rd_kafka_DescribeTopics,
     rd_kafka_DescribeTopics_result_topics, rd_kafka_TopicCollection_destroy,
     rd_kafka_TopicCollection_of_topic_names, rd_kafka_TopicDescription_error,
@@ -26,8 +26,11 @@ const ZERO: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 ///
 /// # Errors
 /// Kafka did not answer, or knows no such topic.
+///
+/// `broker` is asked; below 0: the controller.
 pub(super) fn topic_ids(
     client: *mut rd_kafka_t,
+    broker: i32,
     topics: &[&str],
     patience: Duration,
 ) -> Result<BTreeMap<String, String>, KafkaFault> {
@@ -49,6 +52,9 @@ pub(super) fn topic_ids(
         );
         let mut why = [0; 128];
         rd_kafka_AdminOptions_set_request_timeout(options, millis, why.as_mut_ptr(), why.len());
+        if broker >= 0 {
+            rd_kafka_AdminOptions_set_broker(options, broker, why.as_mut_ptr(), why.len());
+        }
         let asked = rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
         rd_kafka_DescribeTopics(client, asked, options, queue);
         // A second longer than the request itself, whose end is the answer.

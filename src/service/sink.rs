@@ -110,6 +110,7 @@ impl<S: Sink> Starting<S> {
         ));
         tasks.spawn(watch_lag(
             name,
+            lane.identity.cluster_id.clone(),
             self.cluster.clone(),
             standing.clone(),
             self.control.clone(),
@@ -241,13 +242,15 @@ async fn beat<S: Sink>(
     let mut before = standing.all();
     let halted = lane.health.halted(&lane.name);
     for row in lane.sink.positions().await? {
-        if row.owner.is_none() && halted.contains(&row.tp) {
+        // Another deployment's row has no owner either, when that one is stopped.
+        let ours = row.identity.as_ref().is_none_or(|i| *i == lane.identity);
+        if row.owner.is_none() && ours && halted.contains(&row.tp) {
             lane.tell(Control::Retry { tp: row.tp.clone() });
         }
         let mine = row.owner.as_ref() == Some(&lane.member.name);
         if before
             .get(&row.tp)
-            .is_some_and(|acknowledged| look(mine, row.position, *acknowledged) == Look::Standing)
+            .is_some_and(|own| look(mine, row.position, own.position) == Look::Standing)
         {
             before.remove(&row.tp);
         }

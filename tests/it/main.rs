@@ -2,7 +2,9 @@
 
 mod bad_records;
 mod commands;
+mod dead_letters;
 mod harness;
+mod identity;
 mod limits;
 mod log_shapes;
 mod members;

@@ -251,6 +251,9 @@ fn a_rightful_owner_that_is_fenced_by_hand_goes_on_by_itself() {
     }
 }
 
+/// What takes a position back behind its owner's back.
+type GoesBack<'a> = &'a dyn Fn(&Case);
+
 /// Nothing is produced after the position has gone back, so no commit is refused:
 /// only a look at the row can tell the owner.
 #[test]
@@ -261,7 +264,7 @@ fn an_owner_with_nothing_to_commit_sees_that_its_position_went_back() {
         case.produce(1_000);
         case.assert_exact();
         let overtaken = [("reason", "overtaken")];
-        let goes_back: [(&str, &dyn Fn(&Case)); 2] = [
+        let goes_back: [(&str, GoesBack<'_>); 2] = [
             ("an operator", &|case| {
                 let set = [
                     "positions",

@@ -249,7 +249,7 @@ pub fn deeper() -> Vec<PostgresModel> {
             3,
             &[Record, Record],
             3,
-            &[(TimeOut, 1), (Lost, 2), (LateClaim, 1)],
+            &[(Lost, 2), (LateClaim, 1)],
             &[ZombieFenced, ZombieClaimed],
         ),
     ]

@@ -8,7 +8,7 @@ use crate::commit::Writer;
 use crate::consume::assignment::{Generation, lease};
 use crate::consume::control::RestartReason;
 use crate::consume::lists::one;
-use crate::consume::partition::{Live, Phase};
+use crate::consume::partition::{Live, Phase, Stand};
 use crate::metrics::{self as names, PartitionMetrics};
 use metrics::counter;
 use plimsoll_protocol::Guard;
@@ -48,7 +48,7 @@ impl<S: Sink> Poll<S> {
             part.tp.clone(),
             part.generation,
             leased,
-            claimed.claim,
+            claimed,
         );
         setup.runtime.spawn(writer.run(receiver));
         let metrics = PartitionMetrics::new(&setup.lane.name, &part.tp);
@@ -61,7 +61,13 @@ impl<S: Sink> Poll<S> {
             paused: false,
             metrics,
         }));
-        setup.standing.set(&part.tp, claimed.position);
+        setup.standing.begin(
+            &part.tp,
+            Stand {
+                position: claimed.position,
+                topic_id: claimed.topic_id.as_deref().map(Into::into),
+            },
+        );
         if self.budget_paused {
             self.pause(i);
         }

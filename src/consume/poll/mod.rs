@@ -252,7 +252,7 @@ impl<S: Sink> Poll<S> {
                     self.restart(i, RestartReason::Halted, after);
                 }
             }
-            Control::OutOfRange { tp, halt } => {
+            Control::OtherLog { tp, halt } => {
                 if let Some(i) = self
                     .parts
                     .iter()

@@ -146,7 +146,9 @@ impl Fixture {
             position: Position::ZERO,
             topic_id: None,
         };
-        sink.settle(&identity(), StartRule::FirstRecord, &[start]).await.unwrap();
+        sink.settle(&identity(), StartRule::FirstRecord, &[start])
+            .await
+            .unwrap();
         let claim = sink
             .claim(&member(1), &identity(), &tp())
             .await

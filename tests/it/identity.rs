@@ -1,0 +1,201 @@
+//! Positions and topics that are no longer of one log.
+
+use crate::harness::case::Case;
+use crate::harness::oracle::Mode;
+use crate::harness::process::{Process, plimsoll, plimsoll_ok};
+use crate::harness::{unique, wait};
+
+/// Waits until the one partition is halted, and returns why.
+#[track_caller]
+fn halted(process: &Process, because: &str) -> String {
+    wait::until(&format!("the partition is halted: {because}"), || {
+        let report = process.report().unwrap_or_default();
+        let reason = report["sinks"]["orders"]["halted"][0]["reason"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        if reason.contains(because) {
+            Ok(reason)
+        } else {
+            Err(report.to_string())
+        }
+    })
+}
+
+/// `plimsoll positions WHAT` for the case's one topic.
+fn positions<'a>(case: &'a Case, what: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut line = vec![
+        "positions",
+        what,
+        "--sink",
+        "orders",
+        "--topic",
+        &case.topic,
+    ];
+    line.extend(more);
+    line
+}
+
+#[track_caller]
+fn settle(case: &Case, what: &str, more: &[&str]) -> String {
+    plimsoll_ok(&case.service.config(), &positions(case, what, more))
+}
+
+#[track_caller]
+fn refused(case: &Case, what: &str, more: &[&str]) -> String {
+    let output = plimsoll(&case.service.config(), &positions(case, what, more));
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+    assert!(!output.status.success(), "{text}");
+    text
+}
+
+/// Deletes the topic and makes it again, with so many records.
+fn recreate(case: &mut Case, records: usize) {
+    case.kafka.delete_topic(&case.topic);
+    case.kafka.create_topic(&case.topic, 1);
+    // The old one's client remembers the old topic.
+    case.producer = case.kafka.producer();
+    case.produce(records);
+}
+
+fn rows(case: &Case) -> i64 {
+    case.database.number("SELECT count(*) FROM {s}.orders")
+}
+
+/// A case whose 100 records were written by a service that has ended.
+fn written(test: &str, mode: Mode) -> Case {
+    let mut case = Case::new(test, mode, 1);
+    let process = Process::start_ready(&case.service);
+    case.produce(100);
+    case.assert_exact();
+    assert!(process.drain().success());
+    case
+}
+
+#[test]
+fn a_recreated_topic_that_has_grown_beyond_the_position_halts_at_the_claim() {
+    let mut case = written("identity_grown", Mode::Append);
+    recreate(&mut case, 300);
+    let process = Process::start(&case.service);
+    let reason = halted(&process, "the topic was recreated");
+    let stored = case
+        .database
+        .value(&format!(
+            "SELECT topic_id FROM {}.positions",
+            case.service.state_schema
+        ))
+        .expect("a topic id");
+    assert!(
+        reason.contains(&stored) && reason.contains("positions reset --sink orders --topic"),
+        "{reason}"
+    );
+    assert_eq!((case.progress(), rows(&case)), (100, 100));
+    // The owner lives: nothing is changed behind its back.
+    assert!(refused(&case, "reset", &[]).contains("--force"));
+    let said = settle(&case, "reset", &["--force", "--dry-run"]);
+    assert!(said.contains("would be reset from 100 to 0"), "{said}");
+    assert_eq!(case.progress(), 100);
+    case.database.execute("TRUNCATE {s}.orders");
+    settle(&case, "reset", &["--partition", "0", "--force"]);
+    case.assert_exact();
+    assert!(process.drain().success());
+}
+
+#[test]
+fn a_topic_that_is_recreated_while_it_is_read_halts_before_it_reaches_the_position() {
+    let mut case = Case::new("identity_running", Mode::Append, 1);
+    let process = Process::start_ready(&case.service);
+    case.produce(100);
+    case.assert_exact();
+    recreate(&mut case, 0);
+    // The new log has nothing at the position yet.
+    halted(&process, "recreated");
+    case.produce(300);
+    assert_eq!((case.progress(), rows(&case)), (100, 100));
+    case.database.execute("TRUNCATE {s}.orders");
+    settle(&case, "reset", &["--force"]);
+    case.assert_exact();
+    assert!(process.drain().success());
+}
+
+#[test]
+fn without_topic_ids_the_last_record_tells_and_adopt_accepts_it() {
+    let mut case = written("identity_record", Mode::Append);
+    // As an older version, or an older broker, left it.
+    let forget = format!(
+        "UPDATE {}.positions SET topic_id = NULL",
+        case.service.state_schema
+    );
+    case.database.execute(&forget);
+    recreate(&mut case, 300);
+    let process = Process::start(&case.service);
+    let reason = halted(&process, "another record stands at offset 99");
+    assert!(reason.contains("positions adopt --sink orders"), "{reason}");
+    assert_eq!((case.progress(), rows(&case)), (100, 100));
+    settle(&case, "adopt", &["--force"]);
+    case.wait_caught_up();
+    // What lies behind the position is written; what lies before it is taken
+    // for written.
+    assert_eq!(rows(&case), 100 + 200);
+    assert!(process.drain().success());
+}
+
+#[test]
+fn a_last_record_that_retention_removed_is_no_mismatch() {
+    let mut case = written("identity_gone", Mode::Append);
+    let state = case.service.state_schema.clone();
+    case.database
+        .execute(&format!("UPDATE {state}.positions SET topic_id = NULL"));
+    case.produce(50);
+    case.kafka.delete_records(&case.topic, 100);
+    let process = Process::start_ready(&case.service);
+    case.wait_caught_up();
+    assert_eq!(rows(&case), 150);
+    let unknown = process.metric(
+        "plimsoll_log_checks_total",
+        &[("found", "unknown"), ("sink", "orders")],
+    );
+    assert!(unknown >= 1.0, "{unknown}");
+    // From here on the id is known.
+    let known = case.database.number(&format!(
+        "SELECT count(*) FROM {state}.positions WHERE topic_id IS NOT NULL"
+    ));
+    assert_eq!(known, 1);
+    assert!(process.drain().success());
+}
+
+#[test]
+fn another_group_and_another_cluster_are_adopted() {
+    let mut case = written("identity_renamed", Mode::Append);
+    case.database.execute(&format!(
+        "UPDATE {}.positions SET cluster_id = 'the-old-one'",
+        case.service.state_schema
+    ));
+    case.service.group = unique("renamed");
+    case.produce(100);
+    let process = Process::start(&case.service);
+    let reason = halted(&process, "the-old-one");
+    assert!(reason.contains("positions adopt"), "{reason}");
+    assert_eq!((case.progress(), rows(&case)), (100, 100));
+    // Nobody owns the row: no force is needed.
+    settle(&case, "adopt", &[]);
+    case.assert_exact();
+    assert!(process.drain().success());
+}
+
+#[test]
+fn a_log_table_is_reset_once_it_is_empty_and_no_position_outside_the_log_adopted() {
+    let mut case = written("identity_log", Mode::Log);
+    recreate(&mut case, 50);
+    let process = Process::start(&case.service);
+    halted(&process, "recreated");
+    let said = refused(&case, "adopt", &["--force"]);
+    assert!(said.contains("lies outside the log"), "{said}");
+    let said = refused(&case, "reset", &["--force"]);
+    assert!(said.contains("empty this one"), "{said}");
+    assert_eq!(case.progress(), 100);
+    case.database.execute("TRUNCATE {s}.orders");
+    settle(&case, "reset", &["--force"]);
+    case.assert_exact();
+    assert!(process.drain().success());
+}
