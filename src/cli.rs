@@ -9,6 +9,7 @@ use crate::demo::{self, DemoArgs};
 use crate::exit::{self, Exit};
 use crate::logging::{self, LogArgs};
 use crate::service::{self, RunError};
+use crate::verify::{self, VerifyArgs};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -83,6 +84,18 @@ Examples:
     /// Show, replay or drop records that could not become rows
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+
+    /// Read the topics once more and compare them with the tables
+    #[command(after_help = "\
+Examples:
+  plimsoll verify                         beside the running service, up to its positions
+  plimsoll verify --sink orders --json
+  plimsoll verify --sample 1/64           one of 64 rows, where a topic is large
+
+Exits with 0 when the tables hold what the topics say, all of it and nothing
+else; with 1 when they do not; with 2 when it could not tell: records are gone
+from the log, or Kafka or the database did not answer.")]
+    Verify(VerifyArgs),
 
     /// Make or renew plimsoll's own tables in each sink's database
     #[command(after_help = "\
@@ -229,6 +242,7 @@ pub fn main() -> Exit {
         Command::Check(_)
         | Command::Positions(_)
         | Command::DeadLetters(_)
+        | Command::Verify(_)
         | Command::Migrate(_)
         | Command::Demo(_)
         | Command::Completions { .. } => "warn",
@@ -279,6 +293,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> 
         Command::DeadLetters(DeadLetters::List(args)) => admin::list_letters(&args, out),
         Command::DeadLetters(DeadLetters::Replay(args)) => admin::replay_letters(&args, out),
         Command::DeadLetters(DeadLetters::Drop(args)) => admin::drop_letters(&args, out),
+        Command::Verify(args) => verify::verify(&args, out),
         Command::Migrate(args) => admin::migrate(&args, out),
         Command::Demo(args) => Ok(demo::run(&args, out)),
         Command::Completions { shell } => {

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done. `run`: drained after SIGTERM or SIGINT.
     Ok = 0,
-    /// A check failed, or `demo` found a difference.
+    /// A check failed, or `demo` or `verify` found a difference.
     Failed = 1,
-    /// The command line is wrong (clap's own code).
+    /// The command line is wrong (clap's own code), or `verify` could not tell.
     Usage = 2,
     /// The config file is wrong.
     Config = 3,
@@ -30,8 +30,8 @@ pub enum Exit {
 pub const HELP: &str = "\
 Exit codes:
   0  done; after SIGTERM or SIGINT: drained
-  1  a check failed, or the demo found a difference
-  2  the command line is wrong
+  1  a check failed, or demo or verify found a difference
+  2  the command line is wrong; verify could not tell
   3  the config file is wrong
   4  Kafka's client failed for good: start the process anew
   5  refused by the database, by Kafka or by plimsoll itself

@@ -38,3 +38,4 @@ mod metrics;
 mod rehearsal;
 mod route;
 pub mod service;
+mod verify;

@@ -16,4 +16,5 @@ mod starts;
 mod storm;
 mod tls;
 mod types;
+mod verify;
 mod zombies;

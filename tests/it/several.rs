@@ -7,7 +7,7 @@ use crate::harness::orders::Orders;
 use crate::harness::postgres::Database;
 use crate::harness::process::Process;
 use crate::harness::{folder, servers, unique};
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 #[test]
 fn one_process_feeds_several_sinks_tables_and_databases() {
@@ -87,15 +87,24 @@ mode = "append"
     assert!(process.drain().success());
 }
 
-fn connect_sqlite(file: &std::path::Path) -> SqliteConnection {
+/// Opens a file, or makes it.
+pub fn connect_sqlite(file: &std::path::Path) -> SqliteConnection {
     let options = sqlx::sqlite::SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true);
     crate::harness::block_on(SqliteConnection::connect_with(&options)).expect("a file")
 }
 
-fn execute_sqlite(connection: &mut SqliteConnection, sql: &'static str) {
-    crate::harness::block_on(sqlx::query(sql).execute(connection)).expect("executed");
+/// Runs a statement.
+pub fn execute_sqlite(connection: &mut SqliteConnection, sql: &str) {
+    let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+    crate::harness::block_on(query.execute(connection)).expect("executed");
+}
+
+/// A number, if the query can be answered yet.
+pub fn try_count_sqlite(connection: &mut SqliteConnection, sql: &'static str) -> Option<i64> {
+    let row = crate::harness::block_on(sqlx::query(sql).fetch_one(connection));
+    row.ok()?.try_get(0).ok()
 }
 
 fn count_sqlite(connection: &mut SqliteConnection, sql: &'static str) -> i64 {

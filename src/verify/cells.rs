@@ -1,0 +1,149 @@
+//! Cells as texts, told from the documented rules (docs/CONFIG.md) and from
+//! nothing that the writers use.
+
+use super::database::Unreadable;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_sink_api::{Cell, Column, Source};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// What a column makes of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Its text.
+    Text,
+    /// Its text; a time is milliseconds.
+    Number,
+    /// Its JSON.
+    Json,
+    /// Bytes out of base64.
+    Base64,
+    /// Bytes as they are: of a header, or of a whole key.
+    Bytes,
+    /// An array of texts.
+    Array,
+    /// An array of JSON values.
+    ArrayOfJson,
+    /// An array of bytes out of base64.
+    ArrayOfBase64,
+}
+
+impl Form {
+    /// By the names of built-in types.
+    pub fn of(column: &Column, array: bool, base: &str, element: Option<&str>) -> Self {
+        let whole_key = matches!(&column.source, Source::Key(path) if path.0.is_empty());
+        match (array, base, element) {
+            (true, _, Some("json" | "jsonb")) => Self::ArrayOfJson,
+            (true, _, Some("bytea")) => Self::ArrayOfBase64,
+            (true, ..) => Self::Array,
+            (_, "bytea", _) if whole_key || matches!(column.source, Source::Header(_)) => {
+                Self::Bytes
+            }
+            (_, "bytea", _) => Self::Base64,
+            (_, "json" | "jsonb", _) => Self::Json,
+            (_, "int2" | "int4" | "int8" | "numeric" | "float4" | "float8", _) => Self::Number,
+            _ => Self::Text,
+        }
+    }
+}
+
+/// The text that Postgres is to read; `None`: NULL, or no such field.
+pub fn text_of(form: Form, cell: &Cell<'_>) -> Result<Option<String>, Unreadable> {
+    let array = matches!(form, Form::Array | Form::ArrayOfJson | Form::ArrayOfBase64);
+    Ok(Some(match (cell, form) {
+        (Cell::Absent | Cell::Null, _) => return Ok(None),
+        (Cell::Text(text), Form::Base64) => hex(&base64(text)?),
+        (Cell::Text(text), Form::Bytes) => hex(text.as_bytes()),
+        (Cell::Bytes(bytes), Form::Bytes | Form::Base64) => hex(bytes),
+        (Cell::Bytes(_), _) | (_, Form::Bytes | Form::Base64) => return Err(Unreadable::Value),
+        (Cell::Json(json), _) if array => literal(json, form)?,
+        (Cell::Millis(ms), Form::Number | Form::Json) => ms.to_string(),
+        (Cell::Millis(ms), _) => rfc3339(*ms)?,
+        (Cell::Bool(yes), _) => yes.to_string(),
+        (Cell::Int(number), _) => number.to_string(),
+        (Cell::Number(text) | Cell::Json(text), _) => (*text).to_owned(),
+        (Cell::Text(text), _) => text.clone().into_owned(),
+    }))
+}
+
+/// A record's time.
+pub fn rfc3339(ms: i64) -> Result<String, Unreadable> {
+    let time = jiff::Timestamp::from_millisecond(ms).map_err(|_| Unreadable::Value)?;
+    Ok(format!("{time:.3}"))
+}
+
+/// Bytes out of base64.
+pub fn base64(text: &str) -> Result<Vec<u8>, Unreadable> {
+    STANDARD.decode(text).map_err(|_| Unreadable::Value)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    format!("\\x{digits}")
+}
+
+/// A JSON array as Postgres' literal; what is none goes through for the server
+/// to judge.
+fn literal(json: &str, form: Form) -> Result<String, Unreadable> {
+    if !json.starts_with('[') {
+        return match serde_json::from_str(json) {
+            Ok(Value::String(text)) => Ok(text),
+            _ => Ok(json.to_owned()),
+        };
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| Unreadable::Value)?;
+    let items = items
+        .into_iter()
+        .map(|item| element(item.get(), form))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(format!("{{{}}}", items.join(",")))
+}
+
+fn element(json: &str, form: Form) -> Result<String, Unreadable> {
+    if json == "null" {
+        return Ok("NULL".to_owned());
+    }
+    if json.starts_with('[') && form != Form::ArrayOfJson {
+        return literal(json, form);
+    }
+    let text = match (form, serde_json::from_str(json)) {
+        (Form::ArrayOfJson, _) => json.to_owned(),
+        (Form::ArrayOfBase64, Ok(Value::String(text))) => hex(&base64(&text)?),
+        (Form::ArrayOfBase64, _) => return Err(Unreadable::Value),
+        (_, Ok(Value::String(text))) => text,
+        _ => json.to_owned(),
+    };
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    Ok(format!("\"{escaped}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+
+    fn of(form: Form, cell: Cell<'_>) -> String {
+        text_of(form, &cell).unwrap().unwrap()
+    }
+
+    #[test]
+    fn texts_are_those_of_the_documented_rules() {
+        let text = |t: &'static str| Cell::Text(Cow::Borrowed(t));
+        assert_eq!(of(Form::Base64, text("YWJj")), "\\x616263");
+        assert_eq!(of(Form::Bytes, text("YWJj")), "\\x59574a6a");
+        assert_eq!(of(Form::Text, Cell::Millis(-1)), "1969-12-31T23:59:59.999Z");
+        assert_eq!(of(Form::Number, Cell::Millis(-1)), "-1");
+        assert_eq!(
+            of(Form::Array, Cell::Json(r#"[1.50,null,"a\"\\",[true]]"#)),
+            r#"{"1.50",NULL,"a\"\\",{"true"}}"#
+        );
+        assert_eq!(
+            of(Form::ArrayOfJson, Cell::Json(r#"[[1],"x"]"#)),
+            r#"{"[1]","\"x\""}"#
+        );
+        assert!(text_of(Form::Base64, &Cell::Number("1")).is_err());
+        assert!(text_of(Form::Text, &Cell::Bytes(b"\xff")).is_err());
+        assert!(matches!(text_of(Form::Text, &Cell::Null), Ok(None)));
+    }
+}

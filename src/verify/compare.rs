@@ -1,0 +1,443 @@
+//! The fold of the log against the rows that were found. Pure.
+
+use super::entry::{ABSENT, Entry, Op, identity_of_content};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Offsets of each finding that are shown.
+const SHOWN: usize = 5;
+
+/// How two rows are known to be the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// By topic, partition and offset.
+    Coordinate,
+    /// By their whole content: a multiset.
+    Content,
+    /// By key: the fold of the log.
+    Key {
+        /// A missing field leaves the column as it is.
+        keep: bool,
+    },
+}
+
+/// Something that is wrong, how often, and where first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Finding {
+    /// How often.
+    pub count: u64,
+    /// The smallest offsets; fewer than `count` where they are not known.
+    pub first: BTreeSet<i64>,
+}
+
+impl Finding {
+    fn add(&mut self, count: u64, offset: i64) {
+        self.count += count;
+        if count > 0 && offset >= 0 {
+            self.first.insert(offset);
+            if self.first.len() > SHOWN {
+                self.first.pop_last();
+            }
+        }
+    }
+}
+
+/// What is wrong with one partition's rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// A record has no row.
+    pub missing: Finding,
+    /// A row is not as its record says.
+    pub different: Finding,
+    /// A row stands there more than once.
+    pub doubled: Finding,
+    /// A row without a record.
+    pub extra: Finding,
+    /// A row of which the log does not tell any more.
+    pub unverifiable: Finding,
+    /// Columns in which rows differ, by their place.
+    pub columns: BTreeSet<usize>,
+}
+
+/// Where the log cannot speak for a row.
+pub trait Log {
+    /// Whether a row without a record may still be good: its record is gone by
+    /// retention or compaction. `None`: its coordinate is not known.
+    fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool;
+}
+
+/// By partition; [`u32::MAX`] where it is not known.
+pub type ByPartition = BTreeMap<u32, Findings>;
+
+/// Compares one bucket. `defaults`: what stands for a missing field, per column.
+///
+/// # Errors
+/// Reading either side fails.
+pub fn bucket<E>(
+    how: How,
+    defaults: &[u64],
+    log: &impl Log,
+    expected: impl Iterator<Item = Result<Entry, E>>,
+    found: impl Iterator<Item = Result<Entry, E>>,
+    out: &mut ByPartition,
+) -> Result<(), E> {
+    match how {
+        How::Content => multiset(log, expected, found, out),
+        How::Coordinate => by_key(false, defaults, log, true, expected, found, out),
+        How::Key { keep } => by_key(keep, defaults, log, false, expected, found, out),
+    }
+}
+
+struct Count {
+    partition: u32,
+    offset: i64,
+    expected: u64,
+    found: u64,
+}
+
+fn multiset<E>(
+    log: &impl Log,
+    expected: impl Iterator<Item = Result<Entry, E>>,
+    found: impl Iterator<Item = Result<Entry, E>>,
+    out: &mut ByPartition,
+) -> Result<(), E> {
+    let mut counts: HashMap<u128, Count> = HashMap::new();
+    for entry in expected {
+        let entry = entry?;
+        if entry.op == Op::Bad {
+            let findings = out.entry(entry.partition).or_default();
+            findings.missing.add(1, entry.offset);
+            continue;
+        }
+        let count = counts.entry(entry.identity).or_insert(Count {
+            partition: entry.partition,
+            offset: entry.offset,
+            expected: 0,
+            found: 0,
+        });
+        count.expected += 1;
+    }
+    for entry in found {
+        let count = counts.entry(entry?.identity).or_insert(Count {
+            partition: u32::MAX,
+            offset: -1,
+            expected: 0,
+            found: 0,
+        });
+        count.found += 1;
+    }
+    for count in counts.values() {
+        let findings = out.entry(count.partition).or_default();
+        let short = count.expected.saturating_sub(count.found);
+        let over = count.found.saturating_sub(count.expected);
+        findings.missing.add(short, count.offset);
+        match (count.expected, log.is_silent(None)) {
+            (_, true) => findings.unverifiable.add(over, count.offset),
+            (0, false) => findings.extra.add(over, count.offset),
+            (_, false) => findings.doubled.add(over, count.offset),
+        }
+    }
+    Ok(())
+}
+
+/// What one partition's records make of a row.
+struct State {
+    partition: u32,
+    offset: i64,
+    row: Option<Vec<u64>>,
+    /// A bad record that no later one of its key supersedes.
+    bad: Option<i64>,
+}
+
+/// What the log makes of a row, and what was found of it.
+#[derive(Default)]
+struct Fold {
+    /// One, unless the key came in several partitions, which have no order.
+    states: Vec<State>,
+    found: u64,
+}
+
+impl State {
+    fn apply(&mut self, entry: Entry, keep: bool, defaults: &[u64]) {
+        self.offset = entry.offset;
+        match entry.op {
+            Op::Bad => self.bad = Some(entry.offset),
+            Op::Delete => (self.row, self.bad) = (None, None),
+            Op::Put => {
+                let before = self.row.take().filter(|_| keep);
+                let mut columns = entry.columns;
+                for (i, column) in columns.iter_mut().enumerate() {
+                    if *column == ABSENT {
+                        *column = before.as_ref().map_or(defaults[i], |row| row[i]);
+                    }
+                }
+                (self.row, self.bad) = (Some(columns), None);
+            }
+        }
+    }
+}
+
+fn by_key<E>(
+    keep: bool,
+    defaults: &[u64],
+    log: &impl Log,
+    coordinates: bool,
+    expected: impl Iterator<Item = Result<Entry, E>>,
+    found: impl Iterator<Item = Result<Entry, E>>,
+    out: &mut ByPartition,
+) -> Result<(), E> {
+    let mut folds: HashMap<u128, Fold> = HashMap::new();
+    for entry in expected {
+        let entry = entry?;
+        let states = &mut folds.entry(entry.identity).or_default().states;
+        let at = states.iter().position(|s| s.partition == entry.partition);
+        let at = at.unwrap_or_else(|| {
+            states.push(State {
+                partition: entry.partition,
+                offset: entry.offset,
+                row: None,
+                bad: None,
+            });
+            states.len() - 1
+        });
+        states[at].apply(entry, keep, defaults);
+    }
+    for entry in found {
+        let entry = entry?;
+        let fold = folds.entry(entry.identity).or_default();
+        fold.found += 1;
+        judge_found(fold, &entry, keep, log, coordinates, out);
+    }
+    for fold in folds.values().filter(|f| f.found == 0) {
+        judge_missing(fold, out);
+    }
+    Ok(())
+}
+
+fn judge_found(
+    fold: &mut Fold,
+    entry: &Entry,
+    keep: bool,
+    log: &impl Log,
+    coordinates: bool,
+    out: &mut ByPartition,
+) {
+    let known = fold.states.first();
+    let (partition, offset) = known.map_or((entry.partition, entry.offset), |state| {
+        (state.partition, state.offset)
+    });
+    let findings = out.entry(partition).or_default();
+    let rows: Vec<&Vec<u64>> = fold.states.iter().filter_map(|s| s.row.as_ref()).collect();
+    if fold.found > 1 {
+        findings.doubled.add(1, offset);
+        return;
+    }
+    for state in &fold.states {
+        if let Some(bad) = state.bad {
+            findings.missing.add(1, bad);
+        }
+    }
+    let silent = match coordinates && entry.offset >= 0 {
+        true => log.is_silent(Some((entry.partition, entry.offset))),
+        false => log.is_silent(None),
+    };
+    match (rows.as_slice(), silent) {
+        (rows, _) if rows.iter().any(|row| **row == entry.columns) => {}
+        // A tombstone has spoken: nothing before it counts.
+        ([], _) if known.is_some() => findings.extra.add(1, offset),
+        ([], true) => findings.unverifiable.add(1, offset),
+        ([], false) => findings.extra.add(1, offset),
+        // Merged out of records that are gone, or of partitions without an
+        // order: nobody can tell.
+        (rows, silent) if keep && (silent || rows.len() > 1) => {
+            findings.unverifiable.add(1, offset);
+        }
+        (rows, _) => {
+            findings.different.add(1, offset);
+            let row = rows[0];
+            let differ = (0..row.len()).filter(|&i| row[i] != entry.columns[i]);
+            findings.columns.extend(differ);
+        }
+    }
+}
+
+fn judge_missing(fold: &Fold, out: &mut ByPartition) {
+    // Where one partition ends with a tombstone, its delete may have been last.
+    let deleted = fold
+        .states
+        .iter()
+        .any(|s| s.row.is_none() && s.bad.is_none());
+    for state in &fold.states {
+        let findings = out.entry(state.partition).or_default();
+        if let Some(bad) = state.bad {
+            findings.missing.add(1, bad);
+        } else if state.row.is_some() && !deleted {
+            findings.missing.add(1, state.offset);
+            // Several partitions, one row.
+            break;
+        }
+    }
+}
+
+/// The identity of a row by its content.
+#[must_use]
+pub fn content(columns: &[u64]) -> u128 {
+    identity_of_content(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    /// Silent before this offset.
+    struct From(i64);
+
+    impl Log for From {
+        fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool {
+            coordinate.map_or(self.0 > 0, |(_, offset)| offset < self.0)
+        }
+    }
+
+    fn put(identity: u128, offset: i64, columns: &[u64]) -> Entry {
+        Entry {
+            identity,
+            partition: 0,
+            offset,
+            op: Op::Put,
+            columns: columns.to_vec(),
+        }
+    }
+
+    fn op(identity: u128, offset: i64, op: Op) -> Entry {
+        Entry {
+            op,
+            ..put(identity, offset, &[0, 0])
+        }
+    }
+
+    fn compared(how: How, low: i64, expected: &[Entry], found: &[Entry]) -> ByPartition {
+        let mut out = ByPartition::new();
+        let expected = expected.iter().cloned().map(Ok::<_, Infallible>);
+        let found = found.iter().cloned().map(Ok::<_, Infallible>);
+        bucket(how, &[7, 7], &From(low), expected, found, &mut out).unwrap();
+        out.retain(|_, findings| *findings != Findings::default());
+        out
+    }
+
+    fn only(found: ByPartition) -> Findings {
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.into_values().next().unwrap()
+    }
+
+    const KEY: How = How::Key { keep: false };
+    const KEEP: How = How::Key { keep: true };
+
+    #[test]
+    fn the_last_record_of_a_key_is_its_row() {
+        let log = [
+            put(1, 0, &[1, 1]),
+            put(1, 5, &[2, ABSENT]),
+            put(2, 6, &[3, 3]),
+        ];
+        let rows = [put(1, -1, &[2, 7]), put(2, -1, &[3, 3])];
+        assert!(compared(KEY, 0, &log, &rows).is_empty());
+        let merged = [put(1, -1, &[2, 1]), put(2, -1, &[3, 3])];
+        assert!(compared(KEEP, 0, &log, &merged).is_empty());
+        let found = only(compared(KEY, 0, &log, &merged));
+        assert_eq!(
+            (found.different.count, found.columns.first()),
+            (1, Some(&1))
+        );
+        assert_eq!(found.different.first.first(), Some(&5));
+    }
+
+    #[test]
+    fn a_tombstone_ends_a_row_and_what_was_merged_before_it() {
+        let log = [
+            put(1, 0, &[1, 1]),
+            op(1, 1, Op::Delete),
+            put(1, 2, &[2, ABSENT]),
+            put(2, 3, &[1, 1]),
+            op(2, 4, Op::Delete),
+        ];
+        assert!(compared(KEEP, 0, &log, &[put(1, -1, &[2, 7])]).is_empty());
+        let found = only(compared(
+            KEEP,
+            0,
+            &log,
+            &[put(1, -1, &[2, 7]), put(2, -1, &[1, 1])],
+        ));
+        assert_eq!(
+            (found.extra.count, found.extra.first.first()),
+            (1, Some(&4))
+        );
+    }
+
+    #[test]
+    fn rows_by_coordinate_are_missing_doubled_or_extra() {
+        let log = [put(1, 0, &[1, 1]), put(2, 1, &[2, 2]), put(3, 2, &[3, 3])];
+        let mut alien = put(9, 7, &[9, 9]);
+        alien.identity = 99;
+        let rows = [
+            put(2, 1, &[2, 2]),
+            put(2, 1, &[2, 2]),
+            put(3, 2, &[3, 3]),
+            alien,
+        ];
+        let found = only(compared(How::Coordinate, 0, &log, &rows));
+        assert_eq!(found.missing.first, BTreeSet::from([0]));
+        assert_eq!(found.doubled.first, BTreeSet::from([1]));
+        assert_eq!(found.extra.first, BTreeSet::from([7]));
+    }
+
+    #[test]
+    fn rows_without_identity_are_counted_by_content() {
+        let log = [put(5, 0, &[1, 1]), put(5, 1, &[1, 1]), put(6, 2, &[2, 2])];
+        assert!(compared(How::Content, 0, &log, &log).is_empty());
+        let rows = [
+            put(5, -1, &[1, 1]),
+            put(6, -1, &[2, 2]),
+            put(6, -1, &[2, 2]),
+        ];
+        let found = only(compared(How::Content, 0, &log, &rows));
+        assert_eq!((found.missing.count, found.doubled.count), (1, 1));
+        let extra = [put(7, -1, &[3, 3])];
+        let found = compared(How::Content, 0, &[], &extra);
+        assert_eq!(found[&u32::MAX].extra.count, 1);
+    }
+
+    #[test]
+    fn what_retention_removed_is_not_called_good_nor_extra() {
+        let rows = [put(1, 3, &[1, 1])];
+        let found = only(compared(How::Coordinate, 10, &[], &rows));
+        assert_eq!((found.extra.count, found.unverifiable.count), (0, 1));
+        let found = compared(How::Content, 10, &[], &[put(1, -1, &[1, 1])]);
+        assert_eq!(found[&u32::MAX].unverifiable.count, 1);
+        let merged = [put(1, 12, &[1, ABSENT])];
+        let found = only(compared(KEEP, 10, &merged, &[put(1, -1, &[1, 5])]));
+        assert_eq!((found.different.count, found.unverifiable.count), (0, 1));
+    }
+
+    #[test]
+    fn a_bad_record_is_missing_unless_a_later_one_supersedes_it() {
+        let superseded = [op(1, 0, Op::Bad), put(1, 1, &[1, 1])];
+        assert!(compared(KEY, 0, &superseded, &[put(1, -1, &[1, 1])]).is_empty());
+        let last = [put(1, 0, &[1, 1]), op(1, 1, Op::Bad)];
+        let found = only(compared(KEY, 0, &last, &[put(1, -1, &[1, 1])]));
+        assert_eq!(found.missing.first, BTreeSet::from([1]));
+    }
+
+    #[test]
+    fn a_key_in_two_partitions_may_end_with_either() {
+        let mut other = put(1, 9, &[2, 2]);
+        other.partition = 1;
+        let log = [put(1, 0, &[1, 1]), other];
+        for row in [[1, 1], [2, 2]] {
+            assert!(compared(KEY, 0, &log, &[put(1, -1, &row)]).is_empty());
+        }
+        let found = only(compared(KEY, 0, &log, &[put(1, -1, &[3, 3])]));
+        assert_eq!(found.different.count, 1);
+        let found = only(compared(KEY, 0, &log, &[]));
+        assert_eq!(found.missing.count, 1);
+    }
+}

@@ -1,0 +1,190 @@
+//! What a database is asked, and what it answers.
+
+use super::entry;
+use super::postgres::{PgTable, Postgres};
+use super::sqlite::{LiteTable, Sqlite};
+use plimsoll_sink_api::{Cell, Table};
+use std::collections::HashSet;
+
+/// Where a partition stands, by the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The next offset to consume: everything below is in the database.
+    pub position: i64,
+    /// The lowest offset that it ever began at, where it is known.
+    pub start: Option<i64>,
+    /// The cluster whose offsets these are.
+    pub cluster: Option<String>,
+}
+
+/// A record's coordinate.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+}
+
+/// Dead letters by their coordinate. In memory: whoever has millions of them has
+/// another question first.
+pub type Letters = HashSet<Place>;
+
+/// A row as the database writes it, hashed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canonical {
+    /// Equal for equal keys; `None` without a key.
+    pub key: Option<String>,
+    /// A hash per column.
+    pub columns: Vec<u64>,
+}
+
+/// Why a database did not say how it would write values.
+#[derive(Debug)]
+pub enum Unreadable {
+    /// One of the values is none of its column's type.
+    Value,
+    /// Something else.
+    Failed(Failed),
+}
+
+/// The database fails, or the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// It says so.
+    #[error("{}", without_values(.0))]
+    Database(sqlx::Error),
+    /// A temporary file.
+    #[error("a temporary file: {0}; hint: TMPDIR names another place for it")]
+    Disk(std::io::Error),
+}
+
+impl From<sqlx::Error> for Failed {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+                Self::Disk(error)
+            }
+            error => Self::Database(error),
+        }
+    }
+}
+
+/// A server's message may hold values.
+fn without_values(error: &sqlx::Error) -> String {
+    match error.as_database_error() {
+        None => format!("the database: {error}"),
+        Some(said) => match said.code() {
+            None => "the database refuses".to_owned(),
+            Some(code) => {
+                let table = said
+                    .table()
+                    .map_or(String::new(), |t| format!(", table \"{t}\""));
+                format!("the database refuses: SQLSTATE or code {code}{table}")
+            }
+        },
+    }
+}
+
+/// One snapshot of one sink's database.
+pub enum Database {
+    /// A server.
+    Postgres(Box<Postgres>),
+    /// A file.
+    Sqlite(Box<Sqlite>),
+}
+
+/// A table of it.
+pub enum DbTable {
+    /// Of a server.
+    Postgres(PgTable),
+    /// Of a file.
+    Sqlite(LiteTable),
+}
+
+impl Database {
+    /// Where the sink stands.
+    pub async fn positions(&mut self, sink: &str) -> Result<Vec<Standing>, Failed> {
+        Ok(match self {
+            Self::Postgres(db) => db.positions(sink).await?,
+            Self::Sqlite(db) => db.positions(sink).await?,
+        })
+    }
+
+    /// Its dead letters.
+    pub async fn letters(&mut self, sink: &str) -> Result<Letters, Failed> {
+        Ok(match self {
+            Self::Postgres(db) => db.letters(sink).await?,
+            Self::Sqlite(db) => db.letters(sink).await?,
+        })
+    }
+
+    /// Reads the catalogue.
+    pub async fn table(&mut self, target: &str, table: &Table) -> Result<DbTable, Failed> {
+        Ok(match self {
+            Self::Postgres(db) => DbTable::Postgres(db.table(target, table).await?),
+            Self::Sqlite(db) => DbTable::Sqlite(db.table(target, table).await?),
+        })
+    }
+
+    /// Records as the database would write them.
+    pub async fn canonical(
+        &mut self,
+        table: &DbTable,
+        rows: &[&[Cell<'_>]],
+        key_only: bool,
+    ) -> Result<Vec<Canonical>, Unreadable> {
+        match (self, table) {
+            (Self::Postgres(db), DbTable::Postgres(table)) => {
+                db.canonical(table, rows, key_only).await
+            }
+            (Self::Sqlite(db), DbTable::Sqlite(table)) => db.canonical(table, rows, key_only).await,
+            (Self::Postgres(_), DbTable::Sqlite(_)) | (Self::Sqlite(_), DbTable::Postgres(_)) => {
+                unreachable!("a table is asked of the database that it was read from")
+            }
+        }
+    }
+
+    /// Every row of the table.
+    pub async fn rows(
+        &mut self,
+        table: &DbTable,
+        each: impl FnMut(Canonical, &[Option<&str>]) -> std::io::Result<()>,
+    ) -> Result<(), Failed> {
+        match (self, table) {
+            (Self::Postgres(db), DbTable::Postgres(table)) => db.rows(table, each).await?,
+            (Self::Sqlite(db), DbTable::Sqlite(table)) => db.rows(table, each).await?,
+            (Self::Postgres(_), DbTable::Sqlite(_)) | (Self::Sqlite(_), DbTable::Postgres(_)) => {
+                unreachable!("a table is asked of the database that it was read from")
+            }
+        }
+        Ok(())
+    }
+}
+
+impl DbTable {
+    /// What stands for a missing field, per column; `None`: another thing in
+    /// each row, so that the column cannot be compared.
+    #[must_use]
+    pub fn defaults(&self) -> &[Option<u64>] {
+        match self {
+            Self::Postgres(table) => table.defaults(),
+            Self::Sqlite(table) => table.defaults(),
+        }
+    }
+
+    /// The same with a word for what is not compared.
+    #[must_use]
+    pub fn default_hashes(&self) -> Vec<u64> {
+        self.defaults()
+            .iter()
+            .map(|d| d.unwrap_or(entry::SKIPPED))
+            .collect()
+    }
+}

@@ -1,0 +1,208 @@
+//! The log, read once more: every record from a start up to a position, by a
+//! client that is a member of no group and commits nothing.
+
+use crate::batch::{Budget, Chunk, Filling};
+use crate::config::Kafka;
+use crate::consume::{cluster_config, push};
+use crate::error::KafkaFault;
+use plimsoll_protocol::{Span, TopicPartition};
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Records that are judged at a time: few round trips, and little memory.
+const CHUNK_RECORDS: usize = 2_000;
+/// Bytes of them, where records are large.
+const CHUNK_BYTES: usize = 4 << 20;
+/// What librdkafka may hold.
+const QUEUE_KIB: usize = 16 << 10;
+/// How long a broker may be silent.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one poll waits.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Whether a topic is compacted: then a row whose record is gone may be good.
+///
+/// # Errors
+/// Kafka did not answer.
+pub async fn is_compacted(kafka: &Kafka, topic: &str) -> Result<bool, KafkaFault> {
+    let admin: AdminClient<DefaultClientContext> =
+        cluster_config(kafka, "plimsoll-verify").create()?;
+    let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+    let asked = [ResourceSpecifier::Topic(topic)];
+    let answers = admin.describe_configs(&asked, &options).await?;
+    let policy = answers
+        .iter()
+        .flatten()
+        .find_map(|config| config.entry_map().get("cleanup.policy").copied())
+        .and_then(|entry| entry.value.as_ref());
+    Ok(policy.is_some_and(|policy| policy.contains("compact")))
+}
+
+/// Some records of one partition, in their order.
+pub struct Piece {
+    /// Which.
+    pub tp: TopicPartition,
+    /// The records.
+    pub chunk: Chunk,
+    /// Offsets that were passed since the piece before, records or not.
+    pub passed: u64,
+}
+
+struct Part {
+    span: Span,
+    filling: Filling,
+    /// Where the next piece begins.
+    from: i64,
+    /// Behind the last record that was taken.
+    next: i64,
+    /// Whether the consumer has passed the end of the span.
+    done: bool,
+}
+
+/// Reads spans of a topic.
+pub struct Reading {
+    consumer: BaseConsumer,
+    parts: BTreeMap<TopicPartition, Part>,
+    heard: Instant,
+}
+
+impl Reading {
+    /// Begins.
+    ///
+    /// # Errors
+    /// Settings that librdkafka refuses.
+    pub fn new(
+        kafka: &Kafka,
+        client_id: &str,
+        group_id: &str,
+        spans: &[(TopicPartition, Span)],
+    ) -> Result<Self, KafkaFault> {
+        let consumer: BaseConsumer = cluster_config(kafka, client_id)
+            // Needed for an assignment by hand; without a subscription nobody
+            // joins the group, and nothing is committed.
+            .set("group.id", group_id)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "error")
+            .set("queued.max.messages.kbytes", QUEUE_KIB.to_string())
+            .create()?;
+        let mut list = TopicPartitionList::new();
+        let mut parts = BTreeMap::new();
+        let budget: Arc<Budget> = Budget::new(usize::MAX);
+        for (tp, span) in spans {
+            let from = span.from().offset();
+            list.add_partition_offset(&tp.topic, tp.partition, Offset::Offset(from))?;
+            let part = Part {
+                span: *span,
+                filling: Filling::new(budget.clone()),
+                from,
+                next: from,
+                done: false,
+            };
+            parts.insert(tp.clone(), part);
+        }
+        consumer.assign(&list)?;
+        Ok(Self {
+            consumer,
+            parts,
+            heard: Instant::now(),
+        })
+    }
+
+    /// The next piece of any partition; `None` when all are read.
+    ///
+    /// # Errors
+    /// Kafka fails, or is silent for too long.
+    pub fn next(&mut self) -> Result<Option<Piece>, KafkaFault> {
+        loop {
+            if let Some(tp) = self.ready() {
+                return Ok(self.seal(&tp));
+            }
+            if self.parts.is_empty() {
+                return Ok(None);
+            }
+            match self.consumer.poll(POLL) {
+                None => {
+                    self.look_at_positions()?;
+                    if self.heard.elapsed() > PATIENCE {
+                        return Err(KafkaFault::new(format!(
+                            "no record of {} came for {} s",
+                            self.parts
+                                .keys()
+                                .next()
+                                .map_or_else(String::new, ToString::to_string),
+                            PATIENCE.as_secs()
+                        )));
+                    }
+                }
+                Some(Ok(message)) => {
+                    self.heard = Instant::now();
+                    let tp = TopicPartition::new(message.topic(), message.partition());
+                    if let Some(part) = self.parts.get_mut(&tp) {
+                        let end = part.span.to().offset();
+                        if message.offset() < end && !part.done {
+                            push(&mut part.filling, &message, self.heard);
+                            part.next = message.offset() + 1;
+                        }
+                        part.done |= message.offset() + 1 >= end;
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    self.heard = Instant::now();
+                    self.look_at_positions()?;
+                }
+                Some(Err(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn ready(&self) -> Option<TopicPartition> {
+        let full = |part: &Part| {
+            part.done || part.filling.len() >= CHUNK_RECORDS || part.filling.bytes() >= CHUNK_BYTES
+        };
+        let found = self.parts.iter().find(|(_, part)| full(part));
+        found.map(|(tp, _)| tp.clone())
+    }
+
+    fn seal(&mut self, tp: &TopicPartition) -> Option<Piece> {
+        let part = self.parts.get_mut(tp)?;
+        let to = match part.done {
+            true => part.span.to().offset(),
+            false => part.next,
+        };
+        let passed = u64::try_from(to - part.from).unwrap_or_default();
+        part.from = to;
+        let piece = Piece {
+            tp: tp.clone(),
+            chunk: part.filling.seal(part.span),
+            passed,
+        };
+        if part.done {
+            self.parts.remove(tp);
+        }
+        Some(piece)
+    }
+
+    /// A consumer's position moves over markers, aborted records and the gaps of
+    /// compaction, where no message comes any more.
+    fn look_at_positions(&mut self) -> Result<(), KafkaFault> {
+        let positions = self.consumer.position()?;
+        for (tp, part) in &mut self.parts {
+            let at = positions.find_partition(&tp.topic, tp.partition);
+            if let Some(Offset::Offset(at)) = at.map(|found| found.offset())
+                && at >= part.span.to().offset()
+            {
+                part.done = true;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,275 @@
+//! What was found, for people and as JSON.
+
+use super::compare::{Finding, Findings};
+use crate::exit::Exit;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// What it comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The table holds what the log says, all of it and nothing else.
+    Exact,
+    /// Nothing wrong was found, and not everything could be looked at.
+    CouldNotTell,
+    /// It does not.
+    Different,
+}
+
+impl Verdict {
+    /// The process's exit code.
+    #[must_use]
+    pub fn exit(self) -> Exit {
+        match self {
+            Self::Exact => Exit::Ok,
+            Self::Different => Exit::Failed,
+            Self::CouldNotTell => Exit::Usage,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::CouldNotTell => "could not tell",
+            Self::Different => "DIFFERENT",
+        }
+    }
+}
+
+/// How often, and the first offsets of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shown {
+    /// How often.
+    pub count: u64,
+    /// The smallest offsets, five at most; empty where they are not known.
+    pub first_offsets: Vec<i64>,
+}
+
+impl From<&Finding> for Shown {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            count: finding.count,
+            first_offsets: finding.first.iter().copied().collect(),
+        }
+    }
+}
+
+/// One partition of one table.
+#[derive(Debug, Clone, Serialize)]
+pub struct PartitionReport {
+    /// The topic; `None`: rows whose partition is not known.
+    pub topic: Option<String>,
+    /// The partition.
+    pub partition: Option<i32>,
+    /// The first offset that was compared.
+    pub from: i64,
+    /// The position: the first one that was not.
+    pub to: i64,
+    /// Records read.
+    pub records: u64,
+    /// Offsets without a record: markers, aborted records, compaction. No loss.
+    pub offsets_without_record: u64,
+    /// Records that are dead letters.
+    pub dead_letters: u64,
+    /// Offsets that retention took from the log before they were compared.
+    pub gone: u64,
+    /// Records without a row.
+    pub missing: Shown,
+    /// Rows that are not as their record says.
+    pub different: Shown,
+    /// In these columns.
+    pub different_columns: Vec<String>,
+    /// Rows that stand there more than once.
+    pub doubled: Shown,
+    /// Rows without a record.
+    pub extra: Shown,
+    /// Rows of which the log does not tell any more.
+    pub unverifiable: Shown,
+}
+
+impl PartitionReport {
+    /// Of nothing yet.
+    #[must_use]
+    pub fn empty() -> Self {
+        let none = || Shown {
+            count: 0,
+            first_offsets: Vec::new(),
+        };
+        Self {
+            topic: None,
+            partition: None,
+            from: 0,
+            to: 0,
+            records: 0,
+            offsets_without_record: 0,
+            dead_letters: 0,
+            gone: 0,
+            missing: none(),
+            different: none(),
+            different_columns: Vec::new(),
+            doubled: none(),
+            extra: none(),
+            unverifiable: none(),
+        }
+    }
+
+    /// Takes over what was found.
+    pub fn fill(&mut self, findings: &Findings, columns: &[String]) {
+        self.missing = (&findings.missing).into();
+        self.different = (&findings.different).into();
+        self.doubled = (&findings.doubled).into();
+        self.extra = (&findings.extra).into();
+        self.unverifiable = (&findings.unverifiable).into();
+        self.different_columns = findings
+            .columns
+            .iter()
+            .filter_map(|&i| columns.get(i).cloned())
+            .collect();
+    }
+
+    fn verdict(&self) -> Verdict {
+        let wrong = [&self.missing, &self.different, &self.doubled, &self.extra];
+        if wrong.iter().any(|shown| shown.count > 0) {
+            Verdict::Different
+        } else if self.gone > 0 || self.unverifiable.count > 0 {
+            Verdict::CouldNotTell
+        } else {
+            Verdict::Exact
+        }
+    }
+}
+
+/// One table of one sink.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableReport {
+    /// The sink.
+    pub sink: String,
+    /// The table.
+    pub table: String,
+    /// `log`, `append` or `upsert`.
+    pub mode: &'static str,
+    /// `coordinate`, `content` or `key`.
+    pub compared_by: &'static str,
+    /// Columns that are another thing in each row where the field is missing.
+    pub columns_not_compared: Vec<String>,
+    /// Rows in the table.
+    pub rows: u64,
+    /// One of so many identities was looked at; 1: all.
+    pub sample: u64,
+    /// By topic and partition.
+    pub partitions: Vec<PartitionReport>,
+}
+
+impl TableReport {
+    fn verdict(&self) -> Verdict {
+        let all = self.partitions.iter().map(PartitionReport::verdict);
+        all.max().unwrap_or(Verdict::Exact)
+    }
+}
+
+/// Everything.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// By sink and table.
+    pub tables: Vec<TableReport>,
+}
+
+impl Report {
+    /// Of tables.
+    #[must_use]
+    pub fn new(tables: Vec<TableReport>) -> Self {
+        let all = tables.iter().map(TableReport::verdict);
+        Self {
+            verdict: all.max().unwrap_or(Verdict::Exact),
+            tables,
+        }
+    }
+
+    /// Prints it for people.
+    ///
+    /// # Errors
+    /// Nobody takes it.
+    pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        for table in &self.tables {
+            let TableReport {
+                sink,
+                table: name,
+                mode,
+                compared_by,
+                rows,
+                sample,
+                ..
+            } = table;
+            let of = match sample {
+                1 => String::new(),
+                n => format!(", a sample of 1/{n}"),
+            };
+            writeln!(
+                out,
+                "sinks.{sink} → {name} ({mode}, by {compared_by}{of}): {}, {rows} rows",
+                table.verdict().words()
+            )?;
+            for column in &table.columns_not_compared {
+                writeln!(
+                    out,
+                    "  column \"{column}\" is not compared: its default is another thing in each row"
+                )?;
+            }
+            for partition in &table.partitions {
+                print_partition(partition, out)?;
+            }
+        }
+        writeln!(out, "{}", self.verdict.words())
+    }
+}
+
+fn print_partition(p: &PartitionReport, out: &mut impl Write) -> io::Result<()> {
+    let place = match (&p.topic, p.partition) {
+        (Some(topic), Some(partition)) => format!("{topic}[{partition}]"),
+        _ => "rows of no known partition".to_owned(),
+    };
+    write!(out, "  {place}")?;
+    if p.topic.is_some() {
+        write!(out, " [{}, {}): {} records", p.from, p.to, p.records)?;
+    }
+    for (what, count) in [
+        ("offsets without a record", p.offsets_without_record),
+        ("dead letters", p.dead_letters),
+    ] {
+        if count > 0 {
+            write!(out, ", {count} {what}")?;
+        }
+    }
+    writeln!(out)?;
+    if p.gone > 0 {
+        writeln!(
+            out,
+            "    {} offsets are gone from the log: nobody can tell what became of them",
+            p.gone
+        )?;
+    }
+    for (what, shown) in [
+        ("missing", &p.missing),
+        ("different", &p.different),
+        ("doubled", &p.doubled),
+        ("extra", &p.extra),
+        ("unverifiable", &p.unverifiable),
+    ] {
+        if shown.count == 0 {
+            continue;
+        }
+        write!(out, "    {} {what}", shown.count)?;
+        if !shown.first_offsets.is_empty() {
+            let first: Vec<String> = shown.first_offsets.iter().map(i64::to_string).collect();
+            write!(out, ", first at {}", first.join(", "))?;
+        }
+        if what == "different" && !p.different_columns.is_empty() {
+            write!(out, ", in {}", p.different_columns.join(", "))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,527 @@
+//! One table: its rows and the records of its topics, cut into buckets of
+//! hashes, and compared bucket by bucket.
+
+use super::compare::{self, ByPartition, How, Log, bucket, content};
+use super::database::{Canonical, Database, DbTable, Failed, Letters, Place, Standing, Unreadable};
+use super::entry::{self, Buckets, Entry, Op};
+use super::log::{Piece, Reading, is_compacted};
+use super::report::{PartitionReport, TableReport};
+use super::{Group, Sample};
+use crate::admin::AdminError;
+use crate::config::{Config, Sink as Settings};
+use crate::consume::Cluster;
+use crate::decode::Decoder;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use plimsoll_protocol::{Position, Span, TopicPartition};
+use plimsoll_sink_api::{Cell, Missing, Mode, Op as RowOp, Rows, Source};
+use std::collections::{BTreeSet, HashMap};
+
+/// Files that may be open at once: half of the 1,024 that a process usually has.
+const BUCKETS: u64 = 256;
+/// Of a hash table's entry beside its hashes.
+const ENTRY_OVERHEAD: u64 = 120;
+
+/// What a comparison needs.
+pub struct Comparing<'c> {
+    pub config: &'c Config,
+    pub settings: &'c Settings,
+    pub cluster: &'c Cluster,
+    pub(super) group: &'c Group,
+    pub letters: &'c Letters,
+    pub(super) sample: Sample,
+    /// Bytes.
+    pub memory: u64,
+}
+
+/// One partition, and how far the log still tells of it.
+struct Part {
+    tp: TopicPartition,
+    /// Where the sink began.
+    start: i64,
+    /// The first offset that the log still has.
+    low: i64,
+    position: i64,
+    compacted: bool,
+    records: u64,
+    passed: u64,
+    dead: u64,
+}
+
+impl Part {
+    /// Where reading begins.
+    fn from(&self) -> i64 {
+        self.start.max(self.low).min(self.position)
+    }
+
+    /// Offsets that retention took.
+    fn gone(&self) -> u64 {
+        u64::try_from(self.from() - self.start).unwrap_or_default()
+    }
+}
+
+/// The partitions as the comparison asks them.
+struct Parts<'p>(&'p [Part], How);
+
+impl Log for Parts<'_> {
+    fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool {
+        let gone = || self.0.iter().any(|part| part.gone() > 0);
+        let compacted = || self.1 == How::Content && self.0.iter().any(|part| part.compacted);
+        match coordinate {
+            None => gone() || compacted(),
+            Some((at, offset)) => self.0.get(at as usize).is_some_and(|part| {
+                offset < part.position
+                    && (part.compacted || (part.start..part.low).contains(&offset))
+            }),
+        }
+    }
+}
+
+/// Where a row tells its coordinate.
+struct Coordinate {
+    topic: Option<usize>,
+    partition: usize,
+    offset: usize,
+}
+
+impl Comparing<'_> {
+    /// Compares.
+    pub async fn run(&self, database: &mut Database) -> Result<TableReport, AdminError> {
+        let table = &self.group.table;
+        let failed = |e: Failed| self.failed(&e);
+        let db_table = database
+            .table(&self.group.target, table)
+            .await
+            .map_err(failed)?;
+        let coordinate = self.coordinate();
+        let how = match (table.mode, &coordinate) {
+            (Mode::Upsert, _) => How::Key {
+                keep: self.group.missing == Missing::Keep,
+            },
+            (_, Some(_)) => How::Coordinate,
+            (_, None) => How::Content,
+        };
+        let mut parts = self.parts().await?;
+        let places: HashMap<(&str, i32), u32> = self
+            .group
+            .standings
+            .iter()
+            .zip(0..)
+            .map(|(s, at)| ((s.topic.as_str(), s.partition), at))
+            .collect();
+        let width = table.columns.len();
+        let count = self.buckets(&parts, width);
+        let disk = |e| failed(Failed::Disk(e));
+        let mut found = Buckets::new(count, width).map_err(disk)?;
+        let mut expected = Buckets::new(count, width).map_err(disk)?;
+        let skipped: Vec<bool> = db_table.defaults().iter().map(Option::is_none).collect();
+        let mut rows = 0;
+        let only_topic = self.only_topic();
+        let bar = self.bar(&parts);
+        bar.set_message("reading rows");
+        database
+            .rows(&db_table, |canonical, texts| {
+                rows += 1;
+                bar.tick();
+                let place = coordinate
+                    .as_ref()
+                    .and_then(|c| c.of_row(texts, only_topic));
+                let entry = found_entry(how, canonical, place, &places, &skipped);
+                match self.sample.takes(entry.identity) {
+                    true => found.push(&entry),
+                    false => Ok(()),
+                }
+            })
+            .await
+            .map_err(failed)?;
+
+        bar.set_message("reading the log");
+        let spans: Vec<(TopicPartition, Span)> = parts
+            .iter()
+            .filter_map(|part| {
+                let from = Position::new(part.from()).ok()?;
+                let to = Position::new(part.position).ok()?;
+                Some((part.tp.clone(), Span::new(from, to)?))
+            })
+            .collect();
+        let mut reading = Reading::new(
+            &self.config.kafka,
+            "plimsoll-verify",
+            &self.settings.group_id,
+            &spans,
+        )?;
+        while let Some(piece) = reading.next()? {
+            let at = places.get(&(&*piece.tp.topic, piece.tp.partition));
+            let Some(&at) = at else { continue };
+            bar.inc(piece.passed);
+            let judged = Judged {
+                comparing: self,
+                how,
+                at,
+                db_table: &db_table,
+                skipped: &skipped,
+            };
+            judged
+                .piece(&piece, database, &mut parts[at as usize], &mut expected)
+                .await?;
+        }
+        bar.set_message("comparing");
+        let defaults = db_table.default_hashes();
+        let mut findings = ByPartition::new();
+        let log = Parts(&parts, how);
+        let sides = expected
+            .into_readers()
+            .map_err(disk)?
+            .into_iter()
+            .zip(found.into_readers().map_err(disk)?);
+        for (expected, found) in sides {
+            bucket(how, &defaults, &log, expected, found, &mut findings).map_err(disk)?;
+        }
+        bar.finish_and_clear();
+        Ok(self.report(how, &parts, &findings, &skipped, rows))
+    }
+
+    fn failed(&self, error: &Failed) -> AdminError {
+        AdminError::Refused(format!(
+            "sinks.{}, table {}: {error}",
+            self.settings.name, self.group.table.name
+        ))
+    }
+
+    /// The columns that tell a row's coordinate, where there are such.
+    fn coordinate(&self) -> Option<Coordinate> {
+        let of = |source: &Source| {
+            let columns = &self.group.table.columns;
+            columns.iter().position(|c| c.source == *source)
+        };
+        let topic = of(&Source::Topic);
+        if topic.is_none() && self.only_topic().is_none() {
+            return None;
+        }
+        Some(Coordinate {
+            topic,
+            partition: of(&Source::Partition)?,
+            offset: of(&Source::Offset)?,
+        })
+    }
+
+    fn only_topic(&self) -> Option<&str> {
+        let topics: BTreeSet<&str> = self
+            .group
+            .standings
+            .iter()
+            .map(|s| s.topic.as_str())
+            .collect();
+        match topics.len() {
+            1 => topics.first().copied(),
+            _ => None,
+        }
+    }
+
+    async fn parts(&self) -> Result<Vec<Part>, AdminError> {
+        let standings = &self.group.standings;
+        let tps: Vec<TopicPartition> = standings
+            .iter()
+            .map(|s| TopicPartition::new(s.topic.as_str(), s.partition))
+            .collect();
+        let lows = self.cluster.earliest(&tps)?;
+        let mut compacted: HashMap<&str, bool> = HashMap::new();
+        for standing in standings {
+            if !compacted.contains_key(standing.topic.as_str()) {
+                let is = is_compacted(&self.config.kafka, &standing.topic).await?;
+                compacted.insert(&standing.topic, is);
+            }
+        }
+        let part = |((standing, tp), low): ((&Standing, TopicPartition), Option<Position>)| Part {
+            tp,
+            start: standing.start.unwrap_or(0),
+            low: low.map_or(0, Position::offset),
+            position: standing.position,
+            compacted: compacted.get(standing.topic.as_str()).copied() == Some(true),
+            records: 0,
+            passed: 0,
+            dead: 0,
+        };
+        Ok(standings.iter().zip(tps).zip(lows).map(part).collect())
+    }
+
+    /// So many that the records of one, and its rows, fit into memory.
+    fn buckets(&self, parts: &[Part], width: usize) -> usize {
+        let records: i64 = parts.iter().map(|p| p.position - p.from()).sum();
+        let bytes = u64::try_from(records).unwrap_or_default() / self.sample.0
+            * (ENTRY_OVERHEAD + 8 * width as u64);
+        let count = bytes.div_ceil(self.memory).clamp(1, BUCKETS);
+        usize::try_from(count).unwrap_or(1)
+    }
+
+    fn bar(&self, parts: &[Part]) -> ProgressBar {
+        let records: i64 = parts.iter().map(|p| p.position - p.from()).sum();
+        let length = u64::try_from(records).unwrap_or_default();
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template(
+            "{spinner} [{elapsed}] {wide_bar} {human_pos}/{human_len} {msg}",
+        ) {
+            bar.set_style(style);
+        }
+        bar
+    }
+
+    fn report(
+        &self,
+        how: How,
+        parts: &[Part],
+        findings: &ByPartition,
+        skipped: &[bool],
+        rows: u64,
+    ) -> TableReport {
+        let table = &self.group.table;
+        let names: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
+        let empty = compare::Findings::default();
+        let of = |at: u32| findings.get(&at).unwrap_or(&empty);
+        let mut partitions: Vec<PartitionReport> = parts
+            .iter()
+            .zip(0..)
+            .map(|(part, at)| {
+                let mut report = PartitionReport::empty();
+                report.topic = Some(part.tp.topic.to_string());
+                report.partition = Some(part.tp.partition);
+                (report.from, report.to) = (part.from(), part.position);
+                report.records = part.records;
+                report.offsets_without_record = part.passed.saturating_sub(part.records);
+                report.dead_letters = part.dead;
+                report.gone = part.gone();
+                report.fill(of(at), &names);
+                report
+            })
+            .collect();
+        if *of(u32::MAX) != empty {
+            let mut report = PartitionReport::empty();
+            report.fill(of(u32::MAX), &names);
+            partitions.push(report);
+        }
+        TableReport {
+            sink: self.settings.name.clone(),
+            table: table.name.clone(),
+            mode: table.mode.as_str(),
+            compared_by: match how {
+                How::Coordinate => "coordinate",
+                How::Content => "content",
+                How::Key { .. } => "key",
+            },
+            columns_not_compared: names
+                .into_iter()
+                .zip(skipped)
+                .filter_map(|(name, skipped)| skipped.then_some(name))
+                .collect(),
+            rows,
+            sample: self.sample.0,
+            partitions,
+        }
+    }
+}
+
+impl Coordinate {
+    fn of_row(&self, texts: &[Option<&str>], only_topic: Option<&str>) -> Option<Place> {
+        Some(Place {
+            topic: match self.topic {
+                Some(column) => texts[column]?.to_owned(),
+                None => only_topic?.to_owned(),
+            },
+            partition: texts[self.partition]?.parse().ok()?,
+            offset: texts[self.offset]?.parse().ok()?,
+        })
+    }
+}
+
+fn by_place(place: &Place) -> u128 {
+    let (partition, offset) = (place.partition.to_string(), place.offset.to_string());
+    entry::identity([Some(place.topic.as_str()), Some(&partition), Some(&offset)].into_iter())
+}
+
+fn by_key(key: Option<&str>) -> u128 {
+    entry::identity(std::iter::once(key))
+}
+
+fn skip(columns: &mut [u64], skipped: &[bool]) {
+    for (column, skipped) in columns.iter_mut().zip(skipped) {
+        if *skipped {
+            *column = entry::SKIPPED;
+        }
+    }
+}
+
+fn found_entry(
+    how: How,
+    canonical: Canonical,
+    place: Option<Place>,
+    places: &HashMap<(&str, i32), u32>,
+    skipped: &[bool],
+) -> Entry {
+    let Canonical { key, mut columns } = canonical;
+    skip(&mut columns, skipped);
+    let known = place
+        .as_ref()
+        .and_then(|p| places.get(&(p.topic.as_str(), p.partition)));
+    Entry {
+        identity: match (how, &place) {
+            (How::Key { .. }, _) => by_key(key.as_deref()),
+            (How::Coordinate, Some(place)) => by_place(place),
+            (How::Coordinate, None) | (How::Content, _) => content(&columns),
+        },
+        partition: known.copied().unwrap_or(u32::MAX),
+        offset: place.map_or(-1, |p| p.offset),
+        op: Op::Put,
+        columns,
+    }
+}
+
+/// The records of one partition, on their way to entries.
+struct Judged<'j, 'c> {
+    comparing: &'j Comparing<'c>,
+    how: How,
+    at: u32,
+    db_table: &'j DbTable,
+    skipped: &'j [bool],
+}
+
+impl Judged<'_, '_> {
+    async fn piece(
+        &self,
+        piece: &Piece,
+        database: &mut Database,
+        part: &mut Part,
+        expected: &mut Buckets,
+    ) -> Result<(), AdminError> {
+        let table = &self.comparing.group.table;
+        let Piece { tp, chunk, passed } = piece;
+        part.passed += passed;
+        part.records += chunk.len() as u64;
+        let unknown = self.comparing.settings.unknown_fields;
+        let decoder = Decoder::new(table, &tp.topic, tp.partition, unknown);
+        let mut rows = Rows::with_capacity(table.columns.len(), chunk.len());
+        let mut bad = Vec::new();
+        for i in 0..chunk.len() {
+            let record = chunk.record(i);
+            let place = self.place(tp, record.offset);
+            if self.comparing.letters.contains(&place) {
+                part.dead += 1;
+            } else if decoder.decode(&record, &mut rows).is_err() {
+                bad.push(record.offset);
+            }
+        }
+        let (puts, deletes): (Vec<usize>, Vec<usize>) =
+            (0..rows.len()).partition(|&i| rows.row(i).0.op == RowOp::Put);
+        let mut entries: Vec<Entry> = bad.iter().map(|&offset| self.bad(tp, offset)).collect();
+        for (part, key_only) in [(puts, false), (deletes, true)] {
+            self.canonical(tp, &rows, &part, key_only, database, &mut entries)
+                .await?;
+        }
+        // The order of the log.
+        entries.sort_by_key(|entry| entry.offset);
+        for entry in entries {
+            if self.comparing.sample.takes(entry.identity) {
+                expected
+                    .push(&entry)
+                    .map_err(|e| self.comparing.failed(&Failed::Disk(e)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, tp: &TopicPartition, offset: i64) -> Place {
+        Place {
+            topic: tp.topic.to_string(),
+            partition: tp.partition,
+            offset,
+        }
+    }
+
+    /// A record that can be no row, and whose key nobody knows.
+    fn bad(&self, tp: &TopicPartition, offset: i64) -> Entry {
+        Entry {
+            identity: by_place(&self.place(tp, offset)),
+            partition: self.at,
+            offset,
+            op: Op::Bad,
+            columns: vec![entry::SKIPPED; self.skipped.len()],
+        }
+    }
+
+    /// Asks the database, in halves where one of the values is none.
+    async fn canonical(
+        &self,
+        tp: &TopicPartition,
+        rows: &Rows<'_>,
+        wanted: &[usize],
+        key_only: bool,
+        database: &mut Database,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), AdminError> {
+        let mut todo = vec![wanted];
+        while let Some(part) = todo.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            let cells: Vec<&[Cell<'_>]> = part.iter().map(|&i| rows.row(i).1).collect();
+            match (
+                database.canonical(self.db_table, &cells, key_only).await,
+                part,
+            ) {
+                (Ok(all), _) => {
+                    for (canonical, &i) in all.into_iter().zip(part) {
+                        let op = if key_only { Op::Delete } else { Op::Put };
+                        entries.push(self.entry(tp, rows.row(i).0.offset, op, canonical));
+                    }
+                }
+                (Err(Unreadable::Failed(error)), _) => return Err(self.comparing.failed(&error)),
+                (Err(Unreadable::Value), &[only]) => {
+                    let offset = rows.row(only).0.offset;
+                    let key = match (self.how, key_only) {
+                        (How::Key { .. }, false) => {
+                            database.canonical(self.db_table, &cells, true).await
+                        }
+                        _ => Err(Unreadable::Value),
+                    };
+                    entries.push(match key {
+                        // A later record of its key may supersede it.
+                        Ok(all) => all.into_iter().next().map_or_else(
+                            || self.bad(tp, offset),
+                            |canonical| self.entry(tp, offset, Op::Bad, canonical),
+                        ),
+                        Err(Unreadable::Value) => self.bad(tp, offset),
+                        Err(Unreadable::Failed(error)) => {
+                            return Err(self.comparing.failed(&error));
+                        }
+                    });
+                }
+                (Err(Unreadable::Value), _) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    todo.extend([second, first]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&self, tp: &TopicPartition, offset: i64, op: Op, canonical: Canonical) -> Entry {
+        let Canonical { key, mut columns } = canonical;
+        if self.how == How::Content {
+            for (column, default) in columns.iter_mut().zip(self.db_table.default_hashes()) {
+                if *column == entry::ABSENT {
+                    *column = default;
+                }
+            }
+        }
+        skip(&mut columns, self.skipped);
+        Entry {
+            identity: match self.how {
+                How::Key { .. } => by_key(key.as_deref()),
+                How::Coordinate => by_place(&self.place(tp, offset)),
+                How::Content => content(&columns),
+            },
+            partition: self.at,
+            offset,
+            op,
+            columns,
+        }
+    }
+}
