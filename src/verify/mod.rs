@@ -143,6 +143,12 @@ async fn all(config: &Config, args: &VerifyArgs) -> Result<Vec<TableReport>, Adm
                 settings.name
             )));
         }
+        if standings.is_empty() {
+            return Err(AdminError::Refused(format!(
+                "sinks.{}: it has no position yet, so there is nothing to compare; hint: start the service first",
+                settings.name
+            )));
+        }
         let letters = database.letters(&settings.name).await.map_err(failed)?;
         for group in groups(settings, &standings).await? {
             let comparing = Comparing {

@@ -382,4 +382,13 @@ fn what_cannot_be_asked_is_no_answer() {
         said.contains("no sink \"nobody\"") && said.contains("orders"),
         "{said}"
     );
+    // A sink that has never run has nothing that could be exact.
+    let case = Case::new("verify_unstarted", Mode::Append, 1);
+    let (code, _) = verify_with(&case.service.config(), &[]);
+    assert_eq!(code, 2);
+    let migrated = plimsoll(&case.service.config(), &["migrate"]);
+    assert!(migrated.status.success());
+    let (code, said) = verify(&case);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.as_str().is_some_and(|s| s.contains("no position yet")));
 }
