@@ -156,7 +156,7 @@ impl Kafka {
         wait::until("all partitions have a leader", || {
             let found = consumer
                 .fetch_metadata(Some(topic), TIMEOUT)
-                .expect("metadata");
+                .map_err(|e| e.to_string())?;
             let led = found.topics()[0]
                 .partitions()
                 .iter()
@@ -213,10 +213,10 @@ impl Kafka {
     }
 
     fn partitions(&self, topic: &str) -> i32 {
-        let found = self
-            .reader("read_committed")
-            .fetch_metadata(Some(topic), TIMEOUT)
-            .expect("metadata");
+        let consumer = self.reader("read_committed");
+        let found = wait::until("the broker tells of the topic", || {
+            consumer.fetch_metadata(Some(topic), TIMEOUT)
+        });
         i32::try_from(found.topics()[0].partitions().len()).expect("a count")
     }
 
@@ -253,10 +253,10 @@ impl Kafka {
     pub fn ends(&self, topic: &str) -> Vec<i64> {
         let consumer = self.reader("read_committed");
         let end = |p| {
-            consumer
-                .fetch_watermarks(topic, p, TIMEOUT)
-                .expect("watermarks")
-                .1
+            wait::until("the broker tells the ends of the log", || {
+                consumer.fetch_watermarks(topic, p, TIMEOUT)
+            })
+            .1
         };
         (0..self.partitions(topic)).map(end).collect()
     }
