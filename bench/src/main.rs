@@ -5,6 +5,7 @@
 //! CHECKPOINT, and compares what they wrote.
 
 mod compare;
+mod consume;
 mod growth;
 mod kafka;
 mod latency;
@@ -31,7 +32,7 @@ use tempfile::TempDir;
 #[derive(Debug, Parser)]
 struct Args {
     /// Which cases; all of them when none is named: append, upsert, zipf, zipf-folded,
-    /// log, documents, thin, latency, memory, growth
+    /// log, documents, thin, consume, latency, memory, growth
     cases: Vec<String>,
     /// Records of a comparison
     #[arg(long, default_value_t = 3_000_000)]
@@ -51,6 +52,13 @@ struct Args {
     /// Where the plot goes, as SVG
     #[arg(long)]
     plot: Option<PathBuf>,
+    /// What the case consume starts
+    #[arg(long, hide = true, requires = "topic", requires = "bootstrap")]
+    child: Option<consume::Child>,
+    #[arg(long, hide = true)]
+    topic: Option<String>,
+    #[arg(long, hide = true)]
+    bootstrap: Option<String>,
 }
 
 /// Why there is no figure.
@@ -136,9 +144,8 @@ fn cases(records: u64) -> Vec<Case> {
     ]
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> std::process::ExitCode {
-    match run(&Args::parse()).await {
+fn main() -> std::process::ExitCode {
+    match start(&Args::parse()) {
         Ok(text) => {
             let _ = write!(std::io::stdout(), "{text}");
             std::process::ExitCode::SUCCESS
@@ -148,6 +155,17 @@ async fn main() -> std::process::ExitCode {
             std::process::ExitCode::FAILURE
         }
     }
+}
+
+fn start(args: &Args) -> Result<String> {
+    if let (Some(child), Some(topic), Some(bootstrap)) = (args.child, &args.topic, &args.bootstrap)
+    {
+        return consume::run(child, bootstrap, topic, args.records);
+    }
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(run(args))
 }
 
 async fn run(args: &Args) -> Result<String> {
@@ -176,6 +194,7 @@ async fn run(args: &Args) -> Result<String> {
         machine: Machine::here(),
         postgres: bench.postgres.settings().await?,
         comparisons: Vec::new(),
+        consuming: None,
         backlog: None,
         latency: None,
         curves: Vec::new(),
@@ -185,6 +204,9 @@ async fn run(args: &Args) -> Result<String> {
             case.batch.clone_from(&args.batch);
             report.comparisons.push(bench.compare(&case).await?);
         }
+    }
+    if wanted("consume") {
+        report.consuming = Some(bench.consuming(args.records).await?);
     }
     if wanted("memory") {
         report.backlog = Some(backlog(&mut bench, args.records / 3 * 10).await?);

@@ -1,6 +1,7 @@
 //! What was found: a table for people, JSON for other runs, a plot for the docs.
 
 use crate::compare::Comparison;
+use crate::consume::Consuming;
 use crate::growth::Curve;
 use crate::latency::Latency;
 use crate::service::Seen;
@@ -20,6 +21,8 @@ pub struct Report {
     pub postgres: Vec<(String, String)>,
     /// The service beside its floors.
     pub comparisons: Vec<Comparison>,
+    /// Without a database.
+    pub consuming: Option<Consuming>,
     /// Over a backlog that is far larger than memory.
     pub backlog: Option<Seen>,
     /// At a low rate.
@@ -102,6 +105,15 @@ impl Report {
                 spread(&c.processor, 2),
                 spread(&c.peak_mib, 0),
                 c.first_commit_ms.median
+            );
+        }
+        if let Some(c) = &self.consuming {
+            let _ = writeln!(
+                text,
+                "\nReading and decoding without a database: {:.0} records/s; a bare loop over librdkafka: {:.0}; ratio {}",
+                c.service.median,
+                c.bare.median,
+                spread(&c.ratio, 2)
             );
         }
         if let Some(b) = &self.backlog {

@@ -16,7 +16,9 @@ pub struct Fields {
 /// What a field is wanted for.
 #[derive(Debug, Default)]
 pub struct Node {
-    name: String,
+    /// The name as JSON writes it, for comparing; empty where an escape would be
+    /// needed.
+    quoted: String,
     /// The node that followed this one in the last object. A guess, for senders
     /// write their fields in one order: comparing names is cheaper than hashing
     /// them. Writers of several partitions share it; a wrong one costs a look.
@@ -34,10 +36,7 @@ impl Fields {
             return;
         };
         let index = *self.by_name.entry(first.clone()).or_insert_with(|| {
-            self.nodes.push(Node {
-                name: first.clone(),
-                ..Node::default()
-            });
+            self.nodes.push(Node::new(first));
             self.nodes.len() - 1
         });
         let node = &mut self.nodes[index];
@@ -56,17 +55,38 @@ impl Fields {
         self.nodes.is_empty()
     }
 
+    /// The node that followed `before` in the last object.
+    #[must_use]
+    pub fn guess(&self, before: Option<&Node>) -> Option<&Node> {
+        let guess = before.map_or(&self.first, |node| &node.after);
+        self.nodes
+            .get(guess.load(Ordering::Relaxed))
+            .filter(|node| !node.quoted.is_empty())
+    }
+
     /// The node of a field, which follows `before` in its object.
     #[must_use]
     pub fn get(&self, name: &str, before: Option<&Node>) -> Option<&Node> {
-        let guess = before.map_or(&self.first, |node| &node.after);
-        if let Some(node) = self.nodes.get(guess.load(Ordering::Relaxed))
-            && node.name == name
-        {
-            return Some(node);
-        }
         let index = *self.by_name.get(name)?;
+        let guess = before.map_or(&self.first, |node| &node.after);
         guess.store(index, Ordering::Relaxed);
         self.nodes.get(index)
+    }
+}
+
+impl Node {
+    fn new(name: &str) -> Self {
+        let quoted = format!("\"{name}\"");
+        let plain = serde_json::to_string(name).is_ok_and(|json| json == quoted);
+        Self {
+            quoted: if plain { quoted } else { String::new() },
+            ..Self::default()
+        }
+    }
+
+    /// The name in quotes.
+    #[must_use]
+    pub fn quoted(&self) -> &str {
+        &self.quoted
     }
 }

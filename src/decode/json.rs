@@ -2,12 +2,9 @@
 
 use super::BadRecord;
 use super::fields::{Fields, Node};
+use super::scan::{Scanner, unquoted};
 use plimsoll_sink_api::{Cell, Column, Shape};
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::fmt;
 
 /// Reads one JSON object into the cells of its columns.
 pub struct ObjectReader<'t, 'c, 'de> {
@@ -21,21 +18,52 @@ pub struct ObjectReader<'t, 'c, 'de> {
     pub bad: Option<BadRecord>,
 }
 
+/// The text is no JSON object.
+pub struct NoObject;
+
 impl<'de> ObjectReader<'_, '_, 'de> {
     /// Reads `text`, which must be one JSON object.
     ///
     /// # Errors
-    /// The byte at which the grammar was broken; 0 where the text is no object.
-    pub fn read(&mut self, fields: &Fields, text: &'de str) -> Result<(), usize> {
-        let mut json = serde_json::Deserializer::from_str(text);
-        let level = Level {
-            reader: self,
-            fields,
-        };
-        level
-            .deserialize(&mut json)
-            .and_then(|()| json.end())
-            .map_err(|e| byte_of(text, &e))
+    /// It is none.
+    pub fn read(&mut self, fields: &Fields, text: &'de str) -> Result<(), NoObject> {
+        self.walk(fields, text).ok_or(NoObject)
+    }
+
+    fn walk(&mut self, fields: &Fields, text: &'de str) -> Option<()> {
+        let mut scanner = Scanner::new(text);
+        let mut before = None;
+        let mut more = scanner.open_object()?;
+        while more {
+            let guess = fields.guess(before);
+            let node = match guess.filter(|node| scanner.took_name(node.quoted())) {
+                Some(node) => Some(node),
+                None => {
+                    let name = scanner.name()?;
+                    let found = fields.get(&name, before);
+                    if found.is_none() && self.reject_unknown {
+                        self.bad.get_or_insert(BadRecord::UnknownField {
+                            field: name.into_owned(),
+                        });
+                    }
+                    found
+                }
+            };
+            scanner.colon()?;
+            let raw = scanner.value()?;
+            if let Some(node) = node {
+                before = Some(node);
+                self.put(node, raw);
+                // A nested object is read again for its fields; only paths pay.
+                if let Some(below) = &node.below
+                    && raw.starts_with('{')
+                {
+                    self.walk(below, raw)?;
+                }
+            }
+            more = scanner.next_field()?;
+        }
+        scanner.end()
     }
 
     fn put(&mut self, node: &Node, raw: &'de str) {
@@ -51,11 +79,20 @@ impl<'de> ObjectReader<'_, '_, 'de> {
     }
 }
 
-/// Checks that a text is one JSON value.
+/// The one JSON value that a text is, without white space around it.
 ///
 /// # Errors
 /// The byte at which the grammar was broken.
 pub fn whole(text: &str) -> Result<&str, usize> {
+    let mut scanner = Scanner::new(text);
+    match scanner.value().filter(|_| scanner.end().is_some()) {
+        Some(value) => Ok(value),
+        None => judged(text),
+    }
+}
+
+/// The same by serde_json, which says where the grammar was broken.
+fn judged(text: &str) -> Result<&str, usize> {
     serde_json::from_str::<&RawValue>(text)
         .map(RawValue::get)
         .map_err(|e| byte_of(text, &e))
@@ -83,90 +120,7 @@ pub fn cell(raw: &str, shape: Shape) -> Option<Cell<'_>> {
         (b't', Shape::Scalar) => Cell::Bool(true),
         (b'f', Shape::Scalar) => Cell::Bool(false),
         (b'{' | b'[', Shape::Scalar) => Cell::Json(raw),
-        (b'"', Shape::Scalar) => Cell::Text(string(raw)?),
+        (b'"', Shape::Scalar) => Cell::Text(unquoted(raw)?),
         (_, Shape::Scalar) => Cell::Number(raw),
     })
-}
-
-/// A JSON string without its quotes; borrowed unless it has escapes.
-fn string(raw: &str) -> Option<Cow<'_, str>> {
-    if raw.as_bytes().contains(&b'\\') {
-        serde_json::from_str::<String>(raw).ok().map(Cow::Owned)
-    } else {
-        raw.get(1..raw.len() - 1).map(Cow::Borrowed)
-    }
-}
-
-struct Level<'r, 'f, 't, 'c, 'de> {
-    reader: &'r mut ObjectReader<'t, 'c, 'de>,
-    fields: &'f Fields,
-}
-
-impl<'de> DeserializeSeed<'de> for Level<'_, '_, '_, '_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Level<'_, '_, '_, '_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut before = None;
-        while let Some(name) = map.next_key_seed(Name)? {
-            let Some(node) = self.fields.get(&name, before) else {
-                if self.reader.reject_unknown {
-                    self.reader.bad.get_or_insert(BadRecord::UnknownField {
-                        field: name.into_owned(),
-                    });
-                }
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            before = Some(node);
-            let raw: &'de str = map.next_value::<&RawValue>()?.get();
-            self.reader.put(node, raw);
-            // A nested object is read again for its fields; only paths pay.
-            if let Some(below) = &node.below
-                && raw.starts_with('{')
-            {
-                self.reader
-                    .read(below, raw)
-                    .map_err(|_| A::Error::custom("nested object"))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field name")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_owned()))
-    }
 }

@@ -117,7 +117,7 @@ impl Decoder {
         {
             match (std::str::from_utf8(key), self.key_columns.as_slice()) {
                 (Ok(text), _) if text.trim_start().starts_with('{') => {
-                    self.object(&self.tombstone_key, text, cells, false, |_| {
+                    self.object(&self.tombstone_key, text, cells, false, || {
                         BadRecord::KeyNotObject
                     })?;
                 }
@@ -140,9 +140,9 @@ impl Decoder {
         let raw = if self.value.is_empty() && !self.reject_unknown {
             json::whole(text).map_err(|at| BadRecord::ValueNotJson { at })?
         } else {
-            let broken = |at| match json::whole(text) {
+            let broken = || match json::whole(text) {
                 Ok(_) => BadRecord::ValueNotObject,
-                Err(_) => BadRecord::ValueNotJson { at },
+                Err(at) => BadRecord::ValueNotJson { at },
             };
             self.object(&self.value, text, cells, self.reject_unknown, broken)?;
             text.trim_ascii()
@@ -167,7 +167,7 @@ impl Decoder {
         text: &'c str,
         cells: &mut [Cell<'c>],
         reject_unknown: bool,
-        broken: impl FnOnce(usize) -> BadRecord,
+        broken: impl FnOnce() -> BadRecord,
     ) -> Result<(), BadRecord> {
         let mut reader = ObjectReader {
             columns: &self.columns,
@@ -175,7 +175,7 @@ impl Decoder {
             reject_unknown,
             bad: None,
         };
-        reader.read(fields, text).map_err(broken)?;
+        reader.read(fields, text).map_err(|_| broken())?;
         reader.bad.map_or(Ok(()), Err)
     }
 
@@ -190,7 +190,7 @@ impl Decoder {
         }
         let Some(key) = record.key else { return Ok(()) };
         let text = std::str::from_utf8(key).map_err(|_| BadRecord::KeyNotObject)?;
-        self.object(&self.key, text, cells, false, |_| BadRecord::KeyNotObject)
+        self.object(&self.key, text, cells, false, || BadRecord::KeyNotObject)
     }
 
     fn own<'c>(&self, record: &Record<'c>, cells: &mut [Cell<'c>]) -> Result<(), BadRecord> {

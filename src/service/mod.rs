@@ -6,13 +6,13 @@ mod sink;
 pub(crate) use member::member;
 pub(crate) use sink::start;
 
-use crate::config::{Backend, Config};
+use crate::config::{Backend, Config, Sink as Settings};
 use crate::consume::{Control, Fatal};
 use crate::error::KafkaFault;
 use crate::health::Health;
 use crate::{http, metrics};
 use plimsoll_postgres::PostgresSink;
-use plimsoll_sink_api::SinkError;
+use plimsoll_sink_api::{Member, Sink, SinkError};
 use plimsoll_sqlite::SqliteSink;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,18 +75,92 @@ impl Running {
 /// # Errors
 /// [`RunError`].
 pub fn run(config: &Config) -> Result<(), RunError> {
+    drive(config, |service| {
+        for settings in &config.sinks {
+            match &settings.backend {
+                Backend::Postgres(postgres) => {
+                    let member = member();
+                    let sink = PostgresSink::open(postgres.clone(), &member.name);
+                    service.add(settings, sink, member, postgres.auto_migrate)?;
+                }
+                Backend::Sqlite(sqlite) => {
+                    let sink = SqliteSink::open(sqlite.clone());
+                    service.add(settings, sink, member(), sqlite.auto_migrate)?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Runs with a sink of one's own in the place of every backend of the config, for
+/// measuring what the service costs without a database.
+///
+/// # Errors
+/// [`RunError`].
+pub fn run_with<S: Sink + Clone>(config: &Config, sink: S) -> Result<(), RunError> {
+    drive(config, |service| {
+        for settings in &config.sinks {
+            service.add(settings, Ok(sink.clone()), member(), false)?;
+        }
+        Ok(())
+    })
+}
+
+fn drive(
+    config: &Config,
+    sinks: impl FnOnce(&mut Service<'_>) -> Result<(), RunError>,
+) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| RunError::System(format!("no runtime: {e}")))?;
-    let ended = runtime.block_on(serve(config));
+    let ended = runtime.block_on(serve(config, sinks));
     // What still runs on blocking threads (a client that closes) is not waited
     // for: drain had its deadline.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(config: &Config) -> Result<(), RunError> {
+/// Sinks that run.
+struct Service<'c> {
+    config: &'c Config,
+    health: Arc<Health>,
+    threads: JoinSet<Result<(), RunError>>,
+    running: Vec<Running>,
+}
+
+impl Service<'_> {
+    fn add<S: Sink>(
+        &mut self,
+        settings: &Settings,
+        sink: Result<S, SinkError>,
+        member: Member,
+        auto_migrate: bool,
+    ) -> Result<(), RunError> {
+        let sink = sink.map_err(|error| RunError::Sink {
+            name: settings.name.clone(),
+            error,
+        })?;
+        self.health.sink(&settings.name);
+        let started = start(
+            self.config,
+            settings,
+            sink,
+            member,
+            auto_migrate,
+            &self.health,
+            &mut self.threads,
+        )?;
+        self.running.push(started);
+        Ok(())
+    }
+}
+
+async fn serve(
+    config: &Config,
+    sinks: impl FnOnce(&mut Service<'_>) -> Result<(), RunError>,
+) -> Result<(), RunError> {
     let mut term =
         signal(SignalKind::terminate()).map_err(|e| RunError::System(format!("SIGTERM: {e}")))?;
     let mut int =
@@ -105,45 +179,19 @@ async fn serve(config: &Config) -> Result<(), RunError> {
             }
         });
     }
-    let mut threads = JoinSet::new();
-    let mut running = Vec::new();
-    for settings in &config.sinks {
-        health.sink(&settings.name);
-        let (name, member) = (settings.name.clone(), member());
-        let refused = |error| RunError::Sink {
-            name: name.clone(),
-            error,
-        };
-        let started = match &settings.backend {
-            Backend::Postgres(postgres) => {
-                let sink = PostgresSink::open(postgres.clone(), &member.name).map_err(refused)?;
-                let migrate = postgres.auto_migrate;
-                start(
-                    config,
-                    settings,
-                    sink,
-                    member,
-                    migrate,
-                    &health,
-                    &mut threads,
-                )?
-            }
-            Backend::Sqlite(sqlite) => {
-                let sink = SqliteSink::open(sqlite.clone()).map_err(refused)?;
-                let migrate = sqlite.auto_migrate;
-                start(
-                    config,
-                    settings,
-                    sink,
-                    member,
-                    migrate,
-                    &health,
-                    &mut threads,
-                )?
-            }
-        };
-        running.push(started);
-    }
+    let mut service = Service {
+        config,
+        health,
+        threads: JoinSet::new(),
+        running: Vec::new(),
+    };
+    sinks(&mut service)?;
+    let Service {
+        health,
+        mut threads,
+        running,
+        ..
+    } = service;
     let mut ended = Ok(());
     tokio::select! {
         _ = term.recv() => info!("SIGTERM: draining"),

@@ -91,7 +91,8 @@ impl Producers {
         self.shared.partitions.store(partitions, Ordering::SeqCst);
     }
 
-    /// So many records more, at once.
+    /// So many records more, at once, none of them bad: batches of them are large,
+    /// and no search for a bad one cuts them up.
     pub fn burst(&self, records: usize) {
         self.shared.burst.fetch_add(records, Ordering::SeqCst);
     }
@@ -153,12 +154,12 @@ impl Source {
         }
     }
 
-    fn next(&mut self, partitions: i32) -> Message {
+    fn next(&mut self, partitions: i32, bad_ones: bool) -> Message {
         self.made += 1;
         let partition = (self.made % u64::try_from(partitions).expect("a count")) as i32;
         let first = i64::from(partition + 1) * ORDERS_OF_A_PARTITION
             + self.producer * ORDERS_OF_A_PARTITION / 2;
-        if self.made.is_multiple_of(BAD_ONES) {
+        if bad_ones && self.made.is_multiple_of(BAD_ONES) {
             // Nobody else's key: a bad record that a good one replaces in the
             // same batch may rightly never be seen by the database.
             let id = -(first + self.made as i64);
@@ -188,8 +189,8 @@ impl Shared {
                 self.idle_after(|| producer.flush(TIMEOUT).is_ok());
                 continue;
             }
-            for _ in 0..PORTION + self.burst.swap(0, Ordering::SeqCst) {
-                if self.send(&producer, &mut source).is_err() {
+            for i in 0..PORTION + self.burst.swap(0, Ordering::SeqCst) {
+                if self.send(&producer, &mut source, i < PORTION).is_err() {
                     self.begun_anew.fetch_add(1, Ordering::SeqCst);
                     producer = self.connect(&[]);
                 }
@@ -232,7 +233,7 @@ impl Shared {
     fn transaction(&self, producer: &BaseProducer, source: &mut Source) -> Result<(), KafkaError> {
         producer.begin_transaction()?;
         for i in 0..IN_TRANSACTION {
-            self.send(producer, source)?;
+            self.send(producer, source, true)?;
             if i % PORTION == 0 {
                 producer.poll(TICK);
                 std::thread::sleep(TICK);
@@ -250,8 +251,13 @@ impl Shared {
         Ok(())
     }
 
-    fn send(&self, producer: &BaseProducer, source: &mut Source) -> Result<(), KafkaError> {
-        let message = source.next(self.partitions.load(Ordering::SeqCst));
+    fn send(
+        &self,
+        producer: &BaseProducer,
+        source: &mut Source,
+        bad_ones: bool,
+    ) -> Result<(), KafkaError> {
+        let message = source.next(self.partitions.load(Ordering::SeqCst), bad_ones);
         let mut record = BaseRecord::<[u8], [u8]>::to(&self.topic).partition(message.partition);
         if let Some(key) = &message.key {
             record = record.key(key.to_bytes());
