@@ -133,7 +133,7 @@ fn bare_loop(bootstrap: &str, topic: &str, records: u64) -> Result<Read> {
             Some(Ok(message)) => {
                 began.get_or_insert_with(Instant::now);
                 count += 1;
-                bytes += rdkafka::Message::payload_len(&message);
+                bytes += message.payload_len();
             }
             Some(Err(KafkaError::PartitionEOF(_))) => {}
             Some(Err(error)) => return Err(error.into()),
