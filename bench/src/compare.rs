@@ -5,7 +5,7 @@ use crate::postgres::ORDERS;
 use crate::service::{Running, Seen, Settings};
 use crate::stats::Series;
 use crate::{Bench, Failed, Result, kafka};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub struct Case {
 }
 
 /// What it gave.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Comparison {
     /// The case.
     pub name: String,

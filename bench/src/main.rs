@@ -52,6 +52,9 @@ struct Args {
     /// Where the plot goes, as SVG
     #[arg(long)]
     plot: Option<PathBuf>,
+    /// Results of an earlier run, for the plot
+    #[arg(long)]
+    with: Option<PathBuf>,
     /// What the case consume starts
     #[arg(long, hide = true, requires = "topic", requires = "bootstrap")]
     child: Option<consume::Child>,
@@ -119,7 +122,7 @@ fn cases(records: u64) -> Vec<Case> {
         batch: String::new(),
     };
     // As many as the service takes into one statement by default.
-    let upsert = Floor::Upsert { chunk: 5_000 };
+    let upsert = Floor::Upsert { chunk: 10_000 };
     let zipf = Load {
         keys: Keys::Zipf,
         ..orders
@@ -229,7 +232,7 @@ async fn run(args: &Args) -> Result<String> {
         std::fs::write(file, json + "\n")?;
     }
     if let Some(file) = &args.plot {
-        report.plot(file)?;
+        report.plot(file, args.with.as_deref())?;
     }
     bench.postgres.close().await;
     Ok(report.text())

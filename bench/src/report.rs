@@ -8,7 +8,7 @@ use crate::service::Seen;
 use crate::stats::Series;
 use crate::{Failed, Result};
 use plotters::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -29,6 +29,12 @@ pub struct Report {
     pub latency: Option<Latency>,
     /// How the cost grows.
     pub curves: Vec<Curve>,
+}
+
+/// What the plot takes from another run.
+#[derive(Deserialize)]
+struct Earlier {
+    comparisons: Vec<Comparison>,
 }
 
 /// Where it ran.
@@ -157,9 +163,16 @@ impl Report {
         text
     }
 
-    /// The ratios as a plot.
-    pub fn plot(&self, file: &Path) -> Result<()> {
-        draw(&self.comparisons, file).map_err(|e| Failed::new(e.to_string()))
+    /// The ratios as a plot, behind those of an earlier run.
+    pub fn plot(&self, file: &Path, with: Option<&Path>) -> Result<()> {
+        let mut all = match with {
+            Some(earlier) => {
+                serde_json::from_slice::<Earlier>(&std::fs::read(earlier)?)?.comparisons
+            }
+            None => Vec::new(),
+        };
+        all.extend_from_slice(&self.comparisons);
+        draw(&all, file).map_err(|e| Failed::new(e.to_string()))
     }
 }
 

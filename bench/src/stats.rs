@@ -1,9 +1,9 @@
 //! Medians and spreads: the machine is noisy, so one run says little.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What several runs gave.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Series {
     /// In the order of the runs.
     pub values: Vec<f64>,

@@ -14,13 +14,16 @@ const RECORD_OVERHEAD: usize = size_of::<Entry>();
 /// What a header costs beside its bytes.
 const HEADER_OVERHEAD: usize = size_of::<HeaderEntry>();
 
+/// Where a record lies in the arena: its key, then its value. Lengths in Kafka's
+/// protocol are of 31 bits.
 #[derive(Debug)]
 struct Entry {
     offset: i64,
     timestamp: Option<i64>,
-    key: Option<Range<usize>>,
-    value: Option<Range<usize>>,
-    headers: Range<usize>,
+    from: usize,
+    key: Option<u32>,
+    value: Option<u32>,
+    headers: Range<u32>,
 }
 
 #[derive(Debug)]
@@ -31,8 +34,8 @@ struct HeaderEntry {
 
 /// Bytes and records that an empty chunk has room for from the start, at most:
 /// room that is not used is not counted, so it must be small.
-const ROOM_BYTES: usize = 1 << 20;
-const ROOM_RECORDS: usize = 5_000;
+const ROOM_BYTES: usize = 3 << 20;
+const ROOM_RECORDS: usize = 10_000;
 
 /// A record as it comes from the client, still borrowed from it.
 #[derive(Debug)]
@@ -87,6 +90,11 @@ impl Store {
         self.arena.extend_from_slice(bytes);
         start..self.arena.len()
     }
+}
+
+/// As much as the last time, and an eighth more: growing would take twice as much.
+fn room(last: usize, most: usize) -> usize {
+    (last + last / 8).min(most)
 }
 
 /// A chunk that still takes records.
@@ -165,26 +173,27 @@ impl Filling {
         now: Instant,
     ) {
         let before = self.store.arena.len();
-        let key = record.key.map(|b| self.store.put(b));
-        let value = record.value.map(|b| self.store.put(b));
+        let mut put = |bytes: &[u8]| self.store.put(bytes).len() as u32;
+        let key = record.key.map(&mut put);
+        let value = record.value.map(&mut put);
         let first_header = self.store.headers.len();
         for (name, bytes) in headers {
             let name = self.store.put(name.as_bytes());
             let value = bytes.map(|b| self.store.put(b));
             self.store.headers.push(HeaderEntry { name, value });
         }
-        let headers = first_header..self.store.headers.len();
-        let bytes =
-            self.store.arena.len() - before + RECORD_OVERHEAD + headers.len() * HEADER_OVERHEAD;
+        let headers = self.store.headers.len() - first_header;
+        let bytes = self.store.arena.len() - before + RECORD_OVERHEAD + headers * HEADER_OVERHEAD;
         let Incoming {
             offset, timestamp, ..
         } = *record;
         self.store.entries.push(Entry {
             offset,
             timestamp,
+            from: before,
             key,
             value,
-            headers,
+            headers: first_header as u32..self.store.headers.len() as u32,
         });
         self.store.held.grow(bytes);
         self.epochs.note(leader_epoch);
@@ -195,8 +204,8 @@ impl Filling {
     pub fn seal(&mut self, span: Span) -> Chunk {
         let next = Self {
             store: Store {
-                arena: Vec::with_capacity(self.store.arena.len().min(ROOM_BYTES)),
-                entries: Vec::with_capacity(self.store.entries.len().min(ROOM_RECORDS)),
+                arena: Vec::with_capacity(room(self.store.arena.len(), ROOM_BYTES)),
+                entries: Vec::with_capacity(room(self.store.entries.len(), ROOM_RECORDS)),
                 headers: Vec::new(),
                 held: Held::new(self.store.held.budget().clone()),
             },
@@ -269,12 +278,15 @@ impl Chunk {
     pub fn record(&self, i: usize) -> Record<'_> {
         let entry = &self.store.entries[i];
         let arena = self.store.arena.as_slice();
+        let value = entry.from + entry.key.map_or(0, |length| length as usize);
+        let slice = |from: usize, length: u32| &arena[from..from + length as usize];
+        let headers = entry.headers.start as usize..entry.headers.end as usize;
         Record {
             offset: entry.offset,
             timestamp: entry.timestamp,
-            key: entry.key.clone().map(|r| &arena[r]),
-            value: entry.value.clone().map(|r| &arena[r]),
-            headers: &self.store.headers[entry.headers.clone()],
+            key: entry.key.map(|length| slice(entry.from, length)),
+            value: entry.value.map(|length| slice(value, length)),
+            headers: &self.store.headers[headers],
             arena,
         }
     }

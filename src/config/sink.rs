@@ -18,7 +18,7 @@ const GROUP_LENGTH: usize = 249;
 
 /// One transaction of a million rows is as large as a batch should ever get.
 const RECORDS: std::ops::RangeInclusive<u64> = 1..=1_000_000;
-const RECORDS_DEFAULT: u64 = 5_000;
+const RECORDS_DEFAULT: u64 = 10_000;
 
 /// Below the size of one small record a limit has no meaning; above 256 MiB one
 /// batch would outgrow what a database takes in one message.
@@ -144,7 +144,7 @@ fn read_batch(reader: &mut Reader<'_, '_>, memory_limit: u64) -> Option<BatchLim
         records = batch.integer(
             "max_records",
             RECORDS,
-            "a batch is one transaction; the default is 5000",
+            "a batch is one transaction; the default is 10000",
         );
         bytes = read_size(
             &mut batch,

@@ -18,9 +18,9 @@ pub struct MemoryShare {
 
 /// More than this in librdkafka's queue makes nothing faster, and is thrown
 /// away at each pause.
-const QUEUE_CAP: usize = 16 << 20;
+const QUEUE_CAP: usize = 12 << 20;
 /// More than this per fetch makes nothing faster.
-const FETCH_CAP: usize = 8 << 20;
+const FETCH_CAP: usize = 4 << 20;
 /// Below this, a fetch of librdkafka's cannot hold one default-sized message.
 const FETCH_FLOOR: usize = 1 << 20;
 
