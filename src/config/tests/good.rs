@@ -81,7 +81,7 @@ fn what_a_config_leaves_out_has_its_default() {
     assert_eq!(sink.start, Start::Earliest);
     assert_eq!(sink.on_bad_record, OnBadRecord::Halt);
     assert_eq!(sink.unknown_fields, UnknownFields::Ignore);
-    assert_eq!(sink.batch.max_records, 5_000);
+    assert_eq!(sink.batch.max_records, 10_000);
     assert_eq!(sink.batch.max_bytes, 8 << 20);
     assert_eq!(sink.batch.linger, Duration::from_millis(100));
     let Backend::Postgres(postgres) = &sink.backend else {
