@@ -112,12 +112,15 @@ pub fn run(child: Child, bootstrap: &str, topic: &str, records: u64) -> Result<S
     Ok(serde_json::to_string(&read)?)
 }
 
-/// As the documentation of librdkafka shows it, with its own settings.
+/// As the documentation of librdkafka shows it, with its own settings but one:
+/// with the default, a loop whose queue was full looks again after a second,
+/// and runs would differ by how often that happened.
 fn bare_loop(bootstrap: &str, topic: &str, records: u64) -> Result<Read> {
     let consumer: BaseConsumer = kafka::client(bootstrap)
         .set("group.id", format!("{topic}.bare"))
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
+        .set("fetch.queue.backoff.ms", "10")
         .create()?;
     let found = consumer.fetch_metadata(Some(topic), Duration::from_secs(30))?;
     let partitions = found.topics().first().map_or(0, |t| t.partitions().len());

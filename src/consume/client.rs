@@ -16,11 +16,11 @@ pub struct MemoryShare {
     pub fetch: usize,
 }
 
-/// More than this in librdkafka's queue makes nothing faster, and is thrown
-/// away at each pause.
-const QUEUE_CAP: usize = 12 << 20;
+/// More than this in librdkafka's queue makes nothing faster, takes two and a
+/// half times as much memory, and is thrown away at each pause.
+const QUEUE_CAP: usize = 8 << 20;
 /// More than this per fetch makes nothing faster.
-const FETCH_CAP: usize = 4 << 20;
+const FETCH_CAP: usize = 3 << 20;
 /// Below this, a fetch of librdkafka's cannot hold one default-sized message.
 const FETCH_FLOOR: usize = 1 << 20;
 
@@ -124,7 +124,7 @@ mod tests {
         let small = MemoryShare::of(32 << 20, 1);
         assert_eq!(
             (small.own, small.queue, small.fetch),
-            (16 << 20, 8 << 20, 4 << 20)
+            (16 << 20, 8 << 20, 3 << 20)
         );
         let large = MemoryShare::of(8 << 30, 1);
         assert_eq!((large.queue, large.fetch), (QUEUE_CAP, FETCH_CAP));
