@@ -11,6 +11,7 @@ mod log_check;
 mod message;
 mod partition;
 mod poll;
+mod queue;
 mod reader;
 mod topic_ids;
 mod watch;

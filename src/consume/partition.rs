@@ -1,6 +1,7 @@
 //! One partition in the poll thread's hands.
 
 use super::assignment::{Generation, Lease};
+use super::queue::Arrivals;
 use crate::batch::{Chunk, Filling};
 use crate::metrics::PartitionMetrics;
 use plimsoll_protocol::{Guard, Position, TopicPartition};
@@ -40,6 +41,8 @@ pub enum Phase {
 
 /// A partition that is consumed.
 pub struct Live {
+    /// Where its records arrive.
+    pub arrivals: Arrivals,
     /// Which messages are taken.
     pub guard: Guard,
     /// The batch that fills.

@@ -122,9 +122,9 @@ fn memory_stays_bounded_while_the_database_is_away() {
     let limit = metrics
         .sum("plimsoll_buffer_limit_bytes", &[])
         .expect("limit");
-    // One record may pass it, with what stands beside it.
+    // A window of records may pass it, with what stands beside them.
     assert!(
-        held > limit / 2.0 && held <= limit + 64.0 * 1024.0,
+        held > limit / 2.0 && held <= limit + 384.0 * 1024.0,
         "{held} of {limit}"
     );
     let resident = process.resident_bytes();

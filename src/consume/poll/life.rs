@@ -9,6 +9,7 @@ use crate::consume::assignment::{Generation, lease};
 use crate::consume::control::RestartReason;
 use crate::consume::lists::one;
 use crate::consume::partition::{Live, Phase, Stand};
+use crate::consume::queue::Arrivals;
 use crate::metrics::{self as names, PartitionMetrics};
 use metrics::counter;
 use plimsoll_protocol::Guard;
@@ -28,6 +29,14 @@ impl<S: Sink> Poll<S> {
         if !matches!(part.phase, Phase::Claiming) {
             return;
         }
+        // SAFETY: the consumer outlives its partitions.
+        let arrivals = unsafe { Arrivals::new(self.consumer.client().native_ptr(), &part.tp) };
+        let Some(arrivals) = arrivals else {
+            warn!(sink = setup.lane.name, partition = %part.tp, "not assigned: no queue");
+            part.phase = Phase::Cooling(Instant::now() + ASSIGN_RETRY);
+            return;
+        };
+        arrivals.forward(&self.records);
         if let Err(error) = self
             .consumer
             .incremental_assign(&one(&part.tp, Some(claimed.position)))
@@ -54,6 +63,7 @@ impl<S: Sink> Poll<S> {
         let metrics = PartitionMetrics::new(&setup.lane.name, &part.tp);
         metrics.position.set(claimed.position.offset() as f64);
         part.phase = Phase::Live(Box::new(Live {
+            arrivals,
             guard: Guard::new(claimed.position),
             filling: Filling::new(setup.budget.clone()),
             batches,
@@ -70,6 +80,15 @@ impl<S: Sink> Poll<S> {
         );
         if self.budget_paused {
             self.pause(i);
+        }
+    }
+
+    /// Lets records come by their queue; see [`Arrivals::forward`].
+    pub(super) fn forward(&self) {
+        for part in &self.parts {
+            if let Phase::Live(live) = &part.phase {
+                live.arrivals.forward(&self.records);
+            }
         }
     }
 

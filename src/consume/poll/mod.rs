@@ -8,8 +8,9 @@ mod room;
 use super::assignment::Generation;
 use super::context::Context;
 use super::control::{Control, RestartReason};
-use super::message::push;
+use super::message::{Message, Source, push};
 use super::partition::{Part, Phase, Standing};
+use super::queue::{Records, Window};
 use crate::batch::{Budget, Fill};
 use crate::claim::ClaimRequest;
 use crate::commit::Lane;
@@ -20,7 +21,7 @@ use plimsoll_protocol::{Admission, Position, TopicPartition};
 use plimsoll_sink_api::Sink;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::message::Message as _;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -28,13 +29,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{debug, warn};
 
-/// How long `poll` may wait: what controls wait at most when nothing comes.
-const POLL: Duration = Duration::from_millis(10);
+/// How long the loop may wait: what controls wait at most when nothing comes.
+const WAIT: Duration = Duration::from_millis(10);
 /// How often limits are looked at while messages flow.
 const TICK: Duration = Duration::from_millis(1);
-/// Messages of a full queue between two looks at the clock: far less than a
-/// tick.
-const UNLOOKED: u32 = 32;
 /// How long a full partition is waited for before it is paused. A pause throws
 /// away what was prefetched, and a commit takes about this long; so long, at
 /// most, the other partitions wait too.
@@ -84,13 +82,15 @@ struct Revocation {
 }
 
 /// The loop's state.
+///
+/// Queues go before the consumer that they are of.
 pub struct Poll<S: Sink> {
     setup: Setup<S>,
-    consumer: BaseConsumer<Context>,
     parts: Vec<Part>,
-    /// Where the last message's partition stands in `parts`: messages come in
-    /// runs.
-    last: usize,
+    records: Records,
+    /// Records are popped that are not taken yet.
+    in_window: bool,
+    consumer: BaseConsumer<Context>,
     generations: u64,
     revocations: Vec<Revocation>,
     budget_paused: bool,
@@ -107,9 +107,16 @@ impl<S: Sink> Poll<S> {
     /// # Errors
     /// Settings that librdkafka refuses.
     pub fn new(setup: Setup<S>) -> Result<Self, KafkaError> {
-        let consumer: BaseConsumer<Context> = setup
+        let mut consumer: BaseConsumer<Context> = setup
             .client
             .create_with_context(Context::new(&setup.lane.name))?;
+        // SAFETY: the queue goes before the consumer.
+        let records = unsafe { Records::new(consumer.client().native_ptr()) };
+        let mut records =
+            records.ok_or_else(|| KafkaError::ClientCreation("no queue for records".to_owned()))?;
+        let (this, same) = (std::thread::current(), std::thread::current());
+        consumer.set_nonempty_callback(move || this.unpark());
+        records.wake(same);
         consumer.subscribe(
             &setup
                 .subscription
@@ -120,9 +127,10 @@ impl<S: Sink> Poll<S> {
         let now = Instant::now();
         Ok(Self {
             setup,
-            consumer,
             parts: Vec::new(),
-            last: 0,
+            records,
+            in_window: false,
+            consumer,
             generations: 0,
             revocations: Vec::new(),
             budget_paused: false,
@@ -134,48 +142,117 @@ impl<S: Sink> Poll<S> {
         })
     }
 
-    /// Polls until told to stop, then drains and leaves the group.
+    /// Polls until told to stop, then drains and leaves the group. To be called
+    /// on the thread that made it.
     ///
     /// # Errors
     /// [`Fatal`], when the client cannot go on.
     pub fn run(mut self) -> Result<(), Fatal> {
-        let wait = self.setup.limits.linger.clamp(TICK, POLL);
-        let mut unlooked = 0;
+        let wait = self.setup.limits.linger.clamp(TICK, WAIT);
+        let mut window = Window::new();
         while !self.drained() {
-            // A poll that may wait reads the clock several times: only for a
-            // queue that is empty.
-            let polled = self.consumer.poll(Duration::ZERO).or_else(|| {
-                unlooked = UNLOOKED;
-                self.consumer.poll(wait)
-            });
-            match polled {
-                None => {}
-                Some(Ok(message)) => {
-                    let full = take(&mut self.parts, &mut self.last, &self.setup, &message);
-                    drop(message);
-                    if let Some(i) = full {
-                        self.make_room(i);
-                    }
-                    // At every message: the bound is passed by one at most.
-                    self.budget();
-                }
-                Some(Err(error)) => self.note_error(&error)?,
+            self.records.pop(&mut window);
+            let empty = window.is_empty();
+            self.take_all(&mut window)?;
+            let idle = self.serve()? && empty;
+            let now = Instant::now();
+            if now >= self.next_tick {
+                self.next_tick = now + TICK;
+                self.tick(now);
             }
-            while let Some(rebalance) = self.consumer.context().next_rebalance() {
-                self.rebalance(rebalance);
-            }
-            unlooked += 1;
-            if unlooked >= UNLOOKED {
-                unlooked = 0;
-                let now = Instant::now();
-                if now >= self.next_tick {
-                    self.next_tick = now + TICK;
-                    self.tick(now);
-                }
+            if idle {
+                std::thread::park_timeout(wait);
             }
         }
+        drop(window);
         self.leave();
         Ok(())
+    }
+
+    /// What came beside records: errors, and rebalances. True: nothing.
+    fn serve(&mut self) -> Result<bool, Fatal> {
+        let event = self.consumer.poll(Duration::ZERO);
+        let mut nothing = event.is_none();
+        match event {
+            None => {}
+            Some(Ok(message)) => {
+                let (topic, partition) = (message.topic(), message.partition());
+                return Err(Fatal(format!(
+                    "a record of {topic} [{partition}] came by the queue for events"
+                )));
+            }
+            Some(Err(error)) => self.note_error(&error)?,
+        }
+        while let Some(rebalance) = self.consumer.context().next_rebalance() {
+            nothing = false;
+            self.rebalance(rebalance);
+        }
+        Ok(nothing)
+    }
+
+    /// Takes a window's messages, each into its partition's batch.
+    fn take_all(&mut self, window: &mut Window) -> Result<(), Fatal> {
+        let mut run = None;
+        self.in_window = true;
+        while let Some(message) = window.next() {
+            match message.error() {
+                None => {
+                    if let Some(full) = self.take(message, &mut run) {
+                        self.make_room(full);
+                        // Partitions may have moved meanwhile.
+                        run = None;
+                    }
+                }
+                Some(code) => self.note_error(&KafkaError::MessageConsumption(code))?,
+            }
+        }
+        self.in_window = false;
+        self.budget();
+        Ok(())
+    }
+
+    /// Copies a message into its partition's batch, if the guard lets it in.
+    /// `Some`: that partition's batch is full now.
+    fn take(&mut self, message: Message<'_>, run: &mut Option<(Source, usize)>) -> Option<usize> {
+        let setup = &self.setup;
+        let drop_it = |why: &'static str| {
+            counter!(names::DROPPED, "sink" => setup.lane.name.clone(), "reason" => why)
+                .increment(1);
+            None
+        };
+        // Messages come in runs of one partition.
+        let i = match *run {
+            Some((source, i)) if source == message.source() => i,
+            Some(_) | None => {
+                let (topic, partition) = (message.topic(), message.partition());
+                let is = |p: &Part| p.tp.partition == partition && *p.tp.topic == *topic;
+                let Some(i) = self.parts.iter().position(is) else {
+                    return drop_it("not_assigned");
+                };
+                *run = Some((message.source(), i));
+                i
+            }
+        };
+        let Phase::Live(live) = &mut self.parts[i].phase else {
+            return drop_it("not_live");
+        };
+        let Ok(offset) = Position::new(message.offset()) else {
+            return drop_it("no_offset");
+        };
+        match live.guard.admit(offset) {
+            Admission::Take => {}
+            Admission::Seen => return drop_it("seen"),
+        }
+        let now = live.filling.since().unwrap_or_else(Instant::now);
+        push(&mut live.filling, message, now);
+        let filled = setup
+            .limits
+            .fill(live.filling.len(), live.filling.bytes(), Some(now), now);
+        match filled {
+            // What is left of a window after a pause is little.
+            Fill::Full if !live.paused => Some(i),
+            Fill::Full | Fill::Empty | Fill::Waiting(_) | Fill::Due => None,
+        }
     }
 
     fn note_error(&self, error: &KafkaError) -> Result<(), Fatal> {
@@ -201,6 +278,7 @@ impl<S: Sink> Poll<S> {
         self.finish_revocations(now);
         if now >= self.next_idle_look {
             self.next_idle_look = now + IDLE_LOOK;
+            self.forward();
             self.pass_markers();
             self.publish();
             self.note_claimed();
@@ -342,46 +420,5 @@ impl<S: Sink> Poll<S> {
         self.parts
             .iter()
             .position(|p| p.generation == generation && p.tp == *tp)
-    }
-}
-
-/// Copies a message into its partition's batch, if the guard lets it in.
-/// `Some`: that partition's batch is full now.
-fn take<S: Sink>(
-    parts: &mut [Part],
-    last: &mut usize,
-    setup: &Setup<S>,
-    message: &BorrowedMessage<'_>,
-) -> Option<usize> {
-    let drop_it = |why: &'static str| {
-        counter!(names::DROPPED, "sink" => setup.lane.name.clone(), "reason" => why).increment(1);
-        None
-    };
-    let (topic, partition) = (message.topic(), message.partition());
-    let is = |p: &Part| p.tp.partition == partition && *p.tp.topic == *topic;
-    if !parts.get(*last).is_some_and(is) {
-        match parts.iter().position(is) {
-            Some(i) => *last = i,
-            None => return drop_it("not_assigned"),
-        }
-    }
-    let Phase::Live(live) = &mut parts[*last].phase else {
-        return drop_it("not_live");
-    };
-    let Ok(offset) = Position::new(message.offset()) else {
-        return drop_it("no_offset");
-    };
-    match live.guard.admit(offset) {
-        Admission::Take => {}
-        Admission::Seen => return drop_it("seen"),
-    }
-    let now = live.filling.since().unwrap_or_else(Instant::now);
-    push(&mut live.filling, message, now);
-    match setup
-        .limits
-        .fill(live.filling.len(), live.filling.bytes(), Some(now), now)
-    {
-        Fill::Full => Some(*last),
-        Fill::Empty | Fill::Waiting(_) | Fill::Due => None,
     }
 }

@@ -91,10 +91,14 @@ impl<S: Sink> Poll<S> {
                 return true;
             }
         };
-        if let Some(position) = position_of(&self.consumer, &part.tp) {
+        // The consumer stands behind all that was popped, whether it was taken
+        // from the window or still waits there.
+        if !self.in_window
+            && let Some(position) = position_of(&self.consumer, &part.tp)
+        {
             live.guard.pass(position);
         }
-        // Every message popped so far was taken or was below: nothing is held
+        // Every message taken so far is in a batch or was below: nothing is held
         // back, and the guard is where the next batch begins.
         let Some(span) = Span::new(live.sealed, live.guard.next()) else {
             return true;
