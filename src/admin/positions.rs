@@ -299,10 +299,16 @@ pub fn set_position(args: &SetArgs, out: &mut impl Write) -> Result<Exit, AdminE
         group_id: settings.group_id.clone(),
         cluster_id: kafka.id.clone(),
     };
-    let to = resolve(&kafka.cluster, &tp, args.to)?;
+    let Resolved { to, end } = resolve(&kafka.cluster, &tp, args.to)?;
     let outcome = block_on(async {
-        with_sink!(settings, |sink| move_it(&sink, &identity, &tp, to, args)
-            .await)
+        with_sink!(settings, |sink| move_it(
+            &sink,
+            &identity,
+            &tp,
+            (to, end),
+            args
+        )
+        .await)
         .map_err(AdminError::sink(&settings.name))
     })?;
     if let (SetOutcome::Set { before: None }, false) = (&outcome, args.dry_run) {
@@ -346,12 +352,19 @@ pub(super) fn find_sink<'c>(config: &'c Config, name: &str) -> Result<&'c Settin
         })
 }
 
+/// Where to go, and where the log ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resolved {
+    pub to: Position,
+    pub end: Position,
+}
+
 /// The offset that is meant, which the log must be able to go on from.
 pub(super) fn resolve(
     cluster: &Cluster,
     tp: &TopicPartition,
     target: Target,
-) -> Result<Position, AdminError> {
+) -> Result<Resolved, AdminError> {
     if !cluster.partitions_of(&tp.topic)?.contains(tp) {
         return Err(AdminError::Refused(format!(
             "--partition: Kafka knows no {tp}; hint: `plimsoll positions list` shows all"
@@ -367,34 +380,35 @@ pub(super) fn resolve(
     };
     // The end is read before a time is looked up, or a record that comes in
     // between would be skipped.
-    let last = only(cluster.latest(one)?)?;
-    Ok(match target {
+    let end = only(cluster.latest(one)?)?;
+    let to = match target {
         Target::Earliest => only(cluster.earliest(one)?)?,
-        Target::Latest => last,
+        Target::Latest => end,
         Target::Time(millis) => cluster
             .at_time(one, millis)?
             .into_iter()
             .next()
             .flatten()
-            .unwrap_or(last),
+            .unwrap_or(end),
         Target::Offset(offset) => {
             let first = only(cluster.earliest(one)?)?;
-            if offset < first || offset > last {
+            if offset < first || offset > end {
                 return Err(AdminError::Refused(format!(
-                    "--to: {tp} has no offset {offset}: its log goes from {first} to {last}; \
+                    "--to: {tp} has no offset {offset}: its log goes from {first} to {end}; \
                      hint: use earliest or latest"
                 )));
             }
             offset
         }
-    })
+    };
+    Ok(Resolved { to, end })
 }
 
 async fn move_it<S: Sink>(
     sink: &S,
     identity: &Identity,
     tp: &TopicPartition,
-    to: Position,
+    (to, high_watermark): (Position, Position),
     args: &SetArgs,
 ) -> Result<SetOutcome, SinkError> {
     if !args.dry_run {
@@ -404,6 +418,7 @@ async fn move_it<S: Sink>(
             identity: identity.clone(),
             take_over: false,
             topic_id: None,
+            high_watermark,
             force: args.force,
             fresh: FRESH,
         };

@@ -3,7 +3,7 @@
 
 use super::error::AdminError;
 use super::kafka::Kafka;
-use super::positions::{FRESH, Target, find_sink, resolve};
+use super::positions::{FRESH, Resolved, Target, find_sink, resolve};
 use super::text::age;
 use super::{block_on, with_sink};
 use crate::cli::ConfigArg;
@@ -145,26 +145,25 @@ impl Settling<'_> {
         }
         let mut changes = Vec::new();
         for row in &stored {
-            let to = match to {
-                None => {
-                    self.within_log(kafka, row)?;
-                    None
-                }
+            let (to, end) = match to {
+                None => (None, self.within_log(kafka, row)?),
                 Some(target) => {
                     self.check_log_table(sink, &row.tp).await?;
-                    Some(resolve(&kafka.cluster, &row.tp, target)?)
+                    let Resolved { to, end } = resolve(&kafka.cluster, &row.tp, target)?;
+                    (Some(to), end)
                 }
             };
             self.check_owner(row)?;
-            changes.push((row, to));
+            changes.push((row, to, end));
         }
-        for (row, to) in changes {
-            self.change(sink, row, to, out).await?;
+        for (row, to, end) in changes {
+            self.change(sink, row, (to, end), out).await?;
         }
         Ok(Exit::Ok)
     }
 
-    fn within_log(&self, kafka: &Kafka, row: &StoredPosition) -> Result<(), AdminError> {
+    /// Where the log ends.
+    fn within_log(&self, kafka: &Kafka, row: &StoredPosition) -> Result<Position, AdminError> {
         let one = std::slice::from_ref(&row.tp);
         let first = kafka.cluster.earliest(one)?.remove(0);
         let end = kafka.cluster.latest(one)?.remove(0);
@@ -179,7 +178,7 @@ impl Settling<'_> {
                 row.position, row.tp
             )));
         }
-        Ok(())
+        Ok(end)
     }
 
     /// New records of a log table would have the coordinates of old rows.
@@ -222,7 +221,7 @@ impl Settling<'_> {
         &self,
         sink: &S,
         row: &StoredPosition,
-        to: Option<Position>,
+        (to, high_watermark): (Option<Position>, Position),
         out: &mut impl Write,
     ) -> Result<(), AdminError> {
         let what = match to {
@@ -241,6 +240,7 @@ impl Settling<'_> {
             identity: self.identity.clone(),
             take_over: true,
             topic_id: self.topic_id.clone(),
+            high_watermark,
             force: self.about.force,
             fresh: FRESH,
         };

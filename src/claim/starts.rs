@@ -3,7 +3,7 @@
 use crate::config::Start;
 use crate::consume::Cluster;
 use crate::error::KafkaFault;
-use plimsoll_protocol::{Position, StartRule, TopicPartition};
+use plimsoll_protocol::{StartRule, TopicPartition};
 use plimsoll_sink_api::NewPosition;
 use std::collections::BTreeSet;
 
@@ -18,21 +18,19 @@ pub fn look_up(
     start: &Start,
     partitions: &[TopicPartition],
 ) -> Result<Vec<NewPosition>, KafkaFault> {
+    // Before anything is looked up: what comes meanwhile lies behind it.
+    let ends = cluster.latest(partitions)?;
     let offsets = match (rule, start) {
         (StartRule::FirstRecord, _) | (StartRule::Configured, Start::Earliest) => {
             cluster.earliest(partitions)?
         }
-        (StartRule::Configured, Start::Latest) => cluster.latest(partitions)?,
+        (StartRule::Configured, Start::Latest) => ends.clone(),
         (StartRule::Configured, Start::Time(millis)) => {
-            // The end is read before asking: a record that comes in between is
-            // of that time or later, and must not be skipped.
-            let ends = cluster.latest(partitions)?;
+            // A record that comes in between is of that time or later, and must
+            // not be skipped.
             let found = cluster.at_time(partitions, *millis)?;
-            found
-                .into_iter()
-                .zip(ends)
-                .map(|(found, end)| found.or(end))
-                .collect()
+            let behind = found.into_iter().zip(&ends);
+            behind.map(|(found, end)| found.or(*end)).collect()
         }
         (StartRule::Configured, Start::Group(group)) => {
             let committed = cluster.committed(group, partitions)?;
@@ -49,14 +47,16 @@ pub fn look_up(
     let ids = cluster.topic_ids(&topics)?;
     partitions
         .iter()
-        .zip(offsets)
-        .map(|(tp, position)| {
-            let position: Position = position
-                .ok_or_else(|| KafkaFault::new(format!("Kafka told no offset for {tp}")))?;
+        .zip(offsets.into_iter().zip(ends))
+        .map(|(tp, told)| {
+            let (Some(position), Some(high_watermark)) = told else {
+                return Err(KafkaFault::new(format!("Kafka told no offset for {tp}")));
+            };
             Ok(NewPosition {
                 tp: tp.clone(),
                 position,
                 topic_id: ids.get(&*tp.topic).cloned(),
+                high_watermark,
             })
         })
         .collect()

@@ -10,7 +10,7 @@ use crate::error::KafkaFault;
 use crate::health::Halt;
 use crate::metrics as names;
 use metrics::counter;
-use plimsoll_protocol::{Assignment, Class, KnownTopics, TopicPartition, start_rule};
+use plimsoll_protocol::{Assignment, Class, KnownTopics, Position, TopicPartition, start_rule};
 use plimsoll_sink_api::{Claimed, Sink, SinkError};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -250,9 +250,12 @@ impl<S: Sink> Claims<S> {
             counter!(names::LOG_CHECKS, "sink" => lane.name.clone(), "found" => agreement.as_str())
                 .increment(1);
             if let Some(reason) = disagreement(&lane.name, &request.tp, &compared) {
-                self.halt(request, Some(claimed.position.offset()), reason);
+                self.halt(request, Some(claimed.reached.offset()), reason);
                 continue;
             }
+            // What lies before the log's first record was acknowledged, or the
+            // position would not have agreed.
+            claimed.position = claimed.position.max(found.first.unwrap_or(Position::ZERO));
             if let (None, Some(id)) = (&claimed.topic_id, found.topic_id) {
                 let sink = &lane.sink;
                 if let Err(error) = sink.remember_topic(&request.tp, claimed.claim, &id).await {

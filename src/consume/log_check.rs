@@ -55,7 +55,7 @@ impl Compared<'_> {
         let known = KnownLog {
             cluster_id: self.cluster_id,
             topic_id: self.claimed.topic_id.as_deref(),
-            position: self.claimed.position,
+            position: self.claimed.reached,
             hash: self.claimed.fingerprint.map(|f| f.hash),
         };
         let seen = SeenLog {
@@ -74,7 +74,7 @@ impl Compared<'_> {
 #[must_use]
 pub fn disagreement(sink: &str, tp: &TopicPartition, compared: &Compared<'_>) -> Option<String> {
     let Compared { claimed, found, .. } = compared;
-    let position = claimed.position;
+    let position = claimed.reached;
     let command = |what: &str| {
         format!(
             "`plimsoll positions {what} --sink {sink} --topic {} --partition {} --force`",

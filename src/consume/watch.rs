@@ -139,6 +139,7 @@ fn as_claimed(stand: &Stand) -> Claimed {
             owner: Owner(0),
         },
         position: stand.position,
+        reached: stand.position,
         fingerprint: None,
         leader_epoch: None,
         topic_id: stand.topic_id.as_deref().map(str::to_owned),

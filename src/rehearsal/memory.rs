@@ -194,6 +194,7 @@ impl Sink for MemorySink {
             Ok(Claimed {
                 claim,
                 position: row.position,
+                reached: row.position,
                 fingerprint: s.marks.get(tp).and_then(|m| m.fingerprint),
                 leader_epoch: s.marks.get(tp).and_then(|m| m.leader_epoch),
                 topic_id: s.topic_ids.get(tp).cloned(),

@@ -37,6 +37,9 @@ pub struct NewPosition {
     pub position: Position,
     /// Kafka's id of the topic (KIP-516), where the broker tells it.
     pub topic_id: Option<String>,
+    /// The end of the log at that time: write timestamps count from it, where
+    /// the sink makes them of offsets.
+    pub high_watermark: Position,
 }
 
 /// What a claim returned.
@@ -44,8 +47,11 @@ pub struct NewPosition {
 pub struct Claimed {
     /// The right to move the position.
     pub claim: Claim,
-    /// Where it stands.
+    /// Where to begin.
     pub position: Position,
+    /// Where it stands: everything below was acknowledged. A database that can
+    /// lose what it acknowledged last begins before it, to write that again.
+    pub reached: Position,
     /// Of the last record applied.
     pub fingerprint: Option<Fingerprint>,
     /// Of the last record applied.
@@ -110,6 +116,8 @@ pub struct PositionChange {
     pub take_over: bool,
     /// Kafka's id of the topic from now on; `None` where no broker tells it.
     pub topic_id: Option<String>,
+    /// The end of the log now, as in [`NewPosition`].
+    pub high_watermark: Position,
     /// Fence an owner that is alive.
     pub force: bool,
     /// An owner that showed a sign of life within this time is alive.

@@ -87,12 +87,14 @@ fn claimed(row: &PgRow, member: &Member) -> Result<Claimed, SinkError> {
     };
     let (next, epoch, fingerprint, leader_epoch, topic_id) =
         read().map_err(crate::error::from_sqlx)?;
+    let position = Position::new(next).map_err(|e| halt(format!("stored position: {e}")))?;
     Ok(Claimed {
         claim: Claim {
             epoch: Epoch(epoch),
             owner: member.owner,
         },
-        position: Position::new(next).map_err(|e| halt(format!("stored position: {e}")))?,
+        position,
+        reached: position,
         fingerprint,
         leader_epoch,
         topic_id,

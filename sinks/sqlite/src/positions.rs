@@ -221,6 +221,7 @@ pub async fn claim(
         Ok(Claimed {
             claim,
             position: stored.position,
+            reached: stored.position,
             fingerprint: stored.fingerprint,
             leader_epoch: stored.leader_epoch,
             topic_id: stored.topic_id,
@@ -362,6 +363,7 @@ pub async fn set(
                 tp: tp.clone(),
                 position: to,
                 topic_id: change.topic_id.clone(),
+                high_watermark: change.high_watermark,
             };
             insert(connection, sink, identity, &start).await?;
             return Ok(SetOutcome::Set { before: None });

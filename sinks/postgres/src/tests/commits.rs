@@ -475,6 +475,7 @@ async fn two_partitions_with_the_same_keys_do_not_deadlock() {
         tp: TopicPartition::new("orders", 1),
         position: at(0),
         topic_id: None,
+        high_watermark: plimsoll_protocol::Position::ZERO,
     };
     sink.settle(&identity(), StartRule::FirstRecord, &[start])
         .await

@@ -16,6 +16,7 @@ async fn starts_are_settled_once() {
         tp: TopicPartition::new("orders", partition),
         position: at(offset),
         topic_id: None,
+        high_watermark: Position::ZERO,
     };
     sink.settle(
         &identity(),
@@ -46,6 +47,7 @@ async fn invariant_1_starts_that_were_overtaken_are_written_for_no_partition() {
         tp: TopicPartition::new("orders", partition),
         position: at(50),
         topic_id: None,
+        high_watermark: Position::ZERO,
     };
     // The world has settled partition 0; partition 1 was added since.
     let late = sink

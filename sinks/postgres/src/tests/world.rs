@@ -51,6 +51,7 @@ pub fn change(
         identity,
         take_over: false,
         topic_id: None,
+        high_watermark: Position::ZERO,
         force,
         fresh,
     }
@@ -140,6 +141,7 @@ impl World {
             tp: tp(),
             position: Position::ZERO,
             topic_id: Some("id".to_owned()),
+            high_watermark: Position::ZERO,
         };
         sink.settle(&identity(), StartRule::FirstRecord, &[start])
             .await

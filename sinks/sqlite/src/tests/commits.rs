@@ -185,6 +185,7 @@ async fn a_sink_does_not_starve_beside_a_busy_one() {
         tp: tp(),
         position: Position::ZERO,
         topic_id: None,
+        high_watermark: Position::ZERO,
     };
     other
         .settle(&identity(), StartRule::FirstRecord, &[start])

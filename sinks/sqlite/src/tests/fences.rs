@@ -155,6 +155,7 @@ async fn a_start_is_settled_once() {
         tp: TopicPartition::new(TOPIC, partition),
         position: position(offset),
         topic_id: Some("id".into()),
+        high_watermark: Position::ZERO,
     };
     it.sink
         .settle(
@@ -182,6 +183,7 @@ async fn invariant_1_starts_that_were_overtaken_are_written_for_no_partition() {
         tp: TopicPartition::new(TOPIC, partition),
         position: position(50),
         topic_id: None,
+        high_watermark: Position::ZERO,
     };
     // The fixture has settled partition 0; partition 1 was added since.
     let late = it

@@ -43,6 +43,7 @@ fn change(
         identity,
         take_over: false,
         topic_id: None,
+        high_watermark: Position::ZERO,
         force,
         fresh,
     }
@@ -145,6 +146,7 @@ impl Fixture {
             tp: tp(),
             position: Position::ZERO,
             topic_id: None,
+            high_watermark: Position::ZERO,
         };
         sink.settle(&identity(), StartRule::FirstRecord, &[start])
             .await
