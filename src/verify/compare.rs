@@ -63,6 +63,10 @@ pub trait Log {
     /// Whether a row without a record may still be good: its record is gone by
     /// retention or compaction. `None`: its coordinate is not known.
     fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool;
+
+    /// Whether a record lies behind the position: its row may be there, or not
+    /// yet. Only where rows and position are not of one snapshot.
+    fn is_late(&self, partition: u32, offset: i64) -> bool;
 }
 
 /// By partition; [`u32::MAX`] where it is not known.
@@ -146,6 +150,9 @@ struct State {
     row: Option<Vec<u64>>,
     /// A bad record that no later one of its key supersedes.
     bad: Option<i64>,
+    /// What the row may be as well, while records behind the position are being
+    /// written: what it was before each of them.
+    before: Vec<Option<Vec<u64>>>,
 }
 
 /// What the log makes of a row, and what was found of it.
@@ -157,7 +164,13 @@ struct Fold {
 }
 
 impl State {
-    fn apply(&mut self, entry: Entry, keep: bool, defaults: &[u64]) {
+    fn apply(&mut self, entry: Entry, keep: bool, late: bool, defaults: &[u64]) {
+        if late {
+            if entry.op == Op::Bad {
+                return;
+            }
+            self.before.push(self.row.clone());
+        }
         self.offset = entry.offset;
         match entry.op {
             Op::Bad => self.bad = Some(entry.offset),
@@ -173,6 +186,15 @@ impl State {
                 (self.row, self.bad) = (Some(columns), None);
             }
         }
+    }
+
+    fn may_be(&self, columns: &[u64]) -> bool {
+        let one = |row: &Option<Vec<u64>>| row.as_deref() == Some(columns);
+        one(&self.row) || self.before.iter().any(one)
+    }
+
+    fn may_be_nothing(&self) -> bool {
+        self.row.is_none() || self.before.contains(&None)
     }
 }
 
@@ -196,10 +218,12 @@ fn by_key<E>(
                 offset: entry.offset,
                 row: None,
                 bad: None,
+                before: Vec::new(),
             });
             states.len() - 1
         });
-        states[at].apply(entry, keep, defaults);
+        let late = log.is_late(entry.partition, entry.offset);
+        states[at].apply(entry, keep, late, defaults);
     }
     for entry in found {
         let entry = entry?;
@@ -241,7 +265,7 @@ fn judge_found(
         false => log.is_silent(None),
     };
     match (rows.as_slice(), silent) {
-        (rows, _) if rows.iter().any(|row| **row == entry.columns) => {}
+        _ if fold.states.iter().any(|s| s.may_be(&entry.columns)) => {}
         // A tombstone has spoken: nothing before it counts.
         ([], _) if known.is_some() => findings.extra.add(1, offset),
         ([], true) => findings.unverifiable.add(1, offset),
@@ -265,7 +289,7 @@ fn judge_missing(fold: &Fold, out: &mut ByPartition) {
     let deleted = fold
         .states
         .iter()
-        .any(|s| s.row.is_none() && s.bad.is_none());
+        .any(|s| s.may_be_nothing() && s.bad.is_none());
     for state in &fold.states {
         let findings = out.entry(state.partition).or_default();
         if let Some(bad) = state.bad {
@@ -289,12 +313,19 @@ mod tests {
     use super::*;
     use std::convert::Infallible;
 
+    /// Behind the position.
+    const LATE: i64 = 1_000;
+
     /// Silent before this offset.
     struct From(i64);
 
     impl Log for From {
         fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool {
             coordinate.map_or(self.0 > 0, |(_, offset)| offset < self.0)
+        }
+
+        fn is_late(&self, _: u32, offset: i64) -> bool {
+            offset >= LATE
         }
     }
 
@@ -439,5 +470,34 @@ mod tests {
         assert_eq!(found.different.count, 1);
         let found = only(compared(KEY, 0, &log, &[]));
         assert_eq!(found.missing.count, 1);
+    }
+
+    #[test]
+    fn what_lies_behind_the_position_may_be_there_or_not() {
+        let keyed = How::Key { keep: true };
+        let log = [
+            put(1, 1, &[1, 1]),
+            put(1, LATE, &[2, ABSENT]),
+            put(1, LATE + 1, &[3, 3]),
+            put(2, 2, &[1, 1]),
+            op(2, LATE + 2, Op::Delete),
+            put(3, LATE + 3, &[5, 5]),
+            op(4, LATE + 4, Op::Bad),
+        ];
+        for first in [[1, 1], [2, 1], [3, 3]] {
+            for second in [None, Some([1, 1])] {
+                for third in [None, Some([5, 5])] {
+                    let mut found = vec![put(1, -1, &first)];
+                    found.extend(second.map(|row| put(2, -1, &row)));
+                    found.extend(third.map(|row| put(3, -1, &row)));
+                    assert!(compared(keyed, 0, &log, &found).is_empty());
+                }
+            }
+        }
+        // Not a state that it ever had, and not gone.
+        let wrong = [put(1, -1, &[2, 2])];
+        assert_eq!(only(compared(keyed, 0, &log, &wrong)).different.count, 1);
+        let none = only(compared(keyed, 0, &log, &[]));
+        assert_eq!(none.missing.count, 1);
     }
 }

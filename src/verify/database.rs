@@ -109,6 +109,14 @@ pub enum DbTable {
 }
 
 impl Database {
+    /// Whether rows and positions are of one moment.
+    #[must_use]
+    pub fn is_snapshot(&self) -> bool {
+        match self {
+            Self::Postgres(_) | Self::Sqlite(_) => true,
+        }
+    }
+
     /// Where the sink stands.
     pub async fn positions(&mut self, sink: &str) -> Result<Vec<Standing>, Failed> {
         Ok(match self {

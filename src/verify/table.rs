@@ -42,6 +42,9 @@ struct Part {
     /// The first offset that the log still has.
     low: i64,
     position: i64,
+    /// How far the log is read: up to the position, or, where rows and positions
+    /// are not of one snapshot, to whatever a row that was seen can be of.
+    until: i64,
     compacted: bool,
     records: u64,
     passed: u64,
@@ -74,6 +77,12 @@ impl Log for Parts<'_> {
                     && (part.compacted || (part.start..part.low).contains(&offset))
             }),
         }
+    }
+
+    fn is_late(&self, partition: u32, offset: i64) -> bool {
+        self.0
+            .get(partition as usize)
+            .is_some_and(|part| offset >= part.position)
     }
 }
 
@@ -135,12 +144,15 @@ impl Comparing<'_> {
             .await
             .map_err(failed)?;
 
+        if !database.is_snapshot() {
+            self.read_on(&mut parts)?;
+        }
         bar.set_message("reading the log");
         let spans: Vec<(TopicPartition, Span)> = parts
             .iter()
             .filter_map(|part| {
                 let from = Position::new(part.from()).ok()?;
-                let to = Position::new(part.position).ok()?;
+                let to = Position::new(part.until).ok()?;
                 Some((part.tp.clone(), Span::new(from, to)?))
             })
             .collect();
@@ -237,12 +249,23 @@ impl Comparing<'_> {
             start: standing.start.unwrap_or(0),
             low: low.map_or(0, Position::offset),
             position: standing.position,
+            until: standing.position,
             compacted: compacted.get(standing.topic.as_str()).copied() == Some(true),
             records: 0,
             passed: 0,
             dead: 0,
         };
         Ok(standings.iter().zip(tps).zip(lows).map(part).collect())
+    }
+
+    /// Rows were read while the service wrote: none of them is of a record that
+    /// came later than now.
+    fn read_on(&self, parts: &mut [Part]) -> Result<(), AdminError> {
+        let tps: Vec<TopicPartition> = parts.iter().map(|part| part.tp.clone()).collect();
+        for (part, end) in parts.iter_mut().zip(self.cluster.latest(&tps)?) {
+            part.until = end.map_or(part.position, |end| end.offset().max(part.position));
+        }
+        Ok(())
     }
 
     /// So many that the records of one, and its rows, fit into memory.
@@ -287,7 +310,8 @@ impl Comparing<'_> {
                 report.partition = Some(part.tp.partition);
                 (report.from, report.to) = (part.from(), part.position);
                 report.records = part.records;
-                report.offsets_without_record = part.passed.saturating_sub(part.records);
+                let below = u64::try_from(part.position - part.from()).unwrap_or_default();
+                report.offsets_without_record = part.passed.min(below).saturating_sub(part.records);
                 report.dead_letters = part.dead;
                 report.gone = part.gone();
                 report.fill(of(at), &names);
@@ -395,7 +419,8 @@ impl Judged<'_, '_> {
         let table = &self.comparing.group.table;
         let Piece { tp, chunk, passed } = piece;
         part.passed += passed;
-        part.records += chunk.len() as u64;
+        let applied = (0..chunk.len()).filter(|&i| chunk.record(i).offset < part.position);
+        part.records += applied.count() as u64;
         let unknown = self.comparing.settings.unknown_fields;
         let decoder = Decoder::new(table, &tp.topic, tp.partition, unknown);
         let mut rows = Rows::with_capacity(table.columns.len(), chunk.len());
