@@ -2,20 +2,7 @@
 # shellcheck shell=bash
 
 # Fetches the jars once; they stay in the cache between runs.
-kafka_fetch() {
-  local libs=$1 pom=$2 fresh
-  # The mark holds the pom they came from: another version is fetched anew.
-  if cmp -s "$pom" "$libs/.pom"; then return; fi
-  say "fetching Kafka (once, about 60 MB)"
-  mkdir -p "$(dirname "$libs")"
-  fresh=$(mktemp -d "$libs.XXXXXX")
-  mvn -B -q -f "$pom" dependency:copy-dependencies -DoutputDirectory="$fresh" </dev/null >&2 ||
-    die "Kafka's jars could not be fetched; hint: mvn -f ${pom#"$PWD"/} dependency:copy-dependencies shows why"
-  cp "$pom" "$fresh/.pom"
-  chmod 755 "$fresh" # mktemp's are for the owner alone
-  rm -rf "$libs"
-  mv "$fresh" "$libs"
-}
+kafka_fetch() { jars_fetch Kafka "about 60 MB" "$@"; }
 
 # kafka_start FOLDER: sets kafka_port; writes FOLDER/pid.
 kafka_start() {

@@ -1,7 +1,36 @@
 //! Cassandra and Scylla: upserts by natural key. The write timestamp of a
 //! record is a function of its offset, so that replays, zombies and parallel
 //! writes all converge on the record with the highest offset of its key.
+//!
+//! The way of a batch: [`rows`] encodes all of it, [`write`] sends it, many
+//! requests at once; when every one was acknowledged, [`positions`] moves the
+//! position. [`claims`] says who may, by lightweight transactions beside the
+//! data's way.
 
+mod catalogue;
+mod claims;
+mod connect;
+mod encode;
+mod error;
+mod letters;
+mod migrate;
+mod owned;
+mod plan;
+mod positions;
+mod retry;
+mod rows;
 mod settings;
+mod sink;
+mod state;
+mod statements;
+mod text;
+mod tls;
+mod types;
+mod write;
 
+#[cfg(test)]
+mod tests;
+
+pub use plan::CassandraPlan;
 pub use settings::{CassandraSettings, CassandraTable, Consistency, Login, Tls, Ttl};
+pub use sink::CassandraSink;

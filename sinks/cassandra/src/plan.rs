@@ -1,0 +1,206 @@
+//! From the schema and the config to what is written and how.
+
+use crate::catalogue::{ColumnInfo, TableInfo};
+use crate::settings::{CassandraTable, Ttl};
+use crate::text::{ident, nearest};
+use crate::types;
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Column, Mode, Path, Shape, SinkError, Source, Table};
+use scylla::cluster::metadata::{ColumnType, NativeType};
+use scylla::statement::prepared::PreparedStatement;
+
+/// What the sink keeps of a table.
+#[derive(Debug)]
+pub struct CassandraPlan {
+    pub(crate) layout: Layout,
+    pub(crate) insert: PreparedStatement,
+    pub(crate) delete: PreparedStatement,
+}
+
+/// Which cells go where; no statements yet. Pure.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Layout {
+    /// The table, for errors and statements.
+    pub(crate) keyspace: String,
+    pub(crate) table: String,
+    /// The columns written: those of the primary key first.
+    pub(crate) columns: Vec<PlanColumn>,
+    /// Columns of the partition key.
+    pub(crate) partition: usize,
+    /// Columns of the whole primary key.
+    pub(crate) key: usize,
+    /// How long rows live.
+    pub(crate) ttl: Option<TtlPlan>,
+}
+
+/// One column written.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PlanColumn {
+    pub(crate) name: String,
+    pub(crate) typ: ColumnType<'static>,
+    /// A blob that takes a key or a header: bytes as they came.
+    pub(crate) raw: bool,
+}
+
+/// Where a row's time to live comes from. Its cells stand behind those of the
+/// columns, so that the decoder needs to know nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TtlPlan {
+    /// Which cell holds the seconds; `Err`: the same for all rows.
+    pub(crate) seconds: Result<usize, u32>,
+    /// Which cell holds the record's time.
+    pub(crate) time: usize,
+}
+
+/// The longest that Cassandra keeps a row: 20 years.
+pub(crate) const MAX_TTL_S: u32 = 630_720_000;
+
+/// Names of the cells behind the columns; no column can have them, for CQL
+/// would need quotes, and people would not.
+const TTL_CELL: &str = "(ttl)";
+const TIME_CELL: &str = "(record time)";
+
+pub(crate) fn halt(what: impl Into<String>) -> SinkError {
+    SinkError::new(Class::Halt, what)
+}
+
+/// Judges a table: what is written, and for the decoder, from where.
+pub(crate) fn layout(
+    settings: &CassandraTable,
+    info: &TableInfo,
+) -> Result<(Layout, Table), SinkError> {
+    let named = &settings.rule.settings.columns;
+    let full = info.full_name();
+    for (name, _) in named {
+        check_named(name, info)?;
+    }
+    let mut columns = Vec::new();
+    let mut decoded = Vec::new();
+    for (i, column) in info.columns.iter().enumerate() {
+        let source = named.iter().find(|(name, _)| *name == column.name);
+        // One cell for many keys: the records of some of them would replace
+        // those of others.
+        if column.is_static && source.is_none() {
+            continue;
+        }
+        let source = source.map_or_else(
+            || Source::Value(Path(vec![column.name.clone()])),
+            |(_, source)| source.clone(),
+        );
+        if let Some((what, hint)) = types::refused(&column.typ) {
+            return Err(halt(format!(
+                "column \"{}\" of table \"{full}\" {what}",
+                column.name
+            ))
+            .hint(hint));
+        }
+        columns.push(PlanColumn {
+            name: column.name.clone(),
+            typ: column.typ.clone(),
+            raw: is_raw(&source),
+        });
+        decoded.push(Column {
+            name: column.name.clone(),
+            source,
+            shape: Shape::Scalar,
+            key: i < info.key,
+            type_name: types::name(&column.typ),
+        });
+    }
+    let ttl = settings.ttl.as_ref().map(|ttl| {
+        let mut hidden = |name: &str, source: Source, typ: NativeType| {
+            decoded.push(Column {
+                name: name.to_owned(),
+                source,
+                shape: Shape::Scalar,
+                key: false,
+                type_name: types::name(&ColumnType::Native(typ)),
+            });
+            decoded.len() - 1
+        };
+        TtlPlan {
+            seconds: match ttl {
+                Ttl::Fixed(time) => Err(u32::try_from(time.as_secs()).unwrap_or(MAX_TTL_S)),
+                Ttl::Source(source) => Ok(hidden(TTL_CELL, source.clone(), NativeType::Int)),
+            },
+            time: hidden(TIME_CELL, Source::Timestamp, NativeType::Timestamp),
+        }
+    });
+    let layout = Layout {
+        keyspace: info.keyspace.clone(),
+        table: info.name.clone(),
+        columns,
+        partition: info.partition,
+        key: info.key,
+        ttl,
+    };
+    let table = Table {
+        name: full,
+        mode: Mode::Upsert,
+        columns: decoded,
+    };
+    Ok((layout, table))
+}
+
+fn check_named(name: &str, info: &TableInfo) -> Result<(), SinkError> {
+    let full = info.full_name();
+    let Some(column) = info.columns.iter().find(|column| column.name == name) else {
+        let error = halt(format!("column \"{name}\" is not in table \"{full}\""));
+        let names = || info.columns.iter().map(|c: &ColumnInfo| c.name.as_str());
+        return Err(match nearest(name, names()) {
+            Some(near) => error.hint(format!("did you mean \"{near}\"?")),
+            None => error.hint(format!("it has {}", names().collect::<Vec<_>>().join(", "))),
+        });
+    };
+    if column.is_static {
+        return Err(halt(format!(
+            "column \"{name}\" of table \"{full}\" is static: records of many keys would write one cell"
+        ))
+        .hint("keep it in a table of its own, by the partition key"));
+    }
+    Ok(())
+}
+
+/// Bytes as they came, rather than base64 in JSON.
+fn is_raw(source: &Source) -> bool {
+    match source {
+        Source::Header(_) => true,
+        Source::Key(path) => path.0.is_empty(),
+        Source::Value(_)
+        | Source::Topic
+        | Source::Partition
+        | Source::Offset
+        | Source::Timestamp => false,
+    }
+}
+
+impl Layout {
+    fn target(&self) -> String {
+        format!("{}.{}", ident(&self.keyspace), ident(&self.table))
+    }
+
+    /// All columns; those that a record lacks are unset when it is bound.
+    pub(crate) fn insert_cql(&self) -> String {
+        let names: Vec<String> = self.columns.iter().map(|c| ident(&c.name)).collect();
+        let marks = vec!["?"; names.len()].join(", ");
+        let ttl = if self.ttl.is_some() { " AND TTL ?" } else { "" };
+        format!(
+            "INSERT INTO {} ({}) VALUES ({marks}) USING TIMESTAMP ?{ttl}",
+            self.target(),
+            names.join(", ")
+        )
+    }
+
+    /// The whole row, by its primary key.
+    pub(crate) fn delete_cql(&self) -> String {
+        let key: Vec<String> = self.columns[..self.key]
+            .iter()
+            .map(|c| format!("{} = ?", ident(&c.name)))
+            .collect();
+        format!(
+            "DELETE FROM {} USING TIMESTAMP ? WHERE {}",
+            self.target(),
+            key.join(" AND ")
+        )
+    }
+}

@@ -1,0 +1,323 @@
+//! The sink.
+
+use crate::claims::{self, millis};
+use crate::error::Failure;
+use crate::owned::{Held, Owned};
+use crate::plan::{self, CassandraPlan};
+use crate::rows::Encoded;
+use crate::state::{Lazy, State};
+use crate::write::{self, Way};
+use crate::{CassandraSettings, CassandraTable, catalogue, letters, migrate, positions};
+use plimsoll_protocol::{Claim, Class, Generation, Marks, StartRule, TopicPartition};
+use plimsoll_sink_api::{
+    Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, NewPosition,
+    PositionChange, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
+};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::Semaphore;
+
+/// A sink that writes to Cassandra or Scylla.
+#[derive(Debug)]
+pub struct CassandraSink {
+    settings: CassandraSettings,
+    lazy: Lazy,
+    owned: Owned,
+    /// This process's owner id, once it has claimed.
+    member: std::sync::OnceLock<u128>,
+    in_flight: Semaphore,
+    /// Marks are counted from here: a clock that nobody sets.
+    began: Instant,
+}
+
+impl CassandraSink {
+    /// A sink for these settings. Nothing is opened yet.
+    #[must_use]
+    pub fn new(settings: CassandraSettings) -> Self {
+        Self {
+            in_flight: Semaphore::new(settings.max_in_flight),
+            settings,
+            lazy: Lazy::default(),
+            owned: Owned::default(),
+            member: std::sync::OnceLock::new(),
+            began: Instant::now(),
+        }
+    }
+
+    /// The CQL of the migrations.
+    #[must_use]
+    pub fn migrations_cql(&self) -> String {
+        migrate::cql(&self.settings.state_keyspace)
+    }
+
+    async fn state(&self) -> Result<&State, SinkError> {
+        self.lazy.state(&self.settings).await
+    }
+
+    fn table(&self, topic: &str) -> Option<&CassandraTable> {
+        let covers = |table: &&CassandraTable| {
+            table.rule.topics.is_empty() || table.rule.topics.iter().any(|t| t == topic)
+        };
+        self.settings.tables.iter().find(covers)
+    }
+
+    fn way<'s>(&'s self, state: &'s State) -> Way<'s> {
+        Way {
+            session: &state.session,
+            in_flight: &self.in_flight,
+            max_in_flight: self.settings.max_in_flight,
+            batches: self.settings.batches,
+            call_timeout: self.settings.call_timeout,
+        }
+    }
+
+    /// Forgets all claims where connections broke.
+    fn judged(&self, failure: Failure) -> SinkError {
+        if failure.cut {
+            let claims = self.owned.cut();
+            if claims > 0 {
+                tracing::warn!(
+                    sink = %self.settings.sink,
+                    claims,
+                    "connections broke: partitions are claimed again, and begin before what may be lost"
+                );
+            }
+        }
+        failure.error
+    }
+
+    fn elapsed_ms(&self) -> i64 {
+        millis(self.began.elapsed())
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    millis(since)
+}
+
+fn moved(what: &str) -> SinkError {
+    SinkError::new(Class::Moved, what)
+}
+
+impl Sink for CassandraSink {
+    type Plan = CassandraPlan;
+
+    async fn migrate(&self) -> Result<(), SinkError> {
+        let session = self.lazy.session(&self.settings).await?;
+        migrate::run(&session, &self.settings).await
+    }
+
+    async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<CassandraPlan>>, SinkError> {
+        let Some(settings) = self.table(topic) else {
+            return Err(plan::halt(format!("no table takes topic \"{topic}\""))
+                .hint("name the topic in one of the sink's tables"));
+        };
+        let session = self.lazy.session(&self.settings).await?;
+        let name = settings.rule.settings.table.replace("{topic}", topic);
+        let Some((keyspace, table)) = name.split_once('.') else {
+            return Err(plan::halt(format!("table \"{name}\" has no keyspace"))
+                .hint(format!("table = \"KEYSPACE.{name}\"")));
+        };
+        session.refresh_metadata().await.map_err(|error| {
+            let mut away = SinkError::new(Class::Away, "the schema cannot be read");
+            away.detail.text = plimsoll_sink_api::Secret::new(error.to_string());
+            away
+        })?;
+        let info = catalogue::read(&session.get_cluster_state(), keyspace, table)?;
+        let (layout, table) = plan::layout(settings, &info)?;
+        let prepare = async |cql: String| {
+            let mut statement = session
+                .prepare(cql)
+                .await
+                .map_err(|error| crate::error::of_prepare(&error).error)?;
+            statement.set_is_idempotent(true);
+            Ok::<_, SinkError>(statement)
+        };
+        let (insert, delete) = (layout.insert_cql(), layout.delete_cql());
+        Ok(Arc::new(Prepared {
+            table,
+            plan: CassandraPlan {
+                layout,
+                insert: prepare(insert).await?,
+                delete: prepare(delete).await?,
+            },
+        }))
+    }
+
+    async fn settled(&self) -> Result<Vec<TopicPartition>, SinkError> {
+        let state = self.state().await?;
+        let rows = claims::list(state).await.map_err(|f| self.judged(f))?;
+        Ok(rows.iter().map(claims::Row::tp).collect())
+    }
+
+    async fn settle(
+        &self,
+        identity: &Identity,
+        rule: StartRule,
+        starts: &[NewPosition],
+    ) -> Result<(), SinkError> {
+        claims::settle(self.state().await?, identity, rule, starts).await
+    }
+
+    async fn claim(
+        &self,
+        member: &Member,
+        identity: &Identity,
+        tp: &TopicPartition,
+    ) -> Result<Claimed, SinkError> {
+        let state = self.state().await?;
+        let window = millis(self.settings.rewind);
+        let (claimed, generation) = claims::claim(state, member, identity, tp, window).await?;
+        let _ = self.member.set(member.owner.0);
+        self.owned.insert(
+            tp.clone(),
+            Held {
+                claim: claimed.claim,
+                generation,
+                position: claimed.position,
+                marks: Marks::begin(claimed.position, self.elapsed_ms(), window),
+            },
+        );
+        Ok(claimed)
+    }
+
+    async fn commit(&self, batch: &Batch<'_, CassandraPlan>) -> Result<Committed, SinkError> {
+        let state = self.state().await?;
+        let tp = TopicPartition::new(batch.topic, batch.partition);
+        let held = self.owned.held(&tp, batch.claim, batch.span.from());
+        let Some(held) = held else {
+            return Err(moved("the claim is not held any more"));
+        };
+        let plan = &batch.table.plan;
+        let encoded = Encoded::of(&plan.layout, held.generation, batch.rows, now_ms())?;
+        write::rows(self.way(state), plan, &encoded)
+            .await
+            .map_err(|f| self.judged(f))?;
+        for letter in batch.dead {
+            letters::bury(state, &tp, letter)
+                .await
+                .map_err(|f| self.judged(f))?;
+        }
+        // Connections may have broken while others of this batch were answered.
+        if !self.owned.holds(&tp, batch.claim) {
+            return Err(moved("connections broke"));
+        }
+        let to = batch.span.to();
+        let mut marks = held.marks.clone();
+        marks.reach(to, self.elapsed_ms());
+        positions::advance(state, &tp, &held, batch, &marks)
+            .await
+            .map_err(|f| self.judged(f))?;
+        self.owned.advance(&tp, batch.claim, to, marks);
+        Ok(Committed {
+            rows: batch.rows.len() as u64,
+            ..Committed::default()
+        })
+    }
+
+    /// Nothing can be taken back here: what is rehearsed is that every value fits
+    /// its column.
+    async fn rehearse(&self, batch: &Batch<'_, CassandraPlan>) -> Result<Committed, SinkError> {
+        let generation = Generation { number: 1, base: 0 };
+        let layout = &batch.table.plan.layout;
+        let encoded = Encoded::of(layout, generation, batch.rows, now_ms())?;
+        Ok(Committed {
+            rows: encoded.len() as u64,
+            ..Committed::default()
+        })
+    }
+
+    async fn release(&self, tp: &TopicPartition, claim: Claim) -> Result<(), SinkError> {
+        self.owned.remove(tp, claim);
+        claims::release(self.state().await?, tp, claim).await
+    }
+
+    async fn heartbeat(&self, member: &Member) -> Result<(), SinkError> {
+        let state = self.state().await?;
+        positions::heartbeat(state, member)
+            .await
+            .map_err(|f| self.judged(f))
+    }
+
+    async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
+        let state = self.state().await?;
+        let member = self.member.get().copied();
+        let lost = |row: &claims::Row| {
+            let ours = row.owner.map(|owner| owner.as_u128()) == member && member.is_some();
+            let claim = Claim {
+                epoch: plimsoll_protocol::Epoch(row.epoch),
+                owner: plimsoll_protocol::Owner(member.unwrap_or_default()),
+            };
+            ours && !self.owned.holds(&row.tp(), claim)
+        };
+        positions::list(state, lost)
+            .await
+            .map_err(|f| self.judged(f))
+    }
+
+    async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
+        claims::set(self.state().await?, change, millis(self.settings.rewind)).await
+    }
+
+    async fn remember_topic(
+        &self,
+        tp: &TopicPartition,
+        claim: Claim,
+        topic_id: &str,
+    ) -> Result<(), SinkError> {
+        claims::remember_topic(self.state().await?, tp, claim, topic_id).await
+    }
+
+    /// There is no `log` table here.
+    async fn holds_rows(
+        &self,
+        _: &Prepared<CassandraPlan>,
+        _: &TopicPartition,
+    ) -> Result<bool, SinkError> {
+        Ok(false)
+    }
+
+    async fn dead_letters(
+        &self,
+        filter: &LetterFilter,
+        page: &LetterPage,
+    ) -> Result<Vec<KeptLetter>, SinkError> {
+        letters::list(self.state().await?, filter, page).await
+    }
+
+    /// The rows carry the timestamps of their own offsets, so a later record of
+    /// the same key has won already, wherever the position stands.
+    async fn replay(&self, replay: &Replay<'_, CassandraPlan>) -> Result<Committed, SinkError> {
+        let state = self.state().await?;
+        let tp = TopicPartition::new(replay.topic, replay.partition);
+        let Some(row) = claims::read(state, &tp).await? else {
+            return Err(moved("the position is gone"));
+        };
+        let stored = positions::read(state, &tp, row.generation).await?;
+        let position = stored.map_or(row.floor(), |s| s.position);
+        let offsets: Vec<i64> = replay.rows.iter().map(|(row, _)| row.offset).collect();
+        if offsets.iter().any(|&offset| offset >= position.offset()) {
+            return Err(moved("the position moved"));
+        }
+        if !letters::all_there(state, &tp, &offsets).await? {
+            return Err(moved("a letter is gone"));
+        }
+        let plan = &replay.table.plan;
+        let encoded = Encoded::of(&plan.layout, row.generation(), replay.rows, now_ms())?;
+        write::rows(self.way(state), plan, &encoded).await?;
+        for offset in offsets {
+            letters::exhume(state, &tp, offset).await?;
+        }
+        Ok(Committed {
+            rows: replay.rows.len() as u64,
+            ..Committed::default()
+        })
+    }
+
+    async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
+        letters::remove(self.state().await?, filter).await
+    }
+}

@@ -1,0 +1,180 @@
+//! The statements over plimsoll's own tables, prepared once.
+
+use crate::connect::{read_level, serial_level};
+use crate::error::of_prepare;
+use crate::settings::Consistency as Level;
+use crate::text::ident;
+use plimsoll_sink_api::SinkError;
+use scylla::client::session::Session;
+use scylla::statement::prepared::PreparedStatement;
+use scylla::statement::{Consistency, SerialConsistency};
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    pub(crate) claim_row: PreparedStatement,
+    pub(crate) claim_rows: PreparedStatement,
+    pub(crate) settle: PreparedStatement,
+    pub(crate) claim: PreparedStatement,
+    pub(crate) release: PreparedStatement,
+    pub(crate) remember_topic: PreparedStatement,
+    pub(crate) set: PreparedStatement,
+    pub(crate) position: PreparedStatement,
+    pub(crate) advance: PreparedStatement,
+    pub(crate) heartbeat: PreparedStatement,
+    pub(crate) heartbeats: PreparedStatement,
+    pub(crate) bury: PreparedStatement,
+    pub(crate) letters: PreparedStatement,
+    pub(crate) letter: PreparedStatement,
+    pub(crate) exhume: PreparedStatement,
+}
+
+const CLAIM_COLUMNS: &str = "topic, partition, epoch, owner, owner_name, group_id, cluster_id, \
+                             topic_id, generation, base, floor_offset, start_offset";
+
+const ONE: &str = "sink = ? AND topic = ? AND partition = ?";
+
+impl Statements {
+    /// Prepares all.
+    pub(crate) async fn prepare(
+        session: &Session,
+        keyspace: &str,
+        level: Level,
+    ) -> Result<Self, SinkError> {
+        let k = ident(keyspace);
+        let read = read_level(level);
+        let serial = match serial_level(level) {
+            SerialConsistency::Serial => Consistency::Serial,
+            SerialConsistency::LocalSerial => Consistency::LocalSerial,
+        };
+        let make = async |cql: String, level: Option<Consistency>| {
+            let mut statement = session.prepare(cql).await.map_err(|error| {
+                SinkError::from(of_prepare(&error)).hint(format!(
+                    "are plimsoll's tables in keyspace \"{keyspace}\"? \"plimsoll migrate\" makes them"
+                ))
+            })?;
+            statement.set_is_idempotent(true);
+            if let Some(level) = level {
+                statement.set_consistency(level);
+            }
+            Ok::<_, SinkError>(statement)
+        };
+        Ok(Self {
+            // What a claim reads is what the last one wrote.
+            claim_row: make(
+                format!("SELECT {CLAIM_COLUMNS} FROM {k}.claims WHERE {ONE}"),
+                Some(serial),
+            )
+            .await?,
+            claim_rows: make(
+                format!("SELECT {CLAIM_COLUMNS} FROM {k}.claims WHERE sink = ?"),
+                Some(read),
+            )
+            .await?,
+            settle: make(
+                format!(
+                    "INSERT INTO {k}.claims (sink, topic, partition, epoch, group_id, cluster_id, \
+                     topic_id, generation, base, floor_offset, start_offset) \
+                     VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS"
+                ),
+                None,
+            )
+            .await?,
+            claim: make(
+                format!(
+                    "UPDATE {k}.claims SET epoch = ?, owner = ?, owner_name = ?, \
+                     claimed_at = toTimestamp(now()) WHERE {ONE} IF epoch = ?"
+                ),
+                None,
+            )
+            .await?,
+            release: make(
+                format!(
+                    "UPDATE {k}.claims SET owner = null, owner_name = null WHERE {ONE} \
+                     IF epoch = ? AND owner = ?"
+                ),
+                None,
+            )
+            .await?,
+            remember_topic: make(
+                format!(
+                    "UPDATE {k}.claims SET topic_id = ? WHERE {ONE} \
+                     IF epoch = ? AND owner = ? AND topic_id = null"
+                ),
+                None,
+            )
+            .await?,
+            set: make(
+                format!(
+                    "UPDATE {k}.claims SET epoch = ?, owner = null, owner_name = null, \
+                     group_id = ?, cluster_id = ?, topic_id = ?, generation = ?, base = ?, \
+                     floor_offset = ?, start_offset = ? WHERE {ONE} IF epoch = ?"
+                ),
+                None,
+            )
+            .await?,
+            position: make(
+                format!(
+                    "SELECT next_offset, marks, fingerprint_offset, fingerprint_hash, \
+                     leader_epoch, moved_at, toTimestamp(now()) \
+                     FROM {k}.positions WHERE {ONE} AND generation = ?"
+                ),
+                Some(read),
+            )
+            .await?,
+            advance: make(
+                format!(
+                    "INSERT INTO {k}.positions (sink, topic, partition, generation, next_offset, \
+                     marks, fingerprint_offset, fingerprint_hash, leader_epoch, moved_at) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, toTimestamp(now())) USING TIMESTAMP ?"
+                ),
+                None,
+            )
+            .await?,
+            heartbeat: make(
+                format!(
+                    "INSERT INTO {k}.heartbeats (sink, owner, at) \
+                     VALUES (?, ?, toTimestamp(now())) USING TTL 3600"
+                ),
+                None,
+            )
+            .await?,
+            heartbeats: make(
+                format!("SELECT owner, at, toTimestamp(now()) FROM {k}.heartbeats WHERE sink = ?"),
+                Some(read),
+            )
+            .await?,
+            bury: make(
+                format!(
+                    "INSERT INTO {k}.dead_letters (sink, topic, partition, kafka_offset, \
+                     timestamp_ms, key, value, headers, bytes, condition, code, column_name, \
+                     message, failed_at) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, toTimestamp(now()))"
+                ),
+                None,
+            )
+            .await?,
+            letters: make(
+                format!(
+                    "SELECT kafka_offset, timestamp_ms, failed_at, condition, code, column_name, \
+                     bytes FROM {k}.dead_letters WHERE {ONE} AND kafka_offset > ? LIMIT ?"
+                ),
+                Some(read),
+            )
+            .await?,
+            letter: make(
+                format!(
+                    "SELECT key, value, headers, message FROM {k}.dead_letters \
+                     WHERE {ONE} AND kafka_offset = ?"
+                ),
+                Some(read),
+            )
+            .await?,
+            exhume: make(
+                format!("DELETE FROM {k}.dead_letters WHERE {ONE} AND kafka_offset = ?"),
+                None,
+            )
+            .await?,
+        })
+    }
+}
