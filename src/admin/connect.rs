@@ -8,6 +8,7 @@ use super::text::count;
 use super::{block_on, client_name, columns, sample};
 use crate::config::{Backend, Config, Sink as Settings, Topics};
 use crate::error::KafkaFault;
+use plimsoll_cassandra::CassandraSink;
 use plimsoll_postgres::PostgresSink;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Mode, Prepared, Sink, SinkError, rule_for};
@@ -45,6 +46,10 @@ pub(super) fn connect<W: Write>(
                 };
                 asking.ask(SqliteSink::open(looking), report).await
             }
+            Backend::Cassandra(cassandra) => {
+                let sink = CassandraSink::new(cassandra.clone());
+                asking.ask(Ok(sink), report).await
+            }
         }
     })
 }
@@ -57,6 +62,14 @@ trait Privileges: Sink {
 impl Privileges for PostgresSink {
     async fn missing(&self, topic: &str) -> Result<Vec<String>, SinkError> {
         self.privileges(topic).await
+    }
+}
+
+/// A cluster tells a role its permissions only where it may read them; what it
+/// may not do, the first write says.
+impl Privileges for CassandraSink {
+    async fn missing(&self, _: &str) -> Result<Vec<String>, SinkError> {
+        Ok(Vec::new())
     }
 }
 
@@ -171,6 +184,8 @@ impl Asking<'_> {
             Backend::Sqlite(sqlite) => {
                 !sqlite.path.exists() || error.detail.condition.starts_with("no such table: ")
             }
+            // Statements over tables or a keyspace that are not there.
+            Backend::Cassandra(_) => error.class == Class::Stale,
         }
     }
 
@@ -178,6 +193,7 @@ impl Asking<'_> {
         match &self.settings.backend {
             Backend::Postgres(postgres) => postgres.auto_migrate,
             Backend::Sqlite(sqlite) => sqlite.auto_migrate,
+            Backend::Cassandra(cassandra) => cassandra.auto_migrate,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::cli::ConfigArg;
 use crate::config::Backend;
 use crate::exit::Exit;
 use clap::Args;
+use plimsoll_cassandra::CassandraSink;
 use plimsoll_postgres::PostgresSink;
 use plimsoll_sink_api::Sink;
 use plimsoll_sqlite::SqliteSink;
@@ -34,6 +35,9 @@ pub fn migrate(args: &MigrateArgs, out: &mut impl Write) -> Result<Exit, AdminEr
             let sql = match &settings.backend {
                 Backend::Postgres(postgres) => PostgresSink::migrations_sql(&postgres.state_schema),
                 Backend::Sqlite(_) => SqliteSink::migrations_sql(),
+                Backend::Cassandra(cassandra) => {
+                    CassandraSink::new(cassandra.clone()).migrations_cql()
+                }
             };
             // Sinks that share a state share its tables.
             if printed.insert(sql.clone()) {

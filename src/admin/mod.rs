@@ -46,6 +46,10 @@ macro_rules! with_sink {
                     Err(error) => Err(error),
                 }
             }
+            $crate::config::Backend::Cassandra(cassandra) => {
+                let $sink = plimsoll_cassandra::CassandraSink::new(cassandra.clone());
+                $body
+            }
         }
     };
 }

@@ -16,6 +16,7 @@ impl<'o, W: Write> Report<'o, W> {
         let backend = match settings.backend {
             Backend::Postgres(_) => "postgres",
             Backend::Sqlite(_) => "sqlite",
+            Backend::Cassandra(_) => "cassandra",
         };
         Self {
             out,

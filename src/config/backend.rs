@@ -1,5 +1,6 @@
 //! The one table of a sink that says where it writes.
 
+use super::cassandra;
 use super::reader::{Reader, Text};
 use super::settings::Backend;
 use super::tables;
@@ -10,12 +11,13 @@ use plimsoll_sqlite::SqliteSettings;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const BACKENDS: &str = "the backends are postgres and sqlite";
+const BACKENDS: &str = "the backends are postgres, sqlite, cassandra and scylla";
+
+/// The tables that say where a sink writes.
+const WORDS: [&str; 4] = ["postgres", "sqlite", "cassandra", "scylla"];
 
 /// Databases that people will ask for: a better answer than "unknown setting".
 const NOT_THERE: &[&str] = &[
-    "cassandra",
-    "scylla",
     "mysql",
     "mariadb",
     "clickhouse",
@@ -45,44 +47,48 @@ pub(super) fn read(
     name: &str,
     topics: Option<&Reads>,
 ) -> Option<Backend> {
-    let postgres = sink.has("postgres");
-    let sqlite = sink.has("sqlite");
     for word in NOT_THERE {
         if sink.has(word) && sink.raw(word).is_some() {
             sink.fault_of(word, "is no backend of plimsoll", BACKENDS);
             return None;
         }
     }
-    let first = sink
-        .table("postgres")
-        .map(|table| read_postgres(table, name, topics).map(Backend::Postgres));
-    let second = sink
-        .table("sqlite")
-        .map(|table| read_sqlite(table, name, topics).map(Backend::Sqlite));
-    match (postgres, sqlite) {
-        (true, true) => {
+    // All are read, so that the faults of each are told.
+    let read = [
+        sink.table("postgres")
+            .map(|t| read_postgres(t, name, topics).map(Backend::Postgres)),
+        sink.table("sqlite")
+            .map(|t| read_sqlite(t, name, topics).map(Backend::Sqlite)),
+        sink.table("cassandra")
+            .map(|t| cassandra::read(t, name, topics).map(Backend::Cassandra)),
+        sink.table("scylla")
+            .map(|t| cassandra::read(t, name, topics).map(Backend::Cassandra)),
+    ];
+    let named: Vec<&str> = WORDS
+        .iter()
+        .copied()
+        .filter(|word| sink.has(word))
+        .collect();
+    match named.as_slice() {
+        [first, second, ..] => {
             sink.fault(
-                "has two backends, postgres and sqlite",
+                format!("has two backends, {first} and {second}"),
                 "make a second sink, with a group_id of its own",
             );
             None
         }
-        (false, false) => {
+        [] => {
             // A slip in its name is named by itself.
             if !sink.has_unknown_table() {
+                let [first @ .., last] = WORDS.map(|word| format!("[{}]", sink.place_of(word)));
                 sink.fault(
                     "says nothing of where to write",
-                    format!(
-                        "add [{}] or [{}]",
-                        sink.place_of("postgres"),
-                        sink.place_of("sqlite")
-                    ),
+                    format!("add {} or {last}", first.join(", ")),
                 );
             }
             None
         }
-        (true, false) => first.flatten(),
-        (false, true) => second.flatten(),
+        [_] => read.into_iter().flatten().next().flatten(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! `${file:PATH}`, and every URL, may be a secret: no message shows it.
 
 mod backend;
+mod cassandra;
 mod environment;
 mod expand;
 mod fault;

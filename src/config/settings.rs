@@ -1,5 +1,6 @@
 //! The settings after all checks: what the rest of the program reads.
 
+use plimsoll_cassandra::CassandraSettings;
 use plimsoll_postgres::PostgresSettings;
 use plimsoll_sqlite::SqliteSettings;
 use std::collections::BTreeMap;
@@ -157,4 +158,6 @@ pub enum Backend {
     Postgres(PostgresSettings),
     /// `[sinks.NAME.sqlite]`
     Sqlite(SqliteSettings),
+    /// `[sinks.NAME.cassandra]`, or `scylla`
+    Cassandra(CassandraSettings),
 }

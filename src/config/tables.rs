@@ -23,18 +23,32 @@ const SOURCES: &str = "a source is value.PATH, key, key.PATH, headers.NAME, topi
 /// The settings of one table, as names.
 const OF_A_TABLE: &[&str] = &["table", "mode", "key_columns", "columns", "missing"];
 
-/// Reads all tables of a sink; `topics` is what it reads, where that is known.
+/// Reads all tables of a SQL sink; `topics` is what it reads, where that is
+/// known.
 pub(super) fn read(reader: &mut Reader<'_, '_>, topics: Option<&Reads>) -> Option<Vec<TableRule>> {
+    let rules = read_with(reader, topics, OF_A_TABLE, read_one)?;
+    let rule = |(topics, settings)| TableRule { topics, settings };
+    Some(rules.into_iter().map(rule).collect())
+}
+
+/// What one table's settings are read with.
+pub(super) type One<T> = fn(&mut Reader<'_, '_>) -> Option<T>;
+
+/// Reads all tables of a sink, each with `one`: the topics that go into it, none
+/// for all that are left, and its settings, whose names are `of_a_table`.
+pub(super) fn read_with<T>(
+    reader: &mut Reader<'_, '_>,
+    topics: Option<&Reads>,
+    of_a_table: &[&'static str],
+    one: One<T>,
+) -> Option<Vec<(Vec<String>, T)>> {
     if !reader.has("tables") {
-        let settings = read_one(reader)?;
+        let settings = one(reader)?;
         // Known, so that a slip in it gets "did you mean".
         let _ = reader.raw("tables");
-        return Some(vec![TableRule {
-            topics: Vec::new(),
-            settings,
-        }]);
+        return Some(vec![(Vec::new(), settings)]);
     }
-    for key in OF_A_TABLE {
+    for key in of_a_table {
         if reader.raw(key).is_some() {
             reader.fault_of(
                 key,
@@ -52,14 +66,15 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, topics: Option<&Reads>) -> Optio
         );
         return None;
     }
-    read_list(reader, entries, topics)
+    read_list(reader, entries, topics, one)
 }
 
-fn read_list(
+fn read_list<T>(
     parent: &Reader<'_, '_>,
     entries: Vec<Reader<'_, '_>>,
     topics: Option<&Reads>,
-) -> Option<Vec<TableRule>> {
+    one: One<T>,
+) -> Option<Vec<(Vec<String>, T)>> {
     let last = entries.len() - 1;
     let mut rules = Vec::with_capacity(entries.len());
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
@@ -85,10 +100,10 @@ fn read_list(
             catch_all = i == last;
             Some(Vec::new())
         };
-        let settings = read_one(&mut entry);
+        let settings = one(&mut entry);
         entry.finish();
         match (named, settings) {
-            (Some(topics), Some(settings)) => rules.push(TableRule { topics, settings }),
+            (Some(topics), Some(settings)) => rules.push((topics, settings)),
             _ => good = false,
         }
     }
@@ -195,7 +210,7 @@ fn read_one(reader: &mut Reader<'_, '_>) -> Option<TableSettings> {
     })
 }
 
-fn read_name(reader: &mut Reader<'_, '_>) -> Option<String> {
+pub(super) fn read_name(reader: &mut Reader<'_, '_>) -> Option<String> {
     if !reader.has("table") {
         let _ = reader.raw("table");
         reader.missing(
@@ -268,7 +283,10 @@ fn read_key_columns(reader: &mut Reader<'_, '_>, mode: Option<Mode>) -> Option<V
     good.then(|| names.into_iter().map(|name| name.value).collect())
 }
 
-fn read_columns(reader: &mut Reader<'_, '_>, mode: Option<Mode>) -> Option<Vec<(String, Source)>> {
+pub(super) fn read_columns(
+    reader: &mut Reader<'_, '_>,
+    mode: Option<Mode>,
+) -> Option<Vec<(String, Source)>> {
     if !reader.has("columns") {
         let _ = reader.raw("columns");
         return Some(Vec::new());
@@ -322,7 +340,7 @@ fn read_columns(reader: &mut Reader<'_, '_>, mode: Option<Mode>) -> Option<Vec<(
     good.then_some(columns)
 }
 
-fn source_hint(text: &Text) -> String {
+pub(super) fn source_hint(text: &Text) -> String {
     const HEADS: &[&str] = &[
         "value",
         "key",

@@ -121,7 +121,9 @@ mod tests {
         for sink in &config.sinks {
             match &sink.backend {
                 crate::config::Backend::Sqlite(sqlite) => assert_eq!(sqlite.path, odd),
-                crate::config::Backend::Postgres(_) => panic!("SQLite was asked for"),
+                crate::config::Backend::Postgres(_) | crate::config::Backend::Cassandra(_) => {
+                    panic!("SQLite was asked for")
+                }
             }
         }
     }

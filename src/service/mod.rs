@@ -11,6 +11,7 @@ use crate::consume::{Control, Fatal};
 use crate::error::KafkaFault;
 use crate::health::Health;
 use crate::{http, metrics};
+use plimsoll_cassandra::CassandraSink;
 use plimsoll_postgres::PostgresSink;
 use plimsoll_sink_api::{Member, Sink, SinkError};
 use plimsoll_sqlite::SqliteSink;
@@ -86,6 +87,10 @@ pub fn run(config: &Config) -> Result<(), RunError> {
                 Backend::Sqlite(sqlite) => {
                     let sink = SqliteSink::open(sqlite.clone());
                     service.add(settings, sink, member(), sqlite.auto_migrate)?;
+                }
+                Backend::Cassandra(cassandra) => {
+                    let sink = Ok(CassandraSink::new(cassandra.clone()));
+                    service.add(settings, sink, member(), cassandra.auto_migrate)?;
                 }
             }
         }

@@ -183,6 +183,7 @@ async fn open(settings: &Settings) -> Result<Database, AdminError> {
             let opened = sqlite::Sqlite::open(&sqlite.path).await;
             Ok(Database::Sqlite(Box::new(opened.map_err(failed)?)))
         }
+        Backend::Cassandra(_) => Err(not_yet(settings)),
     }
 }
 
@@ -226,8 +227,16 @@ async fn groups(settings: &Settings, standings: &[Standing]) -> Result<Vec<Group
                 Err(error) => Err(error),
             }
         }
+        Backend::Cassandra(_) => return Err(not_yet(settings)),
     }
     .map_err(refused)
+}
+
+fn not_yet(settings: &Settings) -> AdminError {
+    AdminError::Refused(format!(
+        "sinks.{}: verify does not read Cassandra yet",
+        settings.name
+    ))
 }
 
 async fn grouped<S: Sink>(

@@ -76,8 +76,6 @@ pub struct Tls {
     pub ca_file: Option<PathBuf>,
     /// PEM files of our own certificate and its key.
     pub identity: Option<(PathBuf, PathBuf)>,
-    /// Whether the server's name must stand in its certificate.
-    pub verify_hostname: bool,
 }
 
 /// How many replicas must answer.
