@@ -43,6 +43,10 @@ pub const LAG: &str = "plimsoll_lag";
 pub const CLAIMS: &str = "plimsoll_claims_total";
 /// Stale writers' sessions terminated.
 pub const TERMINATED: &str = "plimsoll_sessions_terminated_total";
+/// Requests that rows travelled in, where they travel in many.
+pub const REQUESTS: &str = "plimsoll_requests_total";
+/// Requests sent again because the server was busy.
+pub const REPEATED: &str = "plimsoll_requests_repeated_total";
 /// Attempts that are made again.
 pub const RETRIES: &str = "plimsoll_retries_total";
 /// Restarts of a partition at the stored position.
@@ -175,6 +179,16 @@ fn describe() {
         TERMINATED,
         Unit::Count,
         "Sessions of stale writers that were terminated"
+    );
+    describe_counter!(
+        REQUESTS,
+        Unit::Count,
+        "Requests that rows of committed batches travelled in"
+    );
+    describe_counter!(
+        REPEATED,
+        Unit::Count,
+        "Requests sent again because the server was busy"
     );
     describe_counter!(RETRIES, Unit::Count, "Attempts made again, by reason");
     describe_counter!(

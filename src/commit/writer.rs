@@ -528,6 +528,11 @@ impl<S: Sink> Writer<S> {
             counter!(names::TERMINATED, "sink" => self.lane.name.clone())
                 .increment(committed.terminated.into());
         }
+        if committed.requests > 0 {
+            let sink = &self.lane.name;
+            counter!(names::REQUESTS, "sink" => sink.clone()).increment(committed.requests);
+            counter!(names::REPEATED, "sink" => sink.clone()).increment(committed.repeated);
+        }
         for letter in &built.dead {
             warn!(
                 sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition,

@@ -8,15 +8,17 @@ use plimsoll_sink_api::{Missing, Mode, Secret, Source, TableRule, TableSettings}
 use std::path::PathBuf;
 use std::time::Duration;
 
-const LEVELS: &[(&str, Consistency)] = &[
-    ("LOCAL_QUORUM", Consistency::LocalQuorum),
-    ("QUORUM", Consistency::Quorum),
-    ("EACH_QUORUM", Consistency::EachQuorum),
-    ("ALL", Consistency::All),
-    ("TWO", Consistency::Two),
-    ("THREE", Consistency::Three),
-    ("ONE", Consistency::One),
-    ("LOCAL_ONE", Consistency::LocalOne),
+const LEVELS: &[(&str, Option<Consistency>)] = &[
+    ("LOCAL_QUORUM", Some(Consistency::LocalQuorum)),
+    ("QUORUM", Some(Consistency::Quorum)),
+    ("EACH_QUORUM", Some(Consistency::EachQuorum)),
+    ("ALL", Some(Consistency::All)),
+    ("TWO", Some(Consistency::Two)),
+    ("THREE", Some(Consistency::Three)),
+    ("ONE", Some(Consistency::One)),
+    ("LOCAL_ONE", Some(Consistency::LocalOne)),
+    // A level too, and refused.
+    ("ANY", None),
 ];
 
 /// Requests under way: more than this is a load test, and beyond the streams of
@@ -207,7 +209,14 @@ fn read_consistency(reader: &mut Reader<'_, '_>, single_node: bool) -> Option<Co
         let _ = reader.raw("consistency");
         return Some(Consistency::LocalQuorum);
     }
-    let level = reader.choice("consistency", "consistency level", LEVELS)?;
+    let Some(level) = reader.choice("consistency", "consistency level", LEVELS)? else {
+        reader.fault_of(
+            "consistency",
+            "acknowledges what no replica has yet, and rows or positions may be lost",
+            "LOCAL_QUORUM",
+        );
+        return None;
+    };
     if matches!(level, Consistency::One | Consistency::LocalOne) && !single_node {
         reader.fault_of(
             "consistency",

@@ -72,6 +72,11 @@ pub struct Committed {
     pub already_there: u64,
     /// Sessions of stale writers whose row locks stood in the way.
     pub terminated: u32,
+    /// Requests that rows travelled in, where they travel in many.
+    pub requests: u64,
+    /// Those that a busy server refused or left unanswered, each time they were
+    /// sent again.
+    pub repeated: u64,
 }
 
 /// One position row, for people.

@@ -17,6 +17,7 @@ mod migrate;
 mod owned;
 mod plan;
 mod positions;
+mod read;
 mod retry;
 mod rows;
 mod settings;
@@ -32,5 +33,6 @@ mod write;
 mod tests;
 
 pub use plan::CassandraPlan;
+pub use read::{Plain, Written};
 pub use settings::{CassandraSettings, CassandraTable, Consistency, Login, Tls, Ttl};
 pub use sink::CassandraSink;

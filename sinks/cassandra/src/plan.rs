@@ -191,6 +191,12 @@ impl Layout {
         )
     }
 
+    /// All rows.
+    pub(crate) fn select_cql(&self) -> String {
+        let names: Vec<String> = self.columns.iter().map(|c| ident(&c.name)).collect();
+        format!("SELECT {} FROM {}", names.join(", "), self.target())
+    }
+
     /// The whole row, by its primary key.
     pub(crate) fn delete_cql(&self) -> String {
         let key: Vec<String> = self.columns[..self.key]

@@ -5,6 +5,7 @@
 //! retries is switched off, for it gives up on exactly these.
 
 use crate::error::Failure;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The first pause; each next one is twice as long.
@@ -18,6 +19,18 @@ const PATIENCE: u32 = 6;
 /// Runs a request until it succeeds, fails for good, or patience ends.
 pub(crate) async fn patiently<T, F>(
     call_timeout: Duration,
+    attempt: impl FnMut() -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    counted(call_timeout, &AtomicU64::new(0), attempt).await
+}
+
+/// The same, and counts the repetitions.
+pub(crate) async fn counted<T, F>(
+    call_timeout: Duration,
+    repeated: &AtomicU64,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, Failure>
 where
@@ -28,6 +41,7 @@ where
     loop {
         match attempt().await {
             Err(failure) if failure.busy && Instant::now() + pause < deadline => {
+                repeated.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(jittered(pause)).await;
                 pause = (pause * 2).min(LONGEST);
             }

@@ -7,12 +7,15 @@ use crate::plan::{self, CassandraPlan};
 use crate::rows::Encoded;
 use crate::state::{Lazy, State};
 use crate::write::{self, Way};
-use crate::{CassandraSettings, CassandraTable, catalogue, letters, migrate, positions};
+use crate::{
+    CassandraSettings, CassandraTable, Consistency, catalogue, letters, migrate, positions,
+};
 use plimsoll_protocol::{Claim, Class, Generation, Marks, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, NewPosition,
     PositionChange, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
 };
+use scylla::client::session::Session;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
@@ -50,7 +53,7 @@ impl CassandraSink {
         migrate::cql(&self.settings.state_keyspace)
     }
 
-    async fn state(&self) -> Result<&State, SinkError> {
+    pub(crate) async fn state(&self) -> Result<&State, SinkError> {
         self.lazy.state(&self.settings).await
     }
 
@@ -59,6 +62,12 @@ impl CassandraSink {
             table.rule.topics.is_empty() || table.rule.topics.iter().any(|t| t == topic)
         };
         self.settings.tables.iter().find(covers)
+    }
+
+    /// What reading rows needs.
+    pub(crate) async fn reading(&self) -> Result<(Arc<Session>, Consistency), SinkError> {
+        let session = self.lazy.session(&self.settings).await?;
+        Ok((session, self.settings.consistency))
     }
 
     fn way<'s>(&'s self, state: &'s State) -> Way<'s> {
@@ -193,7 +202,7 @@ impl Sink for CassandraSink {
         };
         let plan = &batch.table.plan;
         let encoded = Encoded::of(&plan.layout, held.generation, batch.rows, now_ms())?;
-        write::rows(self.way(state), plan, &encoded)
+        let sent = write::rows(self.way(state), plan, &encoded)
             .await
             .map_err(|f| self.judged(f))?;
         for letter in batch.dead {
@@ -214,6 +223,8 @@ impl Sink for CassandraSink {
         self.owned.advance(&tp, batch.claim, to, marks);
         Ok(Committed {
             rows: batch.rows.len() as u64,
+            requests: sent.requests,
+            repeated: sent.repeated,
             ..Committed::default()
         })
     }

@@ -6,13 +6,14 @@
 
 use crate::error::{Failure, of_execution};
 use crate::plan::CassandraPlan;
-use crate::retry::patiently;
+use crate::retry::counted;
 use crate::rows::{Bound, Encoded};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use plimsoll_sink_api::Op;
 use scylla::client::session::Session;
 use scylla::statement::batch::{Batch, BatchType};
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -35,18 +36,32 @@ pub(crate) struct Way<'s> {
     pub(crate) call_timeout: Duration,
 }
 
+/// What it took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) requests: u64,
+    /// Sent again to a busy server.
+    pub(crate) repeated: u64,
+}
+
 /// Writes all rows; the first error ends it, and what is on its way is left to
 /// the server.
 pub(crate) async fn rows(
     way: Way<'_>,
     plan: &CassandraPlan,
     encoded: &Encoded,
-) -> Result<(), Failure> {
-    stream::iter(requests(encoded, way.batches))
-        .map(|request| send(way, plan, encoded, request))
+) -> Result<Sent, Failure> {
+    let requests = requests(encoded, way.batches);
+    let (count, repeated) = (requests.len() as u64, AtomicU64::new(0));
+    stream::iter(requests)
+        .map(|request| send(way, plan, encoded, request, &repeated))
         .buffer_unordered(way.max_in_flight)
         .try_collect::<()>()
-        .await
+        .await?;
+    Ok(Sent {
+        requests: count,
+        repeated: repeated.into_inner(),
+    })
 }
 
 async fn send(
@@ -54,10 +69,14 @@ async fn send(
     plan: &CassandraPlan,
     encoded: &Encoded,
     request: Vec<usize>,
+    repeated: &AtomicU64,
 ) -> Result<(), Failure> {
     // Never closed.
     let _permit = way.in_flight.acquire().await;
-    patiently(way.call_timeout, || attempt(way, plan, encoded, &request)).await
+    counted(way.call_timeout, repeated, || {
+        attempt(way, plan, encoded, &request)
+    })
+    .await
 }
 
 async fn attempt(

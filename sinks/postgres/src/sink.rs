@@ -191,8 +191,8 @@ impl PostgresSink {
                 lease.done();
                 Ok(Committed {
                     rows,
-                    already_there: 0,
                     terminated,
+                    ..Committed::default()
                 })
             }
             Err(error) => {
@@ -249,6 +249,7 @@ impl PostgresSink {
                     rows: done.rows,
                     already_there: done.already_there,
                     terminated,
+                    ..Committed::default()
                 })
             }
             // Its transaction is open: the lease is dropped.
@@ -558,8 +559,8 @@ impl Sink for PostgresSink {
                 lease.done();
                 Ok(Committed {
                     rows,
-                    already_there: 0,
                     terminated,
+                    ..Committed::default()
                 })
             }
             Err(mut error) => {

@@ -330,7 +330,7 @@ fn cases() -> Vec<(&'static str, String)> {
     );
     case(
         "a backend that there is not",
-        &[KAFKA, SINK, "[sinks.a.cassandra]\nhosts = [\"c\"]\n"],
+        &[KAFKA, SINK, "[sinks.a.clickhouse]\nhosts = [\"c\"]\n"],
     );
     case(
         "a backend with a slip",
@@ -502,6 +502,85 @@ fn cases() -> Vec<(&'static str, String)> {
     case(
         "an empty list of tables",
         &[KAFKA, SINK, postgres, "tables = []\n"],
+    );
+
+    // Cassandra.
+    let cassandra = "[sinks.a.cassandra]\ncontact_points = [\"n:9042\"]\n";
+    let table = "table = \"k.{topic}\"\n";
+    case(
+        "no node and no table",
+        &[KAFKA, SINK, "[sinks.a.cassandra]\n"],
+    );
+    case(
+        "nodes that are none",
+        &[
+            KAFKA,
+            SINK,
+            "[sinks.a.scylla]\ncontact_points = [\"n\", \"n:port\", \":9042\"]\n",
+            table,
+        ],
+    );
+    case(
+        "one replica of several",
+        &[KAFKA, SINK, cassandra, table, "consistency = \"ONE\"\n"],
+    );
+    case(
+        "a level that acknowledges without a replica",
+        &[
+            KAFKA,
+            SINK,
+            cassandra,
+            table,
+            "consistency = \"ANY\"\nsingle_node = true\n",
+        ],
+    );
+    case(
+        "half a login and half a certificate",
+        &[
+            KAFKA,
+            SINK,
+            cassandra,
+            table,
+            "password = \"${MODE}\"\ntls = { cert_file = \"c.pem\" }\n",
+        ],
+    );
+    case(
+        "settings of other databases in cassandra",
+        &[
+            KAFKA,
+            SINK,
+            cassandra,
+            table,
+            "mode = \"append\"\nkey_columns = [\"id\"]\nurl = \"x\"\nstate_schema = \"s\"\n",
+        ],
+    );
+    case(
+        "numbers of cassandra out of bounds",
+        &[
+            KAFKA,
+            SINK,
+            cassandra,
+            table,
+            "max_in_flight = 0\ncall_timeout_ms = 1\nrewind_ms = 99999999\nttl_s = 0\n",
+        ],
+    );
+    case(
+        "two times to live, and a source that is none",
+        &[
+            KAFKA,
+            SINK,
+            cassandra,
+            "state_keyspace = \"no-name\"\n[[sinks.a.cassandra.tables]]\ntopics = [\"t\"]\n\
+             table = \"k.t\"\nttl_s = 5\nttl = \"value.ttl\"\n",
+        ],
+    );
+    case(
+        "a time to live from nowhere",
+        &[KAFKA, SINK, cassandra, table, "ttl = \"record.ttl\"\n"],
+    );
+    case(
+        "two databases in one sink",
+        &[KAFKA, SINK, cassandra, table, POSTGRES],
     );
     cases
 }

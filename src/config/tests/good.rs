@@ -5,7 +5,9 @@ use crate::config::{
     Backend, Config, GroupProtocol, Isolation, OnBadRecord, Start, Topics, UnknownFields, load,
     parse, reads,
 };
+use plimsoll_cassandra::{CassandraSettings, Consistency, Ttl};
 use plimsoll_sink_api::{Missing, Mode, Source, TableRule};
+use std::path::Path;
 use std::time::Duration;
 
 fn good(text: &str) -> Config {
@@ -27,7 +29,18 @@ fn tables(config: &Config) -> &[TableRule] {
     match &config.sinks[0].backend {
         Backend::Postgres(postgres) => &postgres.tables,
         Backend::Sqlite(sqlite) => &sqlite.tables,
+        Backend::Cassandra(_) => panic!("not one of these tests"),
     }
+}
+
+fn cassandra(text: &str) -> CassandraSettings {
+    let config = good(&format!(
+        "[kafka]\nbootstrap_servers = \"k\"\n[sinks.a]\ntopics = [\"events\", \"users\"]\n{text}"
+    ));
+    let Backend::Cassandra(settings) = &config.sinks[0].backend else {
+        panic!("{:?}", config.sinks[0].backend);
+    };
+    settings.clone()
 }
 
 #[test]
@@ -271,4 +284,91 @@ fn a_file_is_loaded_with_its_name_in_the_faults() {
             .starts_with(&format!("{}: sinks: is missing", path.display())),
         "{faults}"
     );
+}
+
+#[test]
+fn cassandra_needs_a_node_and_a_table() {
+    for name in ["cassandra", "scylla"] {
+        let settings = cassandra(&format!(
+            "[sinks.a.{name}]\ncontact_points = [\"10.0.0.1:9042\"]\ntable = \"shop.{{topic}}\"\n"
+        ));
+        assert_eq!(settings.contact_points, ["10.0.0.1:9042"]);
+        assert_eq!(settings.consistency, Consistency::LocalQuorum);
+        assert_eq!(settings.state_keyspace, "plimsoll");
+        assert_eq!(settings.state_replication, None);
+        assert_eq!((settings.max_in_flight, settings.batches), (256, true));
+        assert_eq!(settings.rewind, Duration::from_secs(15));
+        assert_eq!(settings.tables.len(), 1);
+        assert_eq!(settings.tables[0].rule.settings.table, "shop.{topic}");
+        assert_eq!(settings.tables[0].rule.settings.mode, Mode::Upsert);
+    }
+}
+
+#[test]
+fn cassandra_takes_all_of_its_settings() {
+    let settings = cassandra(
+        r#"[sinks.a.cassandra]
+contact_points = ["10.0.0.1:9042", "cassandra-1.shop:9142"]
+username = "app"
+password = "${MODE}"
+local_datacenter = "dc1"
+consistency = "LOCAL_ONE"
+single_node = true
+state_keyspace = "ship"
+state_replication = "{'class': 'NetworkTopologyStrategy', 'dc1': 3}"
+max_in_flight = 32
+batches = false
+auto_migrate = false
+call_timeout_ms = 2000
+rewind_ms = 0
+[sinks.a.cassandra.tls]
+ca_file = "/etc/ca.pem"
+[[sinks.a.cassandra.tables]]
+topics = ["events"]
+table = "analytics.events"
+ttl_s = 86400
+[[sinks.a.cassandra.tables]]
+topics = ["users"]
+table = "analytics.users_by_id"
+columns = { user_id = "key.id", name = "value.fullName" }
+ttl = "value.days"
+"#,
+    );
+    let login = settings.login.expect("a login");
+    assert_eq!(
+        (login.username.as_str(), login.password.reveal()),
+        ("app", "hunter2")
+    );
+    assert_eq!(settings.local_datacenter.as_deref(), Some("dc1"));
+    assert_eq!(settings.consistency, Consistency::LocalOne);
+    assert_eq!(
+        (settings.state_keyspace.as_str(), settings.max_in_flight),
+        ("ship", 32)
+    );
+    assert!(
+        settings
+            .state_replication
+            .is_some_and(|map| map.contains("'dc1': 3"))
+    );
+    assert_eq!((settings.batches, settings.auto_migrate), (false, false));
+    assert_eq!(
+        (settings.call_timeout, settings.rewind),
+        (Duration::from_secs(2), Duration::ZERO)
+    );
+    let tls = settings.tls.expect("tls");
+    assert_eq!(tls.ca_file.as_deref(), Some(Path::new("/etc/ca.pem")));
+    let [events, users] = &settings.tables[..] else {
+        panic!("two tables");
+    };
+    assert_eq!(events.rule.topics, ["events"]);
+    assert_eq!(events.ttl, Some(Ttl::Fixed(Duration::from_secs(86_400))));
+    let source = |text: &str| text.parse::<Source>().unwrap();
+    assert_eq!(
+        users.rule.settings.columns,
+        [
+            ("user_id".to_owned(), source("key.id")),
+            ("name".to_owned(), source("value.fullName"))
+        ]
+    );
+    assert_eq!(users.ttl, Some(Ttl::Source(source("value.days"))));
 }

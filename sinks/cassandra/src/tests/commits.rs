@@ -72,7 +72,7 @@ async fn a_delete_that_is_replayed_leaves_what_was_inserted_later() {
     p.commit(0, 1, &[(0, Op::Put, order("1", "x", text("x")))])
         .await
         .unwrap();
-    p.commit(1, 2, &[delete.clone()]).await.unwrap();
+    p.commit(1, 2, std::slice::from_ref(&delete)).await.unwrap();
     assert!(world.json(&select(&world)).await.is_empty());
     p.commit(2, 3, &[(2, Op::Put, order("1", "y", Cell::Absent))])
         .await
@@ -174,4 +174,26 @@ async fn a_bad_value_stops_its_batch_before_anything_is_sent() {
     assert_eq!(error.class, Class::Rejected);
     assert_eq!(error.detail.column.as_deref(), Some("id"));
     assert!(world.json(&select(&world)).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_written_moves_no_position() {
+    let world = world().await;
+    let mut p = Process::start(&world, "orders", 1).await;
+    p.commit(0, 1, &[(0, Op::Put, order("1", "x", Cell::Null))])
+        .await
+        .unwrap();
+    world
+        .cql(&format!("DROP TABLE {}.orders", world.keyspace))
+        .await;
+    let error = p
+        .commit(1, 2, &[(1, Op::Put, order("2", "y", Cell::Null))])
+        .await
+        .unwrap_err();
+    // The schema is at fault, not the record.
+    assert!(matches!(error.class, Class::Stale | Class::Halt), "{error}");
+    assert_eq!(p.sink.positions().await.unwrap()[0].position, at(1));
+    // Nor did another place remember it.
+    p.claim().await;
+    assert_eq!(p.claimed.reached, at(1));
 }

@@ -1,9 +1,11 @@
 //! Against a real Cassandra: see scripts/with-servers.
 
+mod claims;
 mod commits;
+mod lives;
 mod types;
 
-use crate::{CassandraPlan, CassandraSettings, CassandraSink, CassandraTable, Consistency};
+use crate::{CassandraPlan, CassandraSettings, CassandraSink, CassandraTable, Consistency, Ttl};
 use plimsoll_protocol::{Claim, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Cell, Claimed, Committed, Identity, Marks, Member, Missing, Mode, NewPosition, Op,
@@ -19,6 +21,8 @@ use std::time::{Duration, Instant};
 pub struct World {
     pub session: Session,
     pub keyspace: String,
+    /// Of the rows of its tables.
+    pub ttl: Option<Ttl>,
     address: String,
 }
 
@@ -44,6 +48,7 @@ impl World {
         let world = Self {
             session,
             keyspace,
+            ttl: None,
             address,
         };
         let replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
@@ -102,7 +107,7 @@ impl World {
                         missing: Missing::Keep,
                     },
                 },
-                ttl: None,
+                ttl: self.ttl.clone(),
             }],
         })
     }
