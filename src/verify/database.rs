@@ -1,9 +1,10 @@
 //! What a database is asked, and what it answers.
 
+use super::cassandra::{Cassandra, CassandraTable};
 use super::entry;
 use super::postgres::{PgTable, Postgres};
 use super::sqlite::{LiteTable, Sqlite};
-use plimsoll_sink_api::{Cell, Table};
+use plimsoll_sink_api::{Cell, SinkError, Table};
 use std::collections::HashSet;
 
 /// Where a partition stands, by the snapshot.
@@ -60,6 +61,9 @@ pub enum Failed {
     /// It says so.
     #[error("{}", without_values(.0))]
     Database(sqlx::Error),
+    /// It says so, and what to do.
+    #[error("{0}")]
+    Sink(SinkError),
     /// A temporary file.
     #[error("a temporary file: {0}; hint: TMPDIR names another place for it")]
     Disk(std::io::Error),
@@ -73,6 +77,12 @@ impl From<sqlx::Error> for Failed {
             }
             error => Self::Database(error),
         }
+    }
+}
+
+impl From<SinkError> for Failed {
+    fn from(error: SinkError) -> Self {
+        Self::Sink(error)
     }
 }
 
@@ -98,6 +108,8 @@ pub enum Database {
     Postgres(Box<Postgres>),
     /// A file.
     Sqlite(Box<Sqlite>),
+    /// A cluster.
+    Cassandra(Box<Cassandra>),
 }
 
 /// A table of it.
@@ -106,6 +118,8 @@ pub enum DbTable {
     Postgres(PgTable),
     /// Of a file.
     Sqlite(LiteTable),
+    /// Of a cluster.
+    Cassandra(CassandraTable),
 }
 
 impl Database {
@@ -114,6 +128,8 @@ impl Database {
     pub fn is_snapshot(&self) -> bool {
         match self {
             Self::Postgres(_) | Self::Sqlite(_) => true,
+            // Positions are read first: rows below them were acknowledged.
+            Self::Cassandra(_) => false,
         }
     }
 
@@ -122,6 +138,7 @@ impl Database {
         Ok(match self {
             Self::Postgres(db) => db.positions(sink).await?,
             Self::Sqlite(db) => db.positions(sink).await?,
+            Self::Cassandra(db) => db.positions().await?,
         })
     }
 
@@ -130,14 +147,21 @@ impl Database {
         Ok(match self {
             Self::Postgres(db) => db.letters(sink).await?,
             Self::Sqlite(db) => db.letters(sink).await?,
+            Self::Cassandra(db) => db.letters().await?,
         })
     }
 
-    /// Reads the catalogue.
-    pub async fn table(&mut self, target: &str, table: &Table) -> Result<DbTable, Failed> {
+    /// Reads the catalogue. `topic`: one of those that feed the table.
+    pub async fn table(
+        &mut self,
+        target: &str,
+        topic: &str,
+        table: &Table,
+    ) -> Result<DbTable, Failed> {
         Ok(match self {
             Self::Postgres(db) => DbTable::Postgres(db.table(target, table).await?),
             Self::Sqlite(db) => DbTable::Sqlite(db.table(target, table).await?),
+            Self::Cassandra(db) => DbTable::Cassandra(db.table(topic).await?),
         })
     }
 
@@ -153,7 +177,8 @@ impl Database {
                 db.canonical(table, rows, key_only).await
             }
             (Self::Sqlite(db), DbTable::Sqlite(table)) => db.canonical(table, rows, key_only).await,
-            (Self::Postgres(_), DbTable::Sqlite(_)) | (Self::Sqlite(_), DbTable::Postgres(_)) => {
+            (Self::Cassandra(_), DbTable::Cassandra(table)) => table.records(rows, key_only),
+            (Self::Postgres(_) | Self::Sqlite(_) | Self::Cassandra(_), _) => {
                 unreachable!("a table is asked of the database that it was read from")
             }
         }
@@ -168,7 +193,8 @@ impl Database {
         match (self, table) {
             (Self::Postgres(db), DbTable::Postgres(table)) => db.rows(table, each).await?,
             (Self::Sqlite(db), DbTable::Sqlite(table)) => db.rows(table, each).await?,
-            (Self::Postgres(_), DbTable::Sqlite(_)) | (Self::Sqlite(_), DbTable::Postgres(_)) => {
+            (Self::Cassandra(db), DbTable::Cassandra(table)) => db.rows(table, each).await?,
+            (Self::Postgres(_) | Self::Sqlite(_) | Self::Cassandra(_), _) => {
                 unreachable!("a table is asked of the database that it was read from")
             }
         }
@@ -184,6 +210,7 @@ impl DbTable {
         match self {
             Self::Postgres(table) => table.defaults(),
             Self::Sqlite(table) => table.defaults(),
+            Self::Cassandra(table) => table.defaults(),
         }
     }
 

@@ -19,9 +19,15 @@ pub const SKIPPED: u64 = 0;
 pub fn hash(text: Option<&str>) -> u64 {
     match text {
         None => NULL,
-        // The three words above mean something else.
-        Some(text) => xxh3_64(text.as_bytes()).clamp(SKIPPED + 1, NULL - 1),
+        Some(text) => hash_bytes(text.as_bytes()),
     }
+}
+
+/// A value that is bytes.
+#[must_use]
+pub fn hash_bytes(bytes: &[u8]) -> u64 {
+    // The three words above mean something else.
+    xxh3_64(bytes).clamp(SKIPPED + 1, NULL - 1)
 }
 
 /// What two rows have in common when they are the same one.

@@ -9,6 +9,7 @@
 //! It shares the config, the decoder and the reading of the catalogue with the
 //! service, and nothing of what writes.
 
+mod cassandra;
 mod cells;
 mod compare;
 mod database;
@@ -26,6 +27,7 @@ use crate::consume::{Cluster, cluster_config};
 use crate::exit::Exit;
 use clap::Args;
 use database::{Database, Failed, Standing};
+use plimsoll_cassandra::CassandraSink;
 use plimsoll_postgres::PostgresSink;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Missing, Prepared, Sink, SinkError, Table, TableRule, rule_for};
@@ -183,7 +185,10 @@ async fn open(settings: &Settings) -> Result<Database, AdminError> {
             let opened = sqlite::Sqlite::open(&sqlite.path).await;
             Ok(Database::Sqlite(Box::new(opened.map_err(failed)?)))
         }
-        Backend::Cassandra(_) => Err(not_yet(settings)),
+        Backend::Cassandra(cassandra) => {
+            let cassandra = cassandra::Cassandra::new(cassandra.clone());
+            Ok(Database::Cassandra(Box::new(cassandra)))
+        }
     }
 }
 
@@ -227,16 +232,21 @@ async fn groups(settings: &Settings, standings: &[Standing]) -> Result<Vec<Group
                 Err(error) => Err(error),
             }
         }
-        Backend::Cassandra(_) => return Err(not_yet(settings)),
+        Backend::Cassandra(cassandra) => {
+            if let Some(table) = cassandra.tables.iter().find(|table| table.ttl.is_some()) {
+                let name = &table.rule.settings.table;
+                let what = format!(
+                    "rows of table {name} end by themselves, and the log does not tell when"
+                );
+                return Err(refused(SinkError::new(Class::Halt, what)));
+            }
+            let rules: Vec<TableRule> = cassandra.tables.iter().map(|t| t.rule.clone()).collect();
+            let sink = CassandraSink::new(cassandra.clone());
+            let target = |p: &Prepared<_>| p.table.name.clone();
+            grouped(&sink, &rules, standings, target).await
+        }
     }
     .map_err(refused)
-}
-
-fn not_yet(settings: &Settings) -> AdminError {
-    AdminError::Refused(format!(
-        "sinks.{}: verify does not read Cassandra yet",
-        settings.name
-    ))
 }
 
 async fn grouped<S: Sink>(

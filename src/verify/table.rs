@@ -99,7 +99,7 @@ impl Comparing<'_> {
         let table = &self.group.table;
         let failed = |e: Failed| self.failed(&e);
         let db_table = database
-            .table(&self.group.target, table)
+            .table(&self.group.target, self.topic(), table)
             .await
             .map_err(failed)?;
         let coordinate = self.coordinate();
@@ -215,6 +215,11 @@ impl Comparing<'_> {
             partition: of(&Source::Partition)?,
             offset: of(&Source::Offset)?,
         })
+    }
+
+    /// One of those that feed the table.
+    fn topic(&self) -> &str {
+        self.group.standings.first().map_or("", |s| &s.topic)
     }
 
     fn only_topic(&self) -> Option<&str> {

@@ -1,0 +1,152 @@
+//! Cassandra: positions, dead letters and rows, read while others may write; and
+//! values as the sink's encoder writes them, for there is no server that could be
+//! asked how it would.
+
+use super::database::{Canonical, Failed, Letters, Place, Standing, Unreadable};
+use super::entry;
+use plimsoll_cassandra::{CassandraPlan, CassandraSettings, CassandraSink, Plain, Written};
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Cell, LetterFilter, LetterPage, Prepared, Sink, SinkError};
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+/// Dead letters that are read at a time.
+const PAGE: u32 = 2_000;
+
+/// A session; nothing is made.
+pub struct Cassandra(CassandraSink);
+
+/// A table.
+pub struct CassandraTable {
+    prepared: Arc<Prepared<CassandraPlan>>,
+    defaults: Vec<Option<u64>>,
+}
+
+impl Cassandra {
+    /// Connects when it is first asked.
+    #[must_use]
+    pub fn new(settings: CassandraSettings) -> Self {
+        Self(CassandraSink::new(settings))
+    }
+
+    /// Where the sink stands.
+    pub async fn positions(&self) -> Result<Vec<Standing>, SinkError> {
+        let starts: HashMap<_, _> = self.0.starts().await?.into_iter().collect();
+        let stored = self.0.positions().await?;
+        let standing = stored.into_iter().map(|stored| Standing {
+            topic: stored.tp.topic.to_string(),
+            partition: stored.tp.partition,
+            position: stored.position.offset(),
+            start: starts.get(&stored.tp).copied(),
+            cluster: stored.identity.map(|identity| identity.cluster_id),
+        });
+        let mut all: Vec<Standing> = standing.collect();
+        all.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+        Ok(all)
+    }
+
+    /// Its dead letters.
+    pub async fn letters(&self) -> Result<Letters, SinkError> {
+        let all = LetterFilter {
+            topic: None,
+            partition: None,
+            offsets: Vec::new(),
+        };
+        let mut page = LetterPage {
+            after: None,
+            limit: PAGE,
+            payloads: false,
+        };
+        let mut letters = Letters::new();
+        loop {
+            let found = self.0.dead_letters(&all, &page).await?;
+            let Some(last) = found.last() else {
+                return Ok(letters);
+            };
+            page.after = Some((last.tp.clone(), last.offset));
+            letters.extend(found.into_iter().map(|letter| Place {
+                topic: letter.tp.topic.to_string(),
+                partition: letter.tp.partition,
+                offset: letter.offset,
+            }));
+        }
+    }
+
+    /// The table of a topic.
+    pub async fn table(&self, topic: &str) -> Result<CassandraTable, SinkError> {
+        let prepared = self.0.prepare(topic).await?;
+        Ok(CassandraTable {
+            defaults: vec![Some(entry::NULL); prepared.table.columns.len()],
+            prepared,
+        })
+    }
+
+    /// Every row of the table.
+    pub async fn rows(
+        &self,
+        table: &CassandraTable,
+        mut each: impl FnMut(Canonical, &[Option<&str>]) -> io::Result<()>,
+    ) -> Result<(), Failed> {
+        let plan = &table.prepared.plan;
+        self.0
+            .scan(&table.prepared, |values| {
+                let texts: Vec<Option<String>> = (0..)
+                    .zip(&values)
+                    .map(|(i, value)| plan.text(i, value))
+                    .collect();
+                let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
+                let values = values.into_iter().map(Written::Value).collect();
+                each(table.canonical(values), &texts).map_err(Failed::Disk)
+            })
+            .await
+    }
+}
+
+impl CassandraTable {
+    /// See [`super::database::DbTable::defaults`]: Cassandra has none.
+    #[must_use]
+    pub fn defaults(&self) -> &[Option<u64>] {
+        &self.defaults
+    }
+
+    /// Records as the sink would write them.
+    pub fn records(
+        &self,
+        rows: &[&[Cell<'_>]],
+        key_only: bool,
+    ) -> Result<Vec<Canonical>, Unreadable> {
+        let plan = &self.prepared.plan;
+        rows.iter()
+            .map(|cells| match plan.written(cells, key_only) {
+                Ok(values) => Ok(self.canonical(values)),
+                Err(error) if error.class == Class::Rejected => Err(Unreadable::Value),
+                Err(error) => Err(Unreadable::Failed(error.into())),
+            })
+            .collect()
+    }
+
+    fn canonical(&self, values: Vec<Written>) -> Canonical {
+        let hex = |value: &Plain| -> String {
+            let bytes = value.as_deref().unwrap_or_default();
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        let key = values.iter().take(self.prepared.plan.key());
+        let key = key.map(|value| match value {
+            Written::Value(value) => hex(value),
+            Written::Absent => String::new(),
+        });
+        Canonical {
+            key: Some(key.collect::<Vec<_>>().join("\n")),
+            columns: values.iter().map(column).collect(),
+        }
+    }
+}
+
+fn column(value: &Written) -> u64 {
+    match value {
+        Written::Absent => entry::ABSENT,
+        Written::Value(None) => entry::NULL,
+        Written::Value(Some(bytes)) => entry::hash_bytes(bytes),
+    }
+}
