@@ -1,6 +1,7 @@
-//! Tests against a real Kafka and a real Postgres: `make test`.
+//! Tests against a real Kafka, Postgres and Cassandra: `make test`.
 
 mod bad_records;
+mod cassandra;
 mod commands;
 mod dead_letters;
 mod harness;

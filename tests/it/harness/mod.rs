@@ -1,6 +1,7 @@
 //! What the tests stand on: servers, processes, a proxy, and the oracle.
 
 pub mod case;
+pub mod cassandra;
 pub mod disk;
 pub mod kafka;
 pub mod oracle;
@@ -12,6 +13,7 @@ pub mod scrape;
 pub mod servers;
 pub mod service;
 pub mod wait;
+pub mod wire;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

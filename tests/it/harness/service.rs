@@ -37,6 +37,8 @@ pub struct Service {
     pub of_postgres: String,
     /// Lines of `[sinks.NAME.postgres.columns]`.
     pub columns: String,
+    /// `[sinks.NAME.cassandra]` in place of Postgres, with its tables.
+    pub cassandra: Option<String>,
     /// Lines at the top.
     pub top: String,
     folder: PathBuf,
@@ -71,6 +73,7 @@ impl Service {
             mode: mode.to_owned(),
             of_postgres: String::new(),
             columns: String::new(),
+            cassandra: None,
             top: String::new(),
             folder: folder(test),
         }
@@ -107,16 +110,7 @@ impl Service {
             batch,
             ..
         } = self;
-        let Self {
-            url,
-            state_schema,
-            table,
-            mode,
-            of_postgres,
-            columns,
-            top,
-            ..
-        } = self;
+        let (top, backend) = (&self.top, self.backend());
         let mut properties = String::new();
         for (name, value) in &self.properties {
             writeln!(properties, "\"{name}\" = \"{value}\"").expect("a string grows");
@@ -138,7 +132,26 @@ group_id = "{group}"
 [sinks.{sink}.batch]
 {batch}
 
-[sinks.{sink}.postgres]
+{backend}"#
+        )
+    }
+
+    fn backend(&self) -> String {
+        let Self {
+            sink,
+            url,
+            state_schema,
+            table,
+            mode,
+            of_postgres,
+            columns,
+            cassandra,
+            ..
+        } = self;
+        match cassandra {
+            Some(lines) => lines.clone(),
+            None => format!(
+                r#"[sinks.{sink}.postgres]
 url = "{url}"
 state_schema = "{state_schema}"
 table = "{table}"
@@ -147,6 +160,7 @@ mode = "{mode}"
 [sinks.{sink}.postgres.columns]
 {columns}
 "#
-        )
+            ),
+        }
     }
 }

@@ -1,0 +1,8 @@
+//! Kafka into a real Cassandra: effectively once, by key.
+
+mod bad_records;
+mod faults;
+mod mapping;
+mod replays;
+mod verify;
+mod world;
