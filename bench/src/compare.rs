@@ -62,6 +62,26 @@ pub struct Comparison {
     pub first_commit_ms: Series,
 }
 
+impl Comparison {
+    /// Of as many runs of each.
+    #[must_use]
+    pub fn of(name: &str, records: u64, floors: Vec<f64>, services: &[Seen]) -> Self {
+        let series = |of: &dyn Fn(&Seen) -> f64| Series::new(services.iter().map(of).collect());
+        let (floor, service) = (Series::new(floors), series(&|s| s.records_per_s));
+        let millions = records as f64 / 1e6;
+        Self {
+            name: name.to_owned(),
+            records,
+            ratio: service.ratio(&floor),
+            floor,
+            service,
+            processor: series(&|s| s.processor.as_secs_f64() / millions),
+            peak_mib: series(&|s| s.peak_bytes as f64 / f64::from(1 << 20)),
+            first_commit_ms: series(&|s| s.first_commit.as_secs_f64() * 1_000.0),
+        }
+    }
+}
+
 const TARGET: &str = "bench.target";
 
 impl Bench {
@@ -123,19 +143,8 @@ impl Bench {
             services.push(seen);
         }
         kafka::delete(&self.bootstrap, &[&topic]).await?;
-        let series = |of: &dyn Fn(&Seen) -> f64| Series::new(services.iter().map(of).collect());
-        let (floor, service) = (Series::new(floors), series(&|s| s.records_per_s));
-        let millions = case.load.records as f64 / 1e6;
-        Ok(Comparison {
-            name: case.name.to_owned(),
-            records: case.load.records,
-            ratio: service.ratio(&floor),
-            floor,
-            service,
-            processor: series(&|s| s.processor.as_secs_f64() / millions),
-            peak_mib: series(&|s| s.peak_bytes as f64 / f64::from(1 << 20)),
-            first_commit_ms: series(&|s| s.first_commit.as_secs_f64() * 1_000.0),
-        })
+        let records = case.load.records;
+        Ok(Comparison::of(case.name, records, floors, &services))
     }
 
     /// Makes a topic and publishes a load; returns the file of the same rows.

@@ -253,6 +253,7 @@ impl Sink for Discard {
                 owner: member.owner,
             },
             position: Position::ZERO,
+            reached: Position::ZERO,
             fingerprint: None,
             leader_epoch: None,
             topic_id: None,

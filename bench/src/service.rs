@@ -71,11 +71,16 @@ impl Running {
         postgres
             .execute(&format!("DROP SCHEMA IF EXISTS {STATE} CASCADE"))
             .await?;
+        Self::spawn(&settings.plimsoll, &settings.toml(), folder)
+    }
+
+    /// Starts one with a config.
+    pub fn spawn(plimsoll: &Path, toml: &str, folder: &Path) -> Result<Self> {
         let config = folder.join("plimsoll.toml");
-        std::fs::write(&config, settings.toml())?;
+        std::fs::write(&config, toml)?;
         let log = File::create(folder.join("plimsoll.log"))?;
         let began = Instant::now();
-        let child = Command::new(&settings.plimsoll)
+        let child = Command::new(plimsoll)
             .arg("run")
             .arg("--config")
             .arg(&config)
@@ -83,17 +88,28 @@ impl Running {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .map_err(|e| Failed::new(format!("{}: {e}", settings.plimsoll.display())))?;
+            .map_err(|e| Failed::new(format!("{}: {e}", plimsoll.display())))?;
         Ok(Self { child, began })
     }
 
     /// Waits until all records are committed, then stops it.
-    pub async fn finish(mut self, records: u64, postgres: &mut Postgres) -> Result<Seen> {
+    pub async fn finish(self, records: u64, postgres: &mut Postgres) -> Result<Seen> {
+        let progress = async || postgres.number(POSITIONS).await;
+        self.watch(records, LOOK, progress).await
+    }
+
+    /// The same, where the sum of all positions is asked for now and then.
+    pub async fn watch(
+        mut self,
+        records: u64,
+        look: Duration,
+        mut progress: impl AsyncFnMut() -> i64,
+    ) -> Result<Seen> {
         let records = i64::try_from(records).map_err(|_| Failed::new("records"))?;
         let (mut first, mut last) = (None, (Instant::now(), 0));
         let mut at_half = None;
         while last.1 < records {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(look).await;
             if let Some(status) = self.child.try_wait()? {
                 return Err(Failed::new(format!("plimsoll ended by itself: {status}")));
             }
@@ -103,7 +119,7 @@ impl Running {
                     last.1
                 )));
             }
-            let at = postgres.number(POSITIONS).await;
+            let at = progress().await;
             if at > last.1 {
                 last = (Instant::now(), at);
                 first.get_or_insert(last);
