@@ -160,6 +160,9 @@ fi
 
 PG=migrations/postgres/0001_positions.sql
 FENCED=tests::commits::a_fenced_commit_writes_nothing
+REPLAYED=tests::commits::of_one_key_the_later_offset_wins_whatever_comes_last
+UNWRITTEN=tests::commits::a_batch_that_is_not_written_moves_no_position
+SET_BACK=tests::commits::set_back_the_replay_wins_whole
 
 # A test that fails anyway kills nothing: each must pass as it stands.
 fresh_copy
@@ -169,7 +172,10 @@ for one in "plimsoll-postgres $FENCED" \
   "plimsoll-postgres tests::positions::a_claim_raises_the_epoch_and_refuses_other_deployments" \
   "plimsoll-sqlite tests::fences::a_commit_that_begins_elsewhere_is_refused_in_both_directions" \
   "plimsoll-sqlite tests::fences::an_older_claim_of_the_same_process_is_fenced" \
-  "plimsoll-sqlite tests::fences::the_owner_counts_even_in_the_same_epoch"; do
+  "plimsoll-sqlite tests::fences::the_owner_counts_even_in_the_same_epoch" \
+  "plimsoll-cassandra $REPLAYED" \
+  "plimsoll-cassandra $UNWRITTEN" \
+  "plimsoll-cassandra $SET_BACK"; do
   # shellcheck disable=SC2086
   run_test $one || {
     echo "$one does not pass as it stands"
@@ -193,6 +199,18 @@ mutant "the epoch check (SQLite)" sinks/sqlite/src/commit.rs 's/AND epoch = \?9 
   plimsoll-sqlite tests::fences::an_older_claim_of_the_same_process_is_fenced
 mutant "the owner check (SQLite)" sinks/sqlite/src/commit.rs 's/AND owner = \?10 /AND ?10 <> char(0) /' \
   plimsoll-sqlite tests::fences::the_owner_counts_even_in_the_same_epoch
+
+mutant "timestamps of the offset (Cassandra)" sinks/cassandra/src/rows.rs \
+  's/generation\.writes_at\(offset\)/now_ms * 1_000/' plimsoll-cassandra $REPLAYED
+mutant "the position behind the acknowledgements (Cassandra)" sinks/cassandra/src/sink.rs \
+  's/let sent = write::rows/let mut early = held.marks.clone();
+        early.reach(batch.span.to(), self.elapsed_ms());
+        positions::advance(state, &tp, &held, batch, &early)
+            .await
+            .map_err(|f| self.judged(f))?;
+        let sent = write::rows/' plimsoll-cassandra $UNWRITTEN
+mutant "timestamps of the generation (Cassandra)" sinks/cassandra/src/rows.rs \
+  's/generation\.writes_at\(offset\)/offset * 2 + 1/' plimsoll-cassandra $SET_BACK
 
 echo "$killed killed, $survived not"
 [[ $survived -eq 0 ]]

@@ -233,6 +233,9 @@ impl ConfigArg {
 /// Runs the command line.
 #[must_use]
 pub fn main() -> Exit {
+    // The drivers of two databases bring a provider each, and rustls will not choose:
+    // the one that is taken everywhere else. An error: it was installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = match Cli::from_arg_matches(&command().get_matches()) {
         Ok(cli) => cli,
         Err(error) => error.exit(),

@@ -1,42 +1,10 @@
 //! TLS to Postgres: who answers is checked as far as `sslmode` asks for it.
 
+use crate::harness::authority::Authority;
 use crate::harness::case::Case;
-use crate::harness::folder;
 use crate::harness::oracle::Mode;
 use crate::harness::process::{Process, plimsoll, plimsoll_ok};
 use crate::harness::servers::{self, OwnPostgres};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use std::fs;
-use std::path::PathBuf;
-
-/// A certificate authority, made for one test.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    file: PathBuf,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.self_signed(&key).expect("a certificate");
-        let file = folder("tls").join(format!("{name}.pem"));
-        fs::write(&file, certificate.pem()).expect("the authority's file");
-        Self {
-            issuer: Issuer::new(params, key),
-            file,
-        }
-    }
-
-    /// Certificate and key of a server with this name.
-    fn server(&self, name: &str) -> (String, String) {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        (certificate.pem(), key.serialize_pem())
-    }
-}
 
 fn server_named(authority: &Authority, name: &str) -> OwnPostgres {
     let server = OwnPostgres::stopped();

@@ -4,5 +4,6 @@ mod bad_records;
 mod faults;
 mod mapping;
 mod replays;
+mod secured;
 mod verify;
 mod world;

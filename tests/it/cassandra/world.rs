@@ -35,15 +35,16 @@ impl World {
 
     /// On a server of the test's own.
     pub fn on(address: SocketAddr, test: &str, partitions: i32) -> Self {
-        let (kafka, keyspace, topic) = (
-            Kafka::at(&servers::kafka()),
-            Keyspace::on(address, test),
-            unique(test),
-        );
+        Self::of(Keyspace::on(address, test), test, partitions)
+    }
+
+    /// In a keyspace.
+    pub fn of(keyspace: Keyspace, test: &str, partitions: i32) -> Self {
+        let (kafka, topic) = (Kafka::at(&servers::kafka()), unique(test));
         kafka.create_topic(&topic, partitions);
         keyspace.execute(&format!("CREATE TABLE {{k}}.orders ({COLUMNS})"));
         let mut service = Service::new(test, &topic, "", "", "");
-        service.cassandra = Some(keyspace.sink(address, "", TABLES));
+        service.cassandra = Some(keyspace.sink(keyspace.address(), "", TABLES));
         Self {
             producer: kafka.producer(),
             kafka,

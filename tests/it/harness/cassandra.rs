@@ -33,8 +33,18 @@ pub struct Keyspace {
 impl Keyspace {
     /// On a server that runs or is starting.
     pub fn on(address: SocketAddr, test: &str) -> Self {
+        Self::made(SessionBuilder::new(), address, test)
+    }
+
+    /// On a server that asks who is there, as its first user.
+    pub fn as_superuser(address: SocketAddr, test: &str) -> Self {
+        let builder = SessionBuilder::new().user("cassandra", "cassandra");
+        Self::made(builder, address, test)
+    }
+
+    fn made(builder: SessionBuilder, address: SocketAddr, test: &str) -> Self {
         let session = wait::until(&format!("{address} answers"), || {
-            let builder = SessionBuilder::new().known_node_addr(address);
+            let builder = builder.clone().known_node_addr(address);
             block_on(builder.build()).map_err(|e| e.to_string())
         });
         let keyspace = Self {

@@ -1,5 +1,6 @@
 //! What the tests stand on: servers, processes, a proxy, and the oracle.
 
+pub mod authority;
 pub mod case;
 pub mod cassandra;
 pub mod disk;
