@@ -8,14 +8,15 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 COPY=$(mktemp -d "${TMPDIR:-/tmp}/plimsoll-mutants.XXXXXX")
 trap 'rm -rf "$COPY"' EXIT
-# What was built is used again; the copy's own crates have names of their own.
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
+# Never the tree's own: cargo would take a mutant built here for the tree's.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/.cache/mutants}
 export INSTA_UPDATE=no
 
 fresh_copy() {
   rm -rf "${COPY:?}/tree" && mkdir "$COPY/tree"
-  # What git tracks, as it stands in the work tree.
-  (cd "$ROOT" && git ls-files -z | tar --null -T - -cf - 2>/dev/null) | tar -xf - -C "$COPY/tree"
+  # What git tracks, as it stands in the work tree. As of now (-m): by the files' own
+  # times cargo would not see that a mutant is gone.
+  (cd "$ROOT" && git ls-files -z | tar --null -T - -cf - 2>/dev/null) | tar -xmf - -C "$COPY/tree"
 }
 
 # test PACKAGE NAME: 0 it passed, 1 it failed, 2 it did not build or did not run
