@@ -3,7 +3,7 @@
 use crate::harness::case::Case;
 use crate::harness::kafka::Message;
 use crate::harness::oracle::{self, Mode};
-use crate::harness::process::{Process, plimsoll_ok};
+use crate::harness::process::Process;
 use crate::harness::servers::{self, OwnPostgres};
 use crate::harness::wait;
 use serde_json::Value;
@@ -20,25 +20,6 @@ fn wait_halted(process: &Process) -> Value {
             Err(report.to_string())
         }
     })
-}
-
-/// Sets the one partition's position, as an operator does.
-#[track_caller]
-fn set_position(case: &Case, to: &str) {
-    let arguments = [
-        "positions",
-        "set",
-        "--sink",
-        "orders",
-        "--topic",
-        &case.topic,
-        "--partition",
-        "0",
-        "--to",
-        to,
-        "--force",
-    ];
-    plimsoll_ok(&case.service.config(), &arguments);
 }
 
 #[test]
@@ -60,7 +41,7 @@ fn records_that_retention_took_away_halt_the_partition() {
     );
     assert_eq!(case.progress(), 100, "nothing is jumped over in silence");
     // The operator decides that they are lost.
-    set_position(&case, "earliest");
+    case.service.set_position(&case.topic, "earliest");
     case.wait_caught_up();
     let rows = case.database.number("SELECT count(*) FROM {s}.orders");
     assert_eq!(rows, 100 + 50);
@@ -88,7 +69,7 @@ fn a_recreated_topic_that_is_shorter_halts_before_anything_of_it_is_written() {
     assert_eq!(rows, 100, "nothing of the new topic is written");
     // The operator says that the new topic is what is wanted.
     case.database.execute("TRUNCATE {s}.orders");
-    set_position(&case, "earliest");
+    case.service.set_position(&case.topic, "earliest");
     case.assert_exact();
     assert!(process.drain().success());
 }

@@ -2,7 +2,7 @@
 
 use crate::harness::case::Case;
 use crate::harness::oracle::{self, Mode};
-use crate::harness::process::{Process, plimsoll_ok};
+use crate::harness::process::Process;
 use crate::harness::proxy::{Next, Proxy};
 use crate::harness::servers::{self, OwnKafka, OwnPostgres};
 use crate::harness::wait;
@@ -226,20 +226,7 @@ fn a_rightful_owner_that_is_fenced_by_hand_goes_on_by_itself() {
         case.produce(1_000);
         case.wait_caught_up();
         let to = case.progress().to_string();
-        let set = [
-            "positions",
-            "set",
-            "--sink",
-            "orders",
-            "--topic",
-            &case.topic,
-            "--partition",
-            "0",
-            "--to",
-            &to,
-            "--force",
-        ];
-        plimsoll_ok(&case.service.config(), &set);
+        case.service.set_position(&case.topic, &to);
         case.produce(1_000);
         case.assert_exact();
         process.assert_running();
@@ -266,21 +253,8 @@ fn an_owner_with_nothing_to_commit_sees_that_its_position_went_back() {
         let overtaken = [("reason", "overtaken")];
         let goes_back: [(&str, GoesBack<'_>); 2] = [
             ("an operator", &|case| {
-                let set = [
-                    "positions",
-                    "set",
-                    "--sink",
-                    "orders",
-                    "--topic",
-                    &case.topic,
-                    "--partition",
-                    "0",
-                    "--to",
-                    "0",
-                    "--force",
-                ];
                 case.database.execute("TRUNCATE {s}.orders");
-                plimsoll_ok(&case.service.config(), &set);
+                case.service.set_position(&case.topic, "0");
             }),
             // Rows and position together; epoch and owner are the same.
             ("a failover", &|case| {

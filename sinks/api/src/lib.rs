@@ -10,6 +10,7 @@ mod error;
 mod letters;
 mod sink;
 mod table;
+pub mod text;
 mod value;
 
 pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};

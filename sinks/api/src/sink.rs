@@ -3,7 +3,7 @@
 use crate::{
     Batch, Fingerprint, KeptLetter, LetterFilter, LetterPage, Prepared, Replay, SinkError,
 };
-use plimsoll_protocol::{Claim, Owner, Position, StartRule, TopicPartition};
+use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,30 @@ pub struct Identity {
     pub group_id: String,
     /// Kafka's cluster id.
     pub cluster_id: String,
+}
+
+impl Identity {
+    /// Refuses `given` on a position of this one.
+    ///
+    /// # Errors
+    /// They are two deployments; `hint`: what to do about it.
+    pub fn check(
+        &self,
+        given: &Self,
+        tp: &TopicPartition,
+        sink: &str,
+        hint: &str,
+    ) -> Result<(), SinkError> {
+        if self == given {
+            return Ok(());
+        }
+        let what = format!(
+            "the position of {tp} in sink \"{sink}\" belongs to group \"{}\" on cluster \"{}\", and \
+             this is group \"{}\" on cluster \"{}\"",
+            self.group_id, self.cluster_id, given.group_id, given.cluster_id
+        );
+        Err(SinkError::new(Class::Halt, what).hint(hint))
+    }
 }
 
 /// Who claims.

@@ -63,6 +63,21 @@ pub enum Source {
     Timestamp,
 }
 
+impl Source {
+    /// Whether it is bytes as the record has them, a whole key or a header, rather
+    /// than a value of JSON.
+    #[must_use]
+    pub fn is_bytes(&self) -> bool {
+        match self {
+            Self::Header(_) => true,
+            Self::Key(path) => path.0.is_empty(),
+            Self::Value(_) | Self::Topic | Self::Partition | Self::Offset | Self::Timestamp => {
+                false
+            }
+        }
+    }
+}
+
 /// A source that cannot be read as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceError {
@@ -227,11 +242,19 @@ pub struct TableRule {
     pub settings: TableSettings,
 }
 
+impl TableRule {
+    /// Whether it takes the records of a topic.
+    #[must_use]
+    pub fn covers(&self, topic: &str) -> bool {
+        self.topics.is_empty() || self.topics.iter().any(|t| t == topic)
+    }
+}
+
 /// The first rule that covers a topic.
 #[must_use]
 pub fn rule_for<'r>(rules: &'r [TableRule], topic: &str) -> Option<&'r TableSettings> {
     rules
         .iter()
-        .find(|rule| rule.topics.is_empty() || rule.topics.iter().any(|t| t == topic))
+        .find(|rule| rule.covers(topic))
         .map(|rule| &rule.settings)
 }

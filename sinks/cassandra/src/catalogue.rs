@@ -1,8 +1,8 @@
 //! A table as the cluster describes it, without the driver's maps.
 
 use crate::plan::halt;
-use crate::text::nearest;
 use plimsoll_sink_api::SinkError;
+use plimsoll_sink_api::text::nearest;
 use scylla::cluster::ClusterState;
 use scylla::cluster::metadata::{ColumnKind, ColumnType};
 

@@ -68,7 +68,8 @@ pub(crate) fn uuid_of(owner: Owner) -> Uuid {
     Uuid::from_u128(owner.0)
 }
 
-fn now_us() -> i64 {
+/// Microseconds since 1970.
+pub(crate) fn now_us() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -195,27 +196,6 @@ fn not_settled(state: &State, tp: &TopicPartition) -> SinkError {
     )
 }
 
-fn check_identity(
-    state: &State,
-    tp: &TopicPartition,
-    theirs: &Identity,
-    ours: &Identity,
-    hint: &str,
-) -> Result<(), SinkError> {
-    if theirs == ours {
-        return Ok(());
-    }
-    Err(SinkError::new(
-        Class::Halt,
-        format!(
-            "the position of {tp} in sink \"{}\" belongs to group \"{}\" on cluster \"{}\", and \
-             this is group \"{}\" on cluster \"{}\"",
-            state.sink, theirs.group_id, theirs.cluster_id, ours.group_id, ours.cluster_id
-        ),
-    )
-    .hint(hint))
-}
-
 /// Where a claim of this row begins, and where it stands.
 fn begin(row: &Row, stored: Option<&Stored>, rewind_ms: i64) -> (Position, Position) {
     match stored {
@@ -243,7 +223,7 @@ pub(crate) async fn claim(
         let hint = "give this sink another name, or use the keyspace and the group that belong \
                     together; if it is the same log under another group or cluster, \
                     `plimsoll positions adopt`";
-        check_identity(state, tp, &row.identity(), identity, hint)?;
+        row.identity().check(identity, tp, &state.sink, hint)?;
         let claim = Claim {
             epoch: Epoch(row.epoch).next(),
             owner: member.owner,
@@ -344,7 +324,7 @@ pub(crate) async fn set(
         };
         if !change.take_over {
             let hint = "use the config that this position belongs to";
-            check_identity(state, tp, &row.identity(), identity, hint)?;
+            row.identity().check(identity, tp, &state.sink, hint)?;
         }
         if let (Some(owner), Some(name), false) = (row.owner, &row.owner_name, change.force)
             && let Some(heartbeat_age) = positions::heartbeats(state).await?.get(&owner).copied()

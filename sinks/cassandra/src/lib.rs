@@ -24,7 +24,6 @@ mod settings;
 mod sink;
 mod state;
 mod statements;
-mod text;
 mod tls;
 mod types;
 mod write;

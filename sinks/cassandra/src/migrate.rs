@@ -3,8 +3,8 @@
 use crate::error::{Failure, of_execution};
 use crate::plan::halt;
 use crate::settings::CassandraSettings;
-use crate::text::ident;
 use plimsoll_sink_api::SinkError;
+use plimsoll_sink_api::text::ident;
 use scylla::client::session::Session;
 
 const STATE: &str = include_str!("../../../migrations/cassandra/0001_state.cql");

@@ -2,9 +2,9 @@
 
 use crate::catalogue::{ColumnInfo, TableInfo};
 use crate::settings::{CassandraTable, Ttl};
-use crate::text::{ident, nearest};
 use crate::types;
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::text::{ident, nearest};
 use plimsoll_sink_api::{Column, Mode, Path, Shape, SinkError, Source, Table};
 use scylla::cluster::metadata::{ColumnType, NativeType};
 use scylla::statement::prepared::PreparedStatement;
@@ -97,7 +97,7 @@ pub(crate) fn layout(
         columns.push(PlanColumn {
             name: column.name.clone(),
             typ: column.typ.clone(),
-            raw: is_raw(&source),
+            raw: source.is_bytes(),
         });
         decoded.push(Column {
             name: column.name.clone(),
@@ -159,19 +159,6 @@ fn check_named(name: &str, info: &TableInfo) -> Result<(), SinkError> {
         .hint("keep it in a table of its own, by the partition key"));
     }
     Ok(())
-}
-
-/// Bytes as they came, rather than base64 in JSON.
-fn is_raw(source: &Source) -> bool {
-    match source {
-        Source::Header(_) => true,
-        Source::Key(path) => path.0.is_empty(),
-        Source::Value(_)
-        | Source::Topic
-        | Source::Partition
-        | Source::Offset
-        | Source::Timestamp => false,
-    }
 }
 
 impl Layout {

@@ -17,7 +17,7 @@ use plimsoll_sink_api::{
 };
 use scylla::client::session::Session;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use tokio::sync::Semaphore;
 
 /// A sink that writes to Cassandra or Scylla.
@@ -58,10 +58,8 @@ impl CassandraSink {
     }
 
     fn table(&self, topic: &str) -> Option<&CassandraTable> {
-        let covers = |table: &&CassandraTable| {
-            table.rule.topics.is_empty() || table.rule.topics.iter().any(|t| t == topic)
-        };
-        self.settings.tables.iter().find(covers)
+        let mut tables = self.settings.tables.iter();
+        tables.find(|table| table.rule.covers(topic))
     }
 
     /// What reading rows needs.
@@ -101,10 +99,7 @@ impl CassandraSink {
 }
 
 fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    millis(since)
+    claims::now_us() / 1_000
 }
 
 fn moved(what: &str) -> SinkError {

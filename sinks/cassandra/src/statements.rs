@@ -3,8 +3,8 @@
 use crate::connect::{read_level, serial_level};
 use crate::error::of_prepare;
 use crate::settings::Consistency as Level;
-use crate::text::ident;
 use plimsoll_sink_api::SinkError;
+use plimsoll_sink_api::text::ident;
 use scylla::client::session::Session;
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, SerialConsistency};

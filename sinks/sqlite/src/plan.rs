@@ -416,15 +416,7 @@ fn plan_column(
     PlanColumn {
         name: column.name.clone(),
         affinity: affinity(&column.declared, info.strict),
-        raw_bytes: match source {
-            Source::Header(_) => true,
-            Source::Key(path) => path.0.is_empty(),
-            Source::Value(_)
-            | Source::Topic
-            | Source::Partition
-            | Source::Offset
-            | Source::Timestamp => false,
-        },
+        raw_bytes: source.is_bytes(),
         absent,
         required: column.not_null && column.default.is_none() && !is_rowid,
     }

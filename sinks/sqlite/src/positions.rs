@@ -160,27 +160,6 @@ fn position(offset: i64) -> Result<Position, sqlx::Error> {
     Position::new(offset).map_err(|e| sqlx::Error::Decode(Box::new(e)))
 }
 
-fn check_identity(
-    sink: &str,
-    tp: &TopicPartition,
-    theirs: &Identity,
-    ours: &Identity,
-    hint: &str,
-) -> Result<(), SinkError> {
-    if theirs == ours {
-        return Ok(());
-    }
-    Err(SinkError::new(
-        Class::Halt,
-        format!(
-            "the position of {tp} in sink \"{sink}\" belongs to group \"{}\" on cluster \"{}\", and \
-             this is group \"{}\" on cluster \"{}\"",
-            theirs.group_id, theirs.cluster_id, ours.group_id, ours.cluster_id
-        ),
-    )
-    .hint(hint))
-}
-
 /// Claims a partition: its epoch goes up, and everybody else is fenced.
 pub async fn claim(
     database: &Database,
@@ -198,7 +177,7 @@ pub async fn claim(
         };
         let hint = "give this sink another name, or use the file and the group that belong together; if it is the same \
              log under another group or cluster, `plimsoll positions adopt`";
-        check_identity(sink, tp, &stored.identity, identity, hint)?;
+        stored.identity.check(identity, tp, sink, hint)?;
         let claim = Claim {
             epoch: stored.epoch.next(),
             owner: member.owner,
@@ -370,7 +349,7 @@ pub async fn set(
         };
         if !change.take_over {
             let hint = "use the config that this position belongs to";
-            check_identity(sink, tp, &stored.identity, identity, hint)?;
+            stored.identity.check(identity, tp, sink, hint)?;
         }
         if let (Some(owner), Some(heartbeat_age), false) = (
             &stored.owner_name,

@@ -6,24 +6,6 @@ use crate::harness::process::{Process, plimsoll_ok};
 use crate::harness::wait;
 use serde_json::{Value, json};
 
-/// Puts the only partition back to its beginning.
-fn set_back(world: &World) {
-    let set = [
-        "positions",
-        "set",
-        "--sink",
-        "orders",
-        "--topic",
-        &world.topic,
-    ];
-    let set = [
-        &set[..],
-        &["--partition", "0", "--to", "earliest", "--force"],
-    ]
-    .concat();
-    plimsoll_ok(&world.service.config(), &set);
-}
-
 /// How often partitions began anew.
 fn restarts(process: &Process) -> f64 {
     process.metric("plimsoll_partition_restarts_total", &[])
@@ -140,12 +122,12 @@ fn set_back_after_another_mapping_the_replay_wins_whole() {
     );
     assert!(process.drain().success());
     world.service.cassandra = right;
-    set_back(&world);
+    world.service.set_position(&world.topic, "earliest");
     let process = Process::start_ready(&world.service);
     world.assert_exact();
     // And once more, under a running owner.
     let before = restarts(&process);
-    set_back(&world);
+    world.service.set_position(&world.topic, "earliest");
     wait::until("the owner has seen it", || match restarts(&process) {
         now if now > before => Ok(()),
         now => Err(now),

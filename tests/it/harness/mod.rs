@@ -17,6 +17,7 @@ pub mod wait;
 pub mod wire;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex};
 
@@ -36,6 +37,30 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// Lets a future run beside the tests.
 pub fn spawn(future: impl Future<Output = ()> + Send + 'static) -> tokio::task::JoinHandle<()> {
     RUNTIME.spawn(future)
+}
+
+/// Listens on 127.0.0.1, and lets a future carry each connection, until the task
+/// is aborted.
+pub fn listen<F>(
+    carry: impl Fn(tokio::net::TcpStream) -> F + Send + 'static,
+) -> (SocketAddr, tokio::task::JoinHandle<()>)
+where
+    F: Future<Output = std::io::Result<()>> + Send + 'static,
+{
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.set_nonblocking(true).expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    let accept = spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        while let Ok((client, _)) = listener.accept().await {
+            let carried = carry(client);
+            spawn(async move {
+                // Ends of connections are what proxies are for.
+                let _ = carried.await;
+            });
+        }
+    });
+    (address, accept)
 }
 
 /// A name that no other test has: fits topics, groups, schemas and folders.

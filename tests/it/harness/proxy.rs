@@ -5,7 +5,7 @@
 //! A commit is a message that calls the state schema's function `advance`: in a
 //! simple query, or by executing a prepared statement.
 
-use super::{spawn, wait};
+use super::{listen, wait};
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
@@ -15,8 +15,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
 /// What becomes of the next commit.
@@ -75,9 +75,6 @@ struct Shared {
 impl Proxy {
     /// A proxy in front of a server.
     pub fn start(upstream: SocketAddr) -> Self {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        listener.set_nonblocking(true).expect("a listener");
-        let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared {
             upstream,
             next: Mutex::new(Next::Pass),
@@ -97,17 +94,8 @@ impl Proxy {
             refused: AtomicUsize::new(0),
             graveyard: Mutex::default(),
         });
-        let accepting = shared.clone();
-        let accept = spawn(async move {
-            let listener = TcpListener::from_std(listener).expect("a listener");
-            while let Ok((client, _)) = listener.accept().await {
-                let shared = accepting.clone();
-                spawn(async move {
-                    // Ends of connections are what this proxy is for.
-                    let _ = shared.carry(client).await;
-                });
-            }
-        });
+        let carrying = shared.clone();
+        let (address, accept) = listen(move |client| carrying.clone().carry(client));
         Self {
             address,
             shared,

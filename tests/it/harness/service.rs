@@ -1,5 +1,6 @@
 //! A config for one test, written as a user would write it.
 
+use super::process::plimsoll_ok;
 use super::{folder, free_port, servers, unique};
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -97,6 +98,14 @@ impl Service {
     /// A config for the commands beside `run`.
     pub fn config(&self) -> PathBuf {
         self.write().0
+    }
+
+    /// Puts partition 0 of a topic somewhere, whoever owns it.
+    #[track_caller]
+    pub fn set_position(&self, topic: &str, to: &str) {
+        let set = ["positions", "set", "--sink", &self.sink, "--topic", topic];
+        let set = [&set[..], &["--partition", "0", "--to", to, "--force"]].concat();
+        plimsoll_ok(&self.config(), &set);
     }
 
     fn toml(&self, http: SocketAddr) -> String {

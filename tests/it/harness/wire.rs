@@ -2,14 +2,14 @@
 //! it can keep writes back for as long as a test wants, and counts the answers to
 //! them.
 
-use super::{spawn, wait};
+use super::{listen, wait};
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Notify, watch};
 
@@ -38,26 +38,14 @@ struct Shared {
 impl Wire {
     /// A proxy in front of a server.
     pub fn start(upstream: SocketAddr) -> Self {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        listener.set_nonblocking(true).expect("a listener");
-        let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared {
             upstream,
             holding: watch::Sender::new(false),
             held: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
         });
-        let accepting = shared.clone();
-        let accept = spawn(async move {
-            let listener = TcpListener::from_std(listener).expect("a listener");
-            while let Ok((client, _)) = listener.accept().await {
-                let shared = accepting.clone();
-                spawn(async move {
-                    // Ends of connections are no news here.
-                    let _ = shared.carry(client).await;
-                });
-            }
-        });
+        let carrying = shared.clone();
+        let (address, accept) = listen(move |client| carrying.clone().carry(client));
         Self {
             address,
             shared,
