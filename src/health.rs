@@ -23,7 +23,22 @@ pub struct Halt {
 struct SinkHealth {
     claimed: bool,
     away: Option<String>,
+    /// What Kafka said last, by who asked in vain.
+    kafka: BTreeMap<Asking, String>,
     halts: BTreeMap<TopicPartition, Halt>,
+}
+
+/// Who asks Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asking {
+    /// The start, for the cluster's id.
+    Start,
+    /// Claims, for the logs of what is claimed.
+    Claims,
+    /// The watcher of lags, for the ends of logs.
+    Watch,
+    /// Commits, for what a batch was fetched from.
+    Commits,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +71,8 @@ pub struct SinkReport {
     pub claimed: bool,
     /// What the database said last, while it is away.
     pub database_away: Option<String>,
+    /// What Kafka said last, while it does not answer as it should.
+    pub kafka_away: Option<String>,
     /// Partitions that do not move, and why.
     pub halted: Vec<HaltReport>,
 }
@@ -116,6 +133,24 @@ impl Health {
         }
     }
 
+    /// Kafka does not answer a question as it should. Said once, until it does.
+    pub fn kafka_away(&self, sink: &str, asking: Asking, why: String) {
+        let mut inner = self.lock();
+        let kafka = &mut inner.sinks.entry(sink.to_owned()).or_default().kafka;
+        if kafka.insert(asking, why.clone()).as_ref() != Some(&why) {
+            warn!(sink, "Kafka does not answer: {why}; asked again");
+        }
+    }
+
+    /// Kafka answers that question.
+    pub fn kafka_back(&self, sink: &str, asking: Asking) {
+        let mut inner = self.lock();
+        let kafka = &mut inner.sinks.entry(sink.to_owned()).or_default().kafka;
+        if kafka.remove(&asking).is_some() && kafka.is_empty() {
+            info!(sink, "Kafka answers again");
+        }
+    }
+
     /// A partition stops.
     pub fn halt(&self, sink: &str, tp: &TopicPartition, halt: Halt) {
         let mut inner = self.lock();
@@ -148,6 +183,8 @@ impl Health {
         for (name, sink) in &self.lock().sinks {
             let away = f64::from(u8::from(sink.away.is_some()));
             gauge!(names::DATABASE_AWAY, "sink" => name.clone()).set(away);
+            let kafka = f64::from(u8::from(!sink.kafka.is_empty()));
+            gauge!(names::KAFKA_AWAY, "sink" => name.clone()).set(kafka);
             gauge!(names::HALTED, "sink" => name.clone()).set(sink.halts.len() as f64);
         }
     }
@@ -168,6 +205,7 @@ impl Health {
                 let report = SinkReport {
                     claimed: sink.claimed,
                     database_away: sink.away.clone(),
+                    kafka_away: sink.kafka.values().next().cloned(),
                     halted: halted.collect(),
                 };
                 (name.clone(), report)
@@ -175,9 +213,9 @@ impl Health {
             .collect();
         Report {
             ready: !inner.draining && sinks.values().all(|s| s.claimed),
-            undisturbed: sinks
-                .values()
-                .all(|s| s.database_away.is_none() && s.halted.is_empty()),
+            undisturbed: sinks.values().all(|s| {
+                s.database_away.is_none() && s.kafka_away.is_none() && s.halted.is_empty()
+            }),
             draining: inner.draining,
             sinks,
         }
@@ -200,6 +238,23 @@ mod tests {
         assert!(health.report().ready);
         health.draining();
         assert!(!health.report().ready);
+    }
+
+    #[test]
+    fn kafka_is_away_until_all_who_asked_in_vain_are_answered() {
+        let health = Health::default();
+        health.claimed("a");
+        health.kafka_away("a", Asking::Claims, "not authorized".into());
+        health.kafka_away("a", Asking::Watch, "timed out".into());
+        health.kafka_back("a", Asking::Watch);
+        let report = health.report();
+        assert!(report.ready && !report.undisturbed);
+        assert_eq!(
+            report.sinks["a"].kafka_away.as_deref(),
+            Some("not authorized")
+        );
+        health.kafka_back("a", Asking::Claims);
+        assert!(health.report().undisturbed);
     }
 
     #[test]

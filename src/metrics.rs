@@ -63,6 +63,8 @@ pub const PAUSED: &str = "plimsoll_partitions_paused";
 pub const PAUSES: &str = "plimsoll_partition_pauses_total";
 /// Whether the database is away now.
 pub const DATABASE_AWAY: &str = "plimsoll_database_away";
+/// Whether Kafka does not answer as it should: 1, or 0.
+pub const KAFKA_AWAY: &str = "plimsoll_kafka_away";
 /// Bytes held between Kafka and the commit.
 pub const BUFFERED: &str = "plimsoll_buffered_bytes";
 /// The bound of that.
@@ -212,6 +214,11 @@ fn describe() {
         DATABASE_AWAY,
         Unit::Count,
         "1 while the database does not answer"
+    );
+    describe_gauge!(
+        KAFKA_AWAY,
+        Unit::Count,
+        "1 while Kafka does not answer as it should"
     );
     describe_gauge!(
         BUFFERED,

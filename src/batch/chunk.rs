@@ -103,6 +103,7 @@ pub struct Filling {
     store: Store,
     since: Option<Instant>,
     epochs: Epochs,
+    brokers: Vec<i32>,
 }
 
 /// Leader epochs of a chunk's records, where the broker told them.
@@ -137,6 +138,7 @@ impl Filling {
             store,
             since: None,
             epochs: Epochs::default(),
+            brokers: Vec::new(),
         }
     }
 
@@ -200,6 +202,14 @@ impl Filling {
         self.since.get_or_insert(now);
     }
 
+    /// Notes which broker served a record. A partition has one leader at a time,
+    /// so there are as many as there were elections while the chunk filled.
+    pub fn served_by(&mut self, broker: i32) {
+        if self.brokers.last() != Some(&broker) && !self.brokers.contains(&broker) {
+            self.brokers.push(broker);
+        }
+    }
+
     /// Closes the chunk and leaves an empty one, with room for about as much.
     pub fn seal(&mut self, span: Span) -> Chunk {
         let next = Self {
@@ -211,12 +221,14 @@ impl Filling {
             },
             since: None,
             epochs: Epochs::default(),
+            brokers: Vec::new(),
         };
         let full = std::mem::replace(self, next);
         Chunk {
             store: full.store,
             span,
             epochs: full.epochs,
+            brokers: full.brokers,
         }
     }
 }
@@ -227,6 +239,7 @@ pub struct Chunk {
     store: Store,
     span: Span,
     epochs: Epochs,
+    brokers: Vec<i32>,
 }
 
 impl Chunk {
@@ -271,6 +284,12 @@ impl Chunk {
     #[must_use]
     pub fn lowest_leader_epoch(&self) -> Option<i32> {
         self.epochs.lowest
+    }
+
+    /// The brokers that its records were fetched from.
+    #[must_use]
+    pub fn brokers(&self) -> &[i32] {
+        &self.brokers
     }
 
     /// Record `i`.

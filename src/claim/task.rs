@@ -7,7 +7,7 @@ use crate::commit::{Backoff, HALT_RETRY, Lane, note_claim};
 use crate::config::{Start, Topics};
 use crate::consume::{Cluster, Compared, Control, Generation, Leased, disagreement, look_at};
 use crate::error::KafkaFault;
-use crate::health::Halt;
+use crate::health::{Asking, Halt};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::{Assignment, Class, KnownTopics, Position, TopicPartition, start_rule};
@@ -151,7 +151,8 @@ impl<S: Sink> Claims<S> {
         let (lane, request) = (&self.lane, &one.request);
         match failure {
             Failure::Kafka(fault) => {
-                warn!(sink = lane.name, partition = %request.tp, "start not settled yet: {fault}");
+                lane.health
+                    .kafka_away(&lane.name, Asking::Claims, fault.to_string());
                 Some(one.backoff.next_wait())
             }
             Failure::Sink(error) => match error.class {
@@ -237,6 +238,7 @@ impl<S: Sink> Claims<S> {
             Ok((Err(fault), _)) => return self.not_looked(held, &fault),
             Err(_) => return self.not_looked(held, &KafkaFault::new("the look ended early")),
         };
+        self.lane.health.kafka_back(&self.lane.name, Asking::Claims);
         let mut again = Vec::new();
         for ((mut one, mut claimed), found) in held.into_iter().zip(found) {
             let (request, lane) = (&one.request, &self.lane);
@@ -279,8 +281,10 @@ impl<S: Sink> Claims<S> {
     /// Without the look nothing begins: what cannot be asked cannot be read
     /// either.
     fn not_looked(&self, held: Vec<(Waiting, Claimed)>, fault: &KafkaFault) -> Vec<Waiting> {
+        let lane = &self.lane;
+        lane.health
+            .kafka_away(&lane.name, Asking::Claims, fault.to_string());
         let later = |(mut one, _): (Waiting, Claimed)| {
-            warn!(sink = self.lane.name, partition = %one.request.tp, "log not looked at yet: {fault}");
             one.at = Instant::now() + one.backoff.next_wait();
             one
         };

@@ -5,9 +5,11 @@ use super::Backoff;
 use super::build::{Built, Part, build, marks};
 use crate::batch::Chunk;
 use crate::config::{OnBadRecord, UnknownFields};
-use crate::consume::{Control, Generation, Leased, RestartReason, epoch_fell};
+use crate::consume::{
+    Control, Generation, Leased, Looked, Looks, RestartReason, epoch_fell, recreated,
+};
 use crate::decode::Decoder;
-use crate::health::{Halt, Health};
+use crate::health::{Asking, Halt, Health};
 use crate::metrics::{self as names, PartitionMetrics};
 use crate::route::Router;
 use metrics::counter;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
 use tracing::{debug, error, info, warn};
 
 /// A halted partition is tried again this often, so that an ALTER TABLE or a
@@ -50,6 +53,8 @@ pub struct Lane<S: Sink> {
     pub on_bad_record: OnBadRecord,
     /// What a field without a column does.
     pub unknown_fields: UnknownFields,
+    /// Where it is asked what a batch was fetched from.
+    pub looks: Looks,
     /// Told about halts and outages.
     pub health: Arc<Health>,
     /// The poll thread's ear.
@@ -96,6 +101,10 @@ pub struct Writer<S: Sink> {
     claim: Claim,
     /// Of the last record applied: it never falls along one log.
     leader_epoch: Option<i32>,
+    /// Of the topic that the position is about; brokers before 2.8 tell none.
+    topic_id: Option<String>,
+    /// Under way for the chunk at hand, until it is answered.
+    look: Option<oneshot::Receiver<Looked>>,
     metrics: PartitionMetrics,
     target: Option<Arc<Target<S>>>,
     moved: bool,
@@ -124,6 +133,8 @@ impl<S: Sink> Writer<S> {
             leased,
             claim: claimed.claim,
             leader_epoch: claimed.leader_epoch,
+            topic_id: claimed.topic_id.clone(),
+            look: None,
             metrics,
             target: None,
             moved: false,
@@ -194,6 +205,8 @@ impl<S: Sink> Writer<S> {
         if let Some(halt) = self.older_log(chunk) {
             return Done::Halt(Box::new(halt));
         }
+        // Its records have all arrived. The answer is waited for behind the decoding.
+        self.look = (self.topic_id.is_some()).then(|| self.ask(chunk));
         let mut todo = vec![Part::whole(chunk)];
         while let Some(part) = todo.pop() {
             // The partition is another's: no further part is begun.
@@ -221,6 +234,59 @@ impl<S: Sink> Writer<S> {
             }
         }
         Done::GoOn
+    }
+
+    fn ask(&self, chunk: &Chunk) -> oneshot::Receiver<Looked> {
+        self.lane.looks.ask(&self.tp.topic, chunk.brokers())
+    }
+
+    /// Waits until it is certain that a chunk was fetched from the topic that the
+    /// position is about. Before that nothing of it is committed, however long
+    /// Kafka is away.
+    async fn confirm(&mut self, chunk: &Chunk) -> Result<(), Trouble> {
+        let mut backoff = Backoff::default();
+        while let (Some(look), Some(known)) = (&mut self.look, &self.topic_id) {
+            let looked = tokio::select! {
+                looked = look => looked,
+                () = self.leased.gone() => return Err(Trouble::End(Done::Drop)),
+            };
+            let ids = match looked {
+                Ok(Ok(ids)) => ids,
+                Ok(Err(fault)) => {
+                    let health = &self.lane.health;
+                    health.kafka_away(&self.lane.name, Asking::Commits, fault.to_string());
+                    self.wait(backoff.next_wait()).await?;
+                    self.look = Some(self.ask(chunk));
+                    continue;
+                }
+                // The service ends.
+                Err(_) => return Err(Trouble::End(Done::Drop)),
+            };
+            if ids.iter().all(|id| id.as_ref() == Some(known)) {
+                self.look = None;
+                self.lane
+                    .health
+                    .kafka_back(&self.lane.name, Asking::Commits);
+                continue;
+            }
+            if let Some(found) = ids.iter().flatten().find(|id| *id != known) {
+                let reason =
+                    recreated(&self.lane.name, &self.tp, chunk.span().from(), known, found);
+                let halt = Halt {
+                    offset: Some(chunk.span().from().offset()),
+                    column: None,
+                    reason,
+                };
+                return Err(Trouble::End(Done::Halt(Box::new(halt))));
+            }
+            let why = format!("the id of topic {} is not told any more", self.tp.topic);
+            self.lane
+                .health
+                .kafka_away(&self.lane.name, Asking::Commits, why);
+            self.wait(backoff.next_wait()).await?;
+            self.look = Some(self.ask(chunk));
+        }
+        Ok(())
     }
 
     /// A record whose leader epoch is below that of one before it is of another
@@ -281,6 +347,7 @@ impl<S: Sink> Writer<S> {
                 todo.push(before);
                 return Ok(());
             }
+            self.confirm(chunk).await?;
             match self
                 .commit_built(table, chunk, part, &built, &mut reread)
                 .await

@@ -57,6 +57,9 @@ fn base(kafka: &Kafka, client_id: &str) -> ClientConfig {
         .set("bootstrap.servers", &kafka.bootstrap_servers)
         .set("client.id", client_id)
         .set("allow.auto.create.topics", "false")
+        // A damaged batch is told by its checksum alone; without it, offsets would
+        // be taken from damaged bytes.
+        .set("check.crcs", "true")
         .set(
             "isolation.level",
             match kafka.isolation_level {
@@ -91,6 +94,9 @@ pub fn consumer_config(
         .set("group.id", group_id)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
+        // An end of a partition is told as an error, and moves librdkafka's
+        // position by one beyond it.
+        .set("enable.partition.eof", "false")
         // A position outside the log is an error, never a silent jump.
         .set("auto.offset.reset", "error")
         .set(

@@ -2,7 +2,7 @@
 //! call blocks, within a bound: call them off the runtime's threads.
 
 use super::context::Context;
-use super::topic_ids::topic_ids;
+use super::topic_ids::{TopicIds, topic_ids};
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Position, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -64,6 +64,21 @@ impl Cluster {
             .client
             .fetch_metadata(topics.first().copied(), PATIENCE)?;
         let broker = metadata.orig_broker_id();
+        self.topic_ids_at(broker, topics)?
+            .into_iter()
+            .map(|(topic, id)| Ok((topic, id?)))
+            .collect()
+    }
+
+    /// The same, topic by topic, as one broker tells it; below 0: any.
+    ///
+    /// # Errors
+    /// It did not answer.
+    pub(super) fn topic_ids_at(
+        &self,
+        broker: i32,
+        topics: &[&str],
+    ) -> Result<TopicIds, KafkaFault> {
         topic_ids(self.client.client().native_ptr(), broker, topics, PATIENCE)
     }
 

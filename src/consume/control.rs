@@ -18,6 +18,8 @@ pub enum RestartReason {
     Overtaken,
     /// It was halted and is tried again.
     Halted,
+    /// Kafka answered with an error, or with a batch that cannot be read.
+    KafkaError,
 }
 
 impl RestartReason {
@@ -29,6 +31,7 @@ impl RestartReason {
             Self::OutOfStep => "out_of_step",
             Self::Overtaken => "overtaken",
             Self::Halted => "halted",
+            Self::KafkaError => "kafka_error",
         }
     }
 }

@@ -75,19 +75,9 @@ impl Compared<'_> {
 pub fn disagreement(sink: &str, tp: &TopicPartition, compared: &Compared<'_>) -> Option<String> {
     let Compared { claimed, found, .. } = compared;
     let position = claimed.reached;
-    let command = |what: &str| {
-        format!(
-            "`plimsoll positions {what} --sink {sink} --topic {} --partition {} --force`",
-            tp.topic, tp.partition
-        )
-    };
+    let command = |what: &str| command(sink, tp, what);
     let shown = |at: Option<Position>| at.map_or_else(|| "?".to_owned(), |at| at.to_string());
-    let either = format!(
-        "hint: look at what the topic holds now; to begin it anew {}; if it is the same log after \
-         all {}",
-        command("reset"),
-        command("adopt")
-    );
+    let either = either(sink, tp);
     Some(match compared.agreement() {
         Agreement::Agree | Agreement::Unknown => return None,
         Agreement::OtherCluster => format!(
@@ -95,11 +85,12 @@ pub fn disagreement(sink: &str, tp: &TopicPartition, compared: &Compared<'_>) ->
             compared.cluster_id,
             compared.seen_cluster.unwrap_or("?")
         ),
-        Agreement::Recreated => format!(
-            "the topic was recreated: the position {position} of {tp} belongs to topic id {}, and \
-             the topic's id is {}; {either}",
+        Agreement::Recreated => recreated(
+            sink,
+            tp,
+            position,
             claimed.topic_id.as_deref().unwrap_or("?"),
-            found.topic_id.as_deref().unwrap_or("?")
+            found.topic_id.as_deref().unwrap_or("?"),
         ),
         Agreement::Truncated => format!(
             "position {position} lies behind {}, the end of the topic: it was truncated or \
@@ -121,6 +112,39 @@ pub fn disagreement(sink: &str, tp: &TopicPartition, compared: &Compared<'_>) ->
             claimed.fingerprint.map_or(-1, |f| f.offset)
         ),
     })
+}
+
+fn command(sink: &str, tp: &TopicPartition, what: &str) -> String {
+    format!(
+        "`plimsoll positions {what} --sink {sink} --topic {} --partition {} --force`",
+        tp.topic, tp.partition
+    )
+}
+
+/// The two ways out of a log that is another one.
+fn either(sink: &str, tp: &TopicPartition) -> String {
+    format!(
+        "hint: look at what the topic holds now; to begin it anew {}; if it is the same log after \
+         all {}",
+        command(sink, tp, "reset"),
+        command(sink, tp, "adopt")
+    )
+}
+
+/// Why a topic that has another id than its position halts the partition.
+#[must_use]
+pub fn recreated(
+    sink: &str,
+    tp: &TopicPartition,
+    position: Position,
+    known: &str,
+    found: &str,
+) -> String {
+    format!(
+        "the topic was recreated: the position {position} of {tp} belongs to topic id {known}, and \
+         the topic's id is {found}; {}",
+        either(sink, tp)
+    )
 }
 
 /// Why a record whose leader epoch fell halts its partition.

@@ -3,9 +3,9 @@
 
 use crate::batch::{Filling, Incoming};
 use rdkafka::bindings::{
-    rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_message_headers,
-    rd_kafka_message_leader_epoch, rd_kafka_message_t, rd_kafka_message_timestamp,
-    rd_kafka_timestamp_type_t, rd_kafka_topic_name,
+    rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_message_broker_id,
+    rd_kafka_message_headers, rd_kafka_message_leader_epoch, rd_kafka_message_t,
+    rd_kafka_message_timestamp, rd_kafka_timestamp_type_t, rd_kafka_topic_name,
 };
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
@@ -40,6 +40,20 @@ impl<'m> Message<'m> {
     pub fn error(self) -> Option<RDKafkaErrorCode> {
         let code = RDKafkaErrorCode::from(self.0.err);
         (code != RDKafkaErrorCode::NoError).then_some(code)
+    }
+
+    /// librdkafka's words for why this is no record. It writes them where a
+    /// record has its value, and puts no record's bytes into them.
+    pub fn error_text(self) -> String {
+        // SAFETY: the message's own bytes.
+        let words = unsafe { slice(self.0.payload, self.0.len) };
+        String::from_utf8_lossy(words.unwrap_or_default()).into_owned()
+    }
+
+    /// The broker that it was fetched from.
+    pub fn broker(self) -> i32 {
+        // SAFETY: the call only reads the message.
+        unsafe { rd_kafka_message_broker_id(self.0) }
     }
 
     /// Its partition, to compare.

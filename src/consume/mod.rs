@@ -4,6 +4,7 @@
 mod assignment;
 mod client;
 mod cluster;
+mod confirm;
 mod context;
 mod control;
 mod lists;
@@ -19,8 +20,9 @@ mod watch;
 pub use assignment::{Generation, Leased};
 pub use client::{MemoryShare, cluster_config, consumer_config};
 pub use cluster::Cluster;
+pub use confirm::{Looked, Looks, looks};
 pub use control::{Control, RestartReason};
-pub use log_check::{Compared, Found, disagreement, epoch_fell, look_at};
+pub use log_check::{Compared, Found, disagreement, epoch_fell, look_at, recreated};
 pub use message::push;
 pub use partition::{Stand, Standing};
 pub use poll::{Fatal, Poll, Setup};

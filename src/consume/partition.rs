@@ -25,6 +25,9 @@ pub struct Part {
     pub committed: Option<Position>,
     /// What of it Kafka was told.
     pub told: Option<Position>,
+    /// Lives in a row that Kafka ended with an error before anything of them was
+    /// committed.
+    pub failures: u32,
 }
 
 /// How far a partition is.
@@ -51,10 +54,27 @@ pub struct Live {
     pub batches: Sender<Chunk>,
     /// Where the last sealed batch ended.
     pub sealed: Position,
+    /// Where the last committed batch ended.
+    pub committed: Position,
+    /// The window that was being taken when this life began, if any: records in
+    /// it are of an earlier life.
+    pub born: u64,
+    /// Kafka's error that ends this life: nothing more is taken, and librdkafka's
+    /// position is not believed.
+    pub failed: Option<Failure>,
     /// Not fetched for want of room.
     pub paused: bool,
     /// Counters.
     pub metrics: PartitionMetrics,
+}
+
+/// What Kafka answered instead of records.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// In librdkafka's words.
+    pub reason: String,
+    /// When it came.
+    pub at: Instant,
 }
 
 /// Where all partitions of a sink stand that this process consumes; read by

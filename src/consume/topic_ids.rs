@@ -20,12 +20,15 @@ use std::time::Duration;
 /// The id of no topic, in base64.
 const ZERO: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
-/// The ids of topics, in base64 as Kafka's tools print them; a topic is left out
-/// where the broker tells none. One request for all. Blocks for `patience` at
+/// What is told of each topic: its id in base64, as Kafka's tools print it, or why
+/// there is none. A topic is left out where the broker tells no ids.
+pub(super) type TopicIds = BTreeMap<String, Result<String, KafkaFault>>;
+
+/// The ids of topics. One request for all. Blocks for `patience` at
 /// most.
 ///
 /// # Errors
-/// Kafka did not answer, or knows no such topic.
+/// Kafka did not answer.
 ///
 /// `broker` is asked; below 0: the controller.
 pub(super) fn topic_ids(
@@ -33,7 +36,7 @@ pub(super) fn topic_ids(
     broker: i32,
     topics: &[&str],
     patience: Duration,
-) -> Result<BTreeMap<String, String>, KafkaFault> {
+) -> Result<TopicIds, KafkaFault> {
     let names: Vec<CString> = topics
         .iter()
         .map(|topic| CString::new(*topic))
@@ -75,9 +78,7 @@ pub(super) fn topic_ids(
 
 /// # Safety
 /// The event is a live one, of a DescribeTopics call.
-unsafe fn read(
-    event: *mut rdkafka::bindings::rd_kafka_event_t,
-) -> Result<BTreeMap<String, String>, KafkaFault> {
+unsafe fn read(event: *mut rdkafka::bindings::rd_kafka_event_t) -> Result<TopicIds, KafkaFault> {
     let fault = |code: rd_kafka_resp_err_t| {
         KafkaFault::from(KafkaError::AdminOp(RDKafkaErrorCode::from(code)))
     };
@@ -98,20 +99,24 @@ unsafe fn read(
         for i in 0..count {
             let topic = *topics.add(i);
             let code = rd_kafka_error_code(rd_kafka_TopicDescription_error(topic));
+            let name = CStr::from_ptr(rd_kafka_TopicDescription_name(topic));
+            let name = name.to_string_lossy().into_owned();
             match code {
                 rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => {}
                 // It may be read all the same.
                 rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => continue,
-                code => return Err(fault(code)),
+                code => {
+                    ids.insert(name, Err(fault(code)));
+                    continue;
+                }
             }
-            let name = CStr::from_ptr(rd_kafka_TopicDescription_name(topic));
             let id = rd_kafka_Uuid_base64str(rd_kafka_TopicDescription_topic_id(topic));
             if id.is_null() {
                 continue;
             }
             let id = CStr::from_ptr(id).to_string_lossy();
             if id != ZERO {
-                ids.insert(name.to_string_lossy().into_owned(), id.into_owned());
+                ids.insert(name, Ok(id.into_owned()));
             }
         }
     }

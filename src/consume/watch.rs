@@ -5,7 +5,7 @@
 
 use super::{Cluster, Compared, Control, Found, Stand, Standing, disagreement};
 use crate::error::KafkaFault;
-use crate::health::Halt;
+use crate::health::{Asking, Halt, Health};
 use crate::metrics as names;
 use metrics::{counter, gauge};
 use plimsoll_protocol::{Agreement, Claim, Epoch, Owner, Position, TopicPartition};
@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
-use tracing::debug;
 
 /// Two requests per broker and one for the ids of topics: no load, and neither
 /// lag nor what is known of a topic is ever older.
@@ -26,6 +25,7 @@ pub async fn watch_lag(
     cluster_id: String,
     cluster: Arc<Cluster>,
     standing: Standing,
+    health: Arc<Health>,
     control: Sender<Control>,
 ) {
     let mut suspects: BTreeMap<TopicPartition, Stand> = BTreeMap::new();
@@ -40,9 +40,12 @@ pub async fn watch_lag(
         };
         let Ok(look) = look else { return };
         let (first, ends) = match look.ends {
-            Ok(ends) => ends,
+            Ok(ends) => {
+                health.kafka_back(&sink, Asking::Watch);
+                ends
+            }
             Err(fault) => {
-                debug!(sink, "watermarks not told: {fault}");
+                health.kafka_away(&sink, Asking::Watch, fault.to_string());
                 // A topic that was made again may be known all the same.
                 let none = vec![None; partitions.len()];
                 (none.clone(), none)

@@ -78,6 +78,11 @@ impl MemorySink {
         });
     }
 
+    /// How often a partition was claimed.
+    pub fn claims(&self, tp: &TopicPartition) -> i64 {
+        self.with(|s| s.positions.get(tp).map_or(0, |p| p.epoch.0))
+    }
+
     /// The offsets written of a partition, in the order of writing.
     pub fn offsets(&self, tp: &TopicPartition) -> Vec<i64> {
         self.with(|s| {

@@ -1,5 +1,6 @@
 //! The data path against a Kafka in the process and a sink in memory, with
 //! faults that follow a script: what no real database does on demand.
 
+mod answers;
 mod memory;
 mod tests;

@@ -20,17 +20,17 @@ use tokio::task::JoinSet;
 /// Longer than the mock's group needs to form, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Rig {
-    _kafka: MockCluster<'static, DefaultProducerContext>,
+pub(super) struct Rig {
+    pub(super) kafka: MockCluster<'static, DefaultProducerContext>,
     producer: BaseProducer,
-    sink: MemorySink,
-    health: Arc<Health>,
+    pub(super) sink: MemorySink,
+    pub(super) health: Arc<Health>,
     running: Running,
     threads: JoinSet<Result<(), crate::service::RunError>>,
 }
 
 impl Rig {
-    fn start(sink: MemorySink, on_bad_record: OnBadRecord) -> Self {
+    pub(super) fn start(sink: MemorySink, on_bad_record: OnBadRecord) -> Self {
         let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let kafka = MockCluster::new(1).unwrap();
         kafka.create_topic("t", 2, 1).unwrap();
@@ -91,7 +91,7 @@ impl Rig {
         )
         .unwrap();
         Self {
-            _kafka: kafka,
+            kafka,
             producer,
             sink,
             health,
@@ -100,7 +100,7 @@ impl Rig {
         }
     }
 
-    fn produce(&self, partition: i32, values: impl IntoIterator<Item = String>) {
+    pub(super) fn produce(&self, partition: i32, values: impl IntoIterator<Item = String>) {
         for value in values {
             let record = BaseRecord::<(), str>::to("t")
                 .partition(partition)
@@ -110,7 +110,7 @@ impl Rig {
         self.producer.flush(PATIENCE).unwrap();
     }
 
-    async fn until(&self, what: &str, reached: impl Fn(&MemorySink) -> bool) {
+    pub(super) async fn until(&self, what: &str, reached: impl Fn(&MemorySink) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !reached(&self.sink) {
             assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
@@ -118,7 +118,7 @@ impl Rig {
         }
     }
 
-    async fn stop(mut self) {
+    pub(super) async fn stop(mut self) {
         self.running.tell(Control::Stop);
         tokio::time::timeout(PATIENCE, self.threads.join_next())
             .await
@@ -136,15 +136,15 @@ impl Drop for Rig {
     }
 }
 
-fn tp(partition: i32) -> TopicPartition {
+pub(super) fn tp(partition: i32) -> TopicPartition {
     TopicPartition::new("t", partition)
 }
 
-fn numbers(range: std::ops::Range<i64>) -> impl Iterator<Item = String> {
+pub(super) fn numbers(range: std::ops::Range<i64>) -> impl Iterator<Item = String> {
     range.map(|n| format!("{{\"n\":{n}}}"))
 }
 
-fn offsets(range: std::ops::Range<i64>) -> Vec<i64> {
+pub(super) fn offsets(range: std::ops::Range<i64>) -> Vec<i64> {
     range.collect()
 }
 

@@ -6,11 +6,11 @@ use crate::claim::claim_loop;
 use crate::commit::{Backoff, Lane};
 use crate::config::{Config, Sink as Settings, Topics};
 use crate::consume::{
-    Cluster, Control, MemoryShare, Poll, Setup, Standing, cluster_config, consumer_config,
+    Cluster, Control, MemoryShare, Poll, Setup, Standing, cluster_config, consumer_config, looks,
     watch_lag,
 };
 use crate::error::KafkaFault;
-use crate::health::Health;
+use crate::health::{Asking, Health};
 use crate::route::Router;
 use plimsoll_protocol::{Class, Look, TopicPartition, look};
 use plimsoll_sink_api::{Identity, Member, Sink, SinkError};
@@ -20,7 +20,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 /// Often enough that `positions set` tells a live owner from a dead one within
 /// seconds.
@@ -83,6 +83,7 @@ impl<S: Sink> Starting<S> {
             return Ok(());
         };
         let name = self.settings.name.clone();
+        let (looks, looking) = looks(self.cluster.clone());
         let lane = Arc::new(Lane {
             name: name.clone(),
             sink: self.sink.clone(),
@@ -94,12 +95,14 @@ impl<S: Sink> Starting<S> {
             },
             on_bad_record: self.settings.on_bad_record,
             unknown_fields: self.settings.unknown_fields,
+            looks,
             health: self.health.clone(),
             control: self.control.clone(),
         });
         let (claims, requests) = unbounded_channel();
         let standing = Standing::default();
         let mut tasks = JoinSet::new();
+        tasks.spawn(looking);
         let (start, topics) = (self.settings.start.clone(), self.settings.topics.clone());
         tasks.spawn(claim_loop(
             lane.clone(),
@@ -113,6 +116,7 @@ impl<S: Sink> Starting<S> {
             lane.identity.cluster_id.clone(),
             self.cluster.clone(),
             standing.clone(),
+            self.health.clone(),
             self.control.clone(),
         ));
         tasks.spawn(heartbeat(lane.clone(), standing.clone()));
@@ -192,6 +196,7 @@ impl<S: Sink> Starting<S> {
         let cluster = self.cluster.clone();
         match tokio::task::spawn_blocking(move || cluster.id()).await {
             Ok(Ok(id)) => {
+                self.health.kafka_back(name, Asking::Start);
                 info!(
                     sink = name,
                     cluster = id,
@@ -201,7 +206,8 @@ impl<S: Sink> Starting<S> {
                 Ok(id)
             }
             Ok(Err(fault)) => {
-                warn!(sink = name, "Kafka not reached: {fault}");
+                self.health
+                    .kafka_away(name, Asking::Start, fault.to_string());
                 Err(None)
             }
             Err(_) => Err(None),

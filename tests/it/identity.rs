@@ -102,6 +102,26 @@ fn a_recreated_topic_that_has_grown_beyond_the_position_halts_at_the_claim() {
 }
 
 #[test]
+fn a_topic_that_is_recreated_and_filled_at_once_writes_nothing_under_the_old_position() {
+    for mode in [Mode::Append, Mode::Log, Mode::Upsert] {
+        let mut case = Case::new("identity_at_once", mode, 1);
+        let process = Process::start_ready(&case.service);
+        case.produce(100);
+        case.assert_exact();
+        let written = rows(&case);
+        // The client goes on at offset 100 of the new log, long before anybody
+        // who looks now and then has seen it.
+        recreate(&mut case, 300);
+        halted(&process, "recreated");
+        assert_eq!((case.progress(), rows(&case)), (100, written));
+        case.database.execute("TRUNCATE {s}.orders");
+        settle(&case, "reset", &["--force"]);
+        case.assert_exact();
+        assert!(process.drain().success());
+    }
+}
+
+#[test]
 fn a_topic_that_is_recreated_while_it_is_read_halts_before_it_reaches_the_position() {
     let mut case = Case::new("identity_running", Mode::Append, 1);
     let process = Process::start_ready(&case.service);

@@ -43,6 +43,7 @@ impl<S: Sink> Poll<S> {
                         phase: Phase::Cooling(Instant::now()),
                         committed: None,
                         told: None,
+                        failures: 0,
                     });
                 }
                 self.assigned_once = true;

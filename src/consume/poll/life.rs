@@ -1,13 +1,13 @@
 //! A partition's lives: it begins at the position that its claim returned, and
 //! begins anew at the stored one.
 
-use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES};
+use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES, STOP_RETRY};
 use crate::batch::Filling;
 use crate::claim::ClaimRequest;
 use crate::commit::Writer;
 use crate::consume::assignment::{Generation, lease};
 use crate::consume::control::RestartReason;
-use crate::consume::lists::one;
+use crate::consume::lists::{one, position_of};
 use crate::consume::partition::{Live, Phase, Stand};
 use crate::consume::queue::Arrivals;
 use crate::metrics::{self as names, PartitionMetrics};
@@ -27,6 +27,12 @@ impl<S: Sink> Poll<S> {
         let setup = &self.setup;
         let part = &mut self.parts[i];
         if !matches!(part.phase, Phase::Claiming) {
+            return;
+        }
+        // While librdkafka has not forgotten the earlier life, its position is of
+        // that one, and an error may have moved it.
+        if position_of(&self.consumer, &part.tp).is_some() {
+            part.phase = Phase::Cooling(Instant::now() + STOP_RETRY);
             return;
         }
         // SAFETY: the consumer outlives its partitions.
@@ -68,6 +74,9 @@ impl<S: Sink> Poll<S> {
             filling: Filling::new(setup.budget.clone()),
             batches,
             sealed: claimed.position,
+            committed: claimed.position,
+            born: self.windows,
+            failed: None,
             paused: false,
             metrics,
         }));

@@ -1,6 +1,7 @@
 //! The poll loop: the one thread that talks to the consumer, and the one owner
 //! of the partitions' state.
 
+mod failures;
 mod handover;
 mod life;
 mod room;
@@ -20,7 +21,7 @@ use metrics::{counter, gauge};
 use plimsoll_protocol::{Admission, Position, TopicPartition};
 use plimsoll_sink_api::Sink;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::sync::Arc;
@@ -44,6 +45,9 @@ const IDLE_LOOK: Duration = Duration::from_millis(250);
 const COURTESY: Duration = Duration::from_secs(5);
 /// How long a refused local assignment waits.
 const ASSIGN_RETRY: Duration = Duration::from_secs(1);
+/// How long a partition waits for librdkafka to forget its earlier life, which it
+/// does in the background.
+const STOP_RETRY: Duration = Duration::from_millis(50);
 /// Batches that wait for a writer beside the one in flight.
 const QUEUED_BATCHES: usize = 1;
 
@@ -90,6 +94,8 @@ pub struct Poll<S: Sink> {
     records: Records,
     /// Records are popped that are not taken yet.
     in_window: bool,
+    /// Windows popped so far.
+    windows: u64,
     consumer: BaseConsumer<Context>,
     generations: u64,
     revocations: Vec<Revocation>,
@@ -130,6 +136,7 @@ impl<S: Sink> Poll<S> {
             parts: Vec::new(),
             records,
             in_window: false,
+            windows: 0,
             consumer,
             generations: 0,
             revocations: Vec::new(),
@@ -152,6 +159,7 @@ impl<S: Sink> Poll<S> {
         let mut window = Window::new();
         while !self.drained() {
             self.records.pop(&mut window);
+            self.windows += 1;
             let empty = window.is_empty();
             self.take_all(&mut window)?;
             let idle = self.serve()? && empty;
@@ -203,7 +211,10 @@ impl<S: Sink> Poll<S> {
                         run = None;
                     }
                 }
-                Some(code) => self.note_error(&KafkaError::MessageConsumption(code))?,
+                Some(code) => {
+                    self.failed(message, code)?;
+                    run = None;
+                }
             }
         }
         self.in_window = false;
@@ -239,12 +250,20 @@ impl<S: Sink> Poll<S> {
         let Ok(offset) = Position::new(message.offset()) else {
             return drop_it("no_offset");
         };
+        if live.failed.is_some() {
+            // Between an error and what follows it, records may be missing.
+            return drop_it("after_error");
+        }
+        if live.born == self.windows {
+            return drop_it("not_live");
+        }
         match live.guard.admit(offset) {
             Admission::Take => {}
             Admission::Seen => return drop_it("seen"),
         }
         let now = live.filling.since().unwrap_or_else(Instant::now);
         push(&mut live.filling, message, now);
+        live.filling.served_by(message.broker());
         let filled = setup
             .limits
             .fill(live.filling.len(), live.filling.bytes(), Some(now), now);
@@ -259,10 +278,6 @@ impl<S: Sink> Poll<S> {
         let sink = &self.setup.lane.name;
         match error {
             KafkaError::MessageConsumptionFatal(code) => return Err(Fatal(code.to_string())),
-            // Without topic or partition: the watcher finds out which.
-            KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) => {
-                warn!(sink, "a position lies outside its log; looking which");
-            }
             _ => debug!(sink, "Kafka: {error}"),
         }
         Ok(())
@@ -274,6 +289,7 @@ impl<S: Sink> Poll<S> {
         }
         self.seal_due(now);
         self.budget();
+        self.end_failed(now);
         self.claim_cooled(now);
         self.finish_revocations(now);
         if now >= self.next_idle_look {
@@ -302,7 +318,12 @@ impl<S: Sink> Poll<S> {
             }
             Control::Committed { tp, generation, to } => {
                 if let Some(i) = self.find_life(&tp, generation) {
-                    self.parts[i].committed = Some(to);
+                    let part = &mut self.parts[i];
+                    part.committed = Some(to);
+                    part.failures = 0;
+                    if let Phase::Live(live) = &mut part.phase {
+                        live.committed = to;
+                    }
                     self.setup.standing.set(&tp, to);
                 }
             }

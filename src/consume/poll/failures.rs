@@ -1,0 +1,109 @@
+//! Kafka answers with an error, or with a batch that cannot be read.
+//!
+//! librdkafka hands errors out among records, moves its position over them as if
+//! they were records, and may go on behind what it could not read. So nothing
+//! that follows an error is believed: what came before it is written, and the
+//! partition begins anew at the stored position.
+
+use super::Poll;
+use crate::commit::HALT_RETRY;
+use crate::consume::control::RestartReason;
+use crate::consume::message::Message;
+use crate::consume::partition::{Failure, Part, Phase};
+use crate::consume::poll::Fatal;
+use crate::health::Halt;
+use crate::metrics as names;
+use metrics::counter;
+use plimsoll_sink_api::Sink;
+use rdkafka::error::RDKafkaErrorCode;
+use std::time::{Duration, Instant};
+use tracing::{error, warn};
+
+/// How long a partition waits after its first error in a row, its second, and so
+/// on: longer than a leader takes to be elected, all together. After the last one
+/// it halts.
+const WAITS: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
+
+/// How long what came before an error may take to be written. It is read again if
+/// it is not: this only bounds how long the error goes unseen.
+const LAST_COMMIT: Duration = Duration::from_secs(5);
+
+impl<S: Sink> Poll<S> {
+    /// Notes an error that came in place of a record.
+    pub(super) fn failed(
+        &mut self,
+        message: Message<'_>,
+        code: RDKafkaErrorCode,
+    ) -> Result<(), Fatal> {
+        let text = message.error_text();
+        if code == RDKafkaErrorCode::Fatal {
+            return Err(Fatal(text));
+        }
+        let sink = &self.setup.lane.name;
+        counter!(names::KAFKA_ERRORS, "sink" => sink.clone(), "code" => format!("{code:?}"))
+            .increment(1);
+        let failure = Failure {
+            reason: format!("Kafka: {code}: {text}"),
+            at: Instant::now(),
+        };
+        let (topic, partition) = (message.topic(), message.partition());
+        for part in &mut self.parts {
+            // One that names no topic may be about any partition.
+            let meant =
+                topic.is_empty() || (part.tp.partition == partition && *part.tp.topic == *topic);
+            if meant && let Phase::Live(live) = &mut part.phase {
+                live.failed.get_or_insert_with(|| failure.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the lives that met an error, as soon as what came before it is
+    /// written.
+    pub(super) fn end_failed(&mut self, now: Instant) {
+        // From the end: a partition that is leaving is taken out.
+        for i in (0..self.parts.len()).rev() {
+            let Some(failure) = over(&self.parts[i], now) else {
+                continue;
+            };
+            let part = &mut self.parts[i];
+            let (sink, tp) = (&self.setup.lane.name, &part.tp);
+            let wait = WAITS.get(part.failures as usize).copied();
+            part.failures = part.failures.saturating_add(1);
+            if let Some(wait) = wait {
+                warn!(
+                    sink, topic = %tp.topic, partition = tp.partition,
+                    "{}; read again from the stored position", failure.reason,
+                );
+                self.restart(i, RestartReason::KafkaError, wait);
+                continue;
+            }
+            error!(
+                sink, topic = %tp.topic, partition = tp.partition,
+                "halted: {}; tried again in {} s", failure.reason, HALT_RETRY.as_secs(),
+            );
+            let halt = Halt {
+                offset: None,
+                column: None,
+                reason: failure.reason,
+            };
+            self.setup.lane.health.halt(sink, tp, halt);
+            self.restart(i, RestartReason::Halted, HALT_RETRY);
+        }
+    }
+}
+
+/// The error of a life that has nothing left to write, or no time.
+fn over(part: &Part, now: Instant) -> Option<Failure> {
+    let Phase::Live(live) = &part.phase else {
+        return None;
+    };
+    let failure = live.failed.as_ref()?;
+    let written = live.filling.is_empty() && live.committed == live.sealed;
+    (written || now >= failure.at + LAST_COMMIT).then(|| failure.clone())
+}

@@ -1,0 +1,103 @@
+//! Kafka answers with errors instead of records: none of them loses a record.
+
+use super::memory::MemorySink;
+use super::tests::{Rig, numbers, offsets, tp};
+use crate::config::OnBadRecord;
+use rdkafka::bindings::{rd_kafka_err_desc, rd_kafka_get_err_descs};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use std::ptr::null;
+
+/// All error codes that a broker can answer with, as far as the client knows them.
+fn codes() -> Vec<RDKafkaRespErr> {
+    let (mut first, mut count) = (null::<rd_kafka_err_desc>(), 0);
+    // SAFETY: the table is librdkafka's own, and lives as long as the process.
+    let table = unsafe {
+        rd_kafka_get_err_descs(&mut first, &mut count);
+        std::slice::from_raw_parts(first, count)
+    };
+    let codes = table.iter().filter(|d| !d.name.is_null()).map(|d| d.code);
+    codes.filter(|c| matches!(*c as i32, -1 | 1..)).collect()
+}
+
+fn answer(kafka: &MockCluster<'static, DefaultProducerContext>, errors: &[RDKafkaRespErr]) {
+    kafka.request_errors(RDKafkaApiKey::Fetch, errors);
+}
+
+/// Each code twice: while nothing is to be read, and while records wait.
+async fn each_record_is_written_once(codes: Vec<RDKafkaRespErr>) {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::Halt);
+    let mut end = 0;
+    for code in codes {
+        let claims = rig.sink.claims(&tp(0));
+        answer(&rig.kafka, &[code]);
+        for step in [1, 20] {
+            rig.produce(0, numbers(end..end + step));
+            end += step;
+            rig.until(&format!("{end} records, after {code:?}"), |s| {
+                s.position(&tp(0)) == Some(end)
+            })
+            .await;
+            assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..end), "after {code:?}");
+        }
+        // The error came: the life that met it has ended.
+        if code as i32 == -1 {
+            rig.until("claimed anew", |s| s.claims(&tp(0)) > claims)
+                .await;
+        }
+    }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_error_code_of_a_fetch_loses_a_record() {
+    let codes = codes();
+    assert!(codes.len() > 90, "{}", codes.len());
+    let (here, mut runs) = (tokio::task::LocalSet::new(), tokio::task::JoinSet::new());
+    // Beside each other, for most of the time is spent waiting.
+    for lane in 0..8 {
+        let codes = codes.iter().skip(lane).step_by(8).copied().collect();
+        runs.spawn_local_on(each_record_is_written_once(codes), &here);
+    }
+    here.run_until(async {
+        while let Some(run) = runs.join_next().await {
+            run.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_that_stays_halts_with_the_words_of_kafka_and_loses_nothing() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::Halt);
+    rig.produce(0, numbers(0..50));
+    rig.until("the first ones", |s| s.position(&tp(0)) == Some(50))
+        .await;
+    answer(
+        &rig.kafka,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 200],
+    );
+    rig.produce(0, numbers(50..100));
+    let reason = || {
+        let report = rig.health.report();
+        let halted = &report.sinks["rehearsal"].halted;
+        let of = halted.iter().find(|h| h.partition == 0);
+        // The fetch is refused, or already the look at the last record applied.
+        let said = of.map(|h| h.halt.reason.clone());
+        let away = report.sinks["rehearsal"].kafka_away.clone();
+        said.or(away).unwrap_or_default()
+    };
+    rig.until("the error is told", |_| {
+        reason().contains("Topic authorization failed")
+    })
+    .await;
+    let written = rig.sink.position(&tp(0)).unwrap();
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..written));
+    assert!(written < 100, "the error never came");
+    rig.kafka.clear_request_errors(RDKafkaApiKey::Fetch);
+    rig.until("the others", |s| s.position(&tp(0)) == Some(100))
+        .await;
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..100));
+    rig.stop().await;
+}
