@@ -321,7 +321,7 @@ fn a_broker_is_away_at_the_start_and_waited_for() {
     wait::until("the service says that it waits", || {
         process.assert_running();
         let log = process.log();
-        if log.contains("Kafka not reached") {
+        if log.contains("Kafka does not answer") {
             Ok(())
         } else {
             Err(log)
