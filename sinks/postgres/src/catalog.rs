@@ -1,6 +1,7 @@
-//! What the database says of a table: read in two queries, judged elsewhere.
+//! What the database says of a table: read in a few queries, judged elsewhere.
 
 use crate::error::from_sqlx;
+use crate::obstacle::{self, Obstacle};
 use crate::text::ident;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::SinkError;
@@ -123,6 +124,10 @@ pub(crate) struct Relation {
     pub(crate) columns: Vec<RelColumn>,
     /// Unique indexes over plain columns that hold for every row.
     pub(crate) uniques: Vec<Unique>,
+    /// Policies hold for the role: COPY is refused then.
+    pub(crate) row_security: bool,
+    /// Why rows written here would not last, or would be other rows.
+    pub(crate) obstacle: Option<Obstacle>,
 }
 
 /// A column as the catalogue has it.
@@ -246,7 +251,8 @@ ORDER BY i.indisprimary DESC, i.indexrelid";
 const FIND: &str = r"
 SELECT c.oid::int8 AS oid, c.relkind::text AS kind,
     pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS sql,
-    n.nspname || '.' || c.relname AS shown
+    n.nspname || '.' || c.relname AS shown,
+    pg_catalog.row_security_active(c.oid) AS row_security
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.oid = coalesce(pg_catalog.to_regclass($1), pg_catalog.to_regclass($2))";
@@ -274,6 +280,7 @@ pub(crate) async fn read(
         .fetch_all(&mut *conn)
         .await
         .map_err(failed)?;
+    let obstacle = obstacle::find(conn, oid).await.map_err(failed)?;
     let relation = || -> sqlx::Result<Relation> {
         Ok(Relation {
             sql: found.try_get("sql")?,
@@ -281,6 +288,8 @@ pub(crate) async fn read(
             kind: found.try_get("kind")?,
             columns: columns.iter().map(column).collect::<Result<_, _>>()?,
             uniques: uniques.iter().map(unique).collect::<Result<_, _>>()?,
+            row_security: found.try_get("row_security")?,
+            obstacle,
         })
     };
     relation().map(Some).map_err(failed)

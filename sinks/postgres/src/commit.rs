@@ -6,7 +6,7 @@ use crate::connect::Session;
 use crate::copy::{Form, copy_rows};
 use crate::dead;
 use crate::error::{from_sqlx, on_state};
-use crate::fence::Fence;
+use crate::fence::{self, Fence};
 use crate::names::Names;
 use crate::plan::PgPlan;
 use crate::statement;
@@ -35,7 +35,7 @@ pub(crate) async fn run(
         return Ok(0);
     }
     let copies = match plan.mode {
-        Mode::Append | Mode::Log => batch.rows.len() > copy_above,
+        Mode::Append | Mode::Log => plan.may_copy && batch.rows.len() > copy_above,
         Mode::Upsert => false,
     };
     if !copies {
@@ -103,12 +103,15 @@ pub(crate) async fn finish(
     check: &str,
 ) -> Result<(), SinkError> {
     let sql = format!("{check}{}; COMMIT", names.advance_text(sink, batch));
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(conn)
+    let answers = sqlx::raw_sql(AssertSqlSafe(sql))
+        .fetch_all(conn)
         .await
-        .map(|_| ())
         // Deferred constraints speak here, too.
-        .map_err(from_sqlx)
+        .map_err(from_sqlx)?;
+    match answers.as_slice() {
+        [answer] => fence::proven(answer),
+        _ => Err(fence::unproven()),
+    }
 }
 
 /// Writes dead letters within an open transaction.

@@ -1,11 +1,12 @@
 //! The compare-and-set of a commit as a call with parameters.
 
-use crate::error::on_state;
+use crate::error::{from_sqlx, on_state};
 use crate::names::{Names, uuid};
+use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Batch, DeadLetter, SinkError};
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::{PgArguments, PgConnection, Postgres};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Row};
 
 /// How many parameters [`call`] has, from `$1`.
 pub(crate) const PARAMETERS: usize = 10;
@@ -88,7 +89,24 @@ impl<'a> Fence<'a> {
         query
             .fetch_one(conn)
             .await
-            .map(|_| ())
             .map_err(|e| on_state(&names.shown, e))
+            .and_then(|row| proven(&row))
     }
+}
+
+/// The fence says itself that it ran and let the commit pass; no other sign of
+/// success is believed.
+pub(crate) fn proven(row: &PgRow) -> Result<(), SinkError> {
+    match row.try_get::<Option<bool>, _>("moved").map_err(from_sqlx)? {
+        Some(true) => Ok(()),
+        Some(false) | None => Err(unproven()),
+    }
+}
+
+/// The table is not as it was read: the catalogue is read again.
+pub(crate) fn unproven() -> SinkError {
+    SinkError::new(
+        Class::Stale,
+        "the table changed since it was read, and nothing was moved",
+    )
 }

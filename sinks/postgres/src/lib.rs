@@ -28,6 +28,7 @@ mod log;
 mod migrate;
 mod nagle;
 mod names;
+mod obstacle;
 mod plan;
 mod pool;
 mod privileges;

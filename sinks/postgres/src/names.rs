@@ -35,7 +35,7 @@ impl Names {
         let number = |n: Option<i64>| n.map_or_else(|| "NULL".to_owned(), |n| format!("'{n}'"));
         let marks = batch.marks;
         format!(
-            "SELECT {}({}, {}, '{}', '{}', '{}', '{}', '{}', {}, {}, {})",
+            "SELECT {}({}, {}, '{}', '{}', '{}', '{}', '{}', {}, {}, {}) AS moved",
             self.advance,
             literal(sink),
             literal(batch.topic),

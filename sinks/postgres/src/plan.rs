@@ -22,6 +22,8 @@ pub struct PgPlan {
     pub(crate) defaulted: Vec<usize>,
     pub(crate) mode: Mode,
     pub(crate) statements: Statements,
+    /// COPY may be used: the server refuses it where policies hold for the role.
+    pub(crate) may_copy: bool,
     /// Every column has a binary form.
     pub(crate) in_binary: bool,
     /// Raises 42804 when a column has another type than planned; with its
@@ -161,6 +163,8 @@ pub(crate) fn log_relation(name: &TableName) -> Relation {
             columns: COORDINATES.iter().map(|(c, _)| (*c).to_owned()).collect(),
             equals: vec!["OPERATOR(pg_catalog.=)".to_owned(); 3],
         }],
+        row_security: false,
+        obstacle: None,
     }
 }
 
@@ -172,6 +176,7 @@ pub(crate) fn build(
     create: Option<String>,
 ) -> Result<Prepared<PgPlan>, SinkError> {
     check_kind(relation)?;
+    check_lasting(relation)?;
     check_named(settings, relation)?;
     let sources = match settings.mode {
         Mode::Log => log_sources(settings, relation)?,
@@ -230,6 +235,7 @@ pub(crate) fn build(
             defaulted,
             mode: settings.mode,
             statements,
+            may_copy: !relation.row_security,
             in_binary,
             same_types,
             create,
@@ -270,6 +276,16 @@ fn check_kind(relation: &Relation) -> Result<(), SinkError> {
         "f" => Err(on(relation, "is a foreign table").hint("write to the server that holds it")),
         _ => Err(on(relation, "is no table")),
     }
+}
+
+/// What is written is kept, here and in every partition.
+fn check_lasting(relation: &Relation) -> Result<(), SinkError> {
+    let Some(obstacle) = &relation.obstacle else {
+        return Ok(());
+    };
+    let mut error = halt(&*obstacle.what).hint(&*obstacle.hint);
+    error.detail.table = Some(obstacle.shown.clone());
+    Err(error)
 }
 
 /// Every name of the config stands in the table.

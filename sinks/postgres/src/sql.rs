@@ -189,7 +189,11 @@ impl Writer<'_> {
         let (mut sql, next) = self.head(shape);
         let from = format!("({}) AS i WHERE {MOVED}", self.records(next));
         let insert = self.insert(|i| self.own_value(i), &from, "i.n");
-        let _ = write!(sql, " {insert}");
+        let _ = write!(
+            sql,
+            ", put AS ({insert} RETURNING 1) SELECT {MOVED} AS moved, \
+             (SELECT count(*) FROM put) AS written"
+        );
         sql
     }
 
@@ -209,13 +213,17 @@ impl Writer<'_> {
             let put = self.insert(value, &from, &order);
             let _ = write!(
                 sql,
-                ", gone AS ({}), put AS ({put} {conflict} RETURNING 1) SELECT {MOVED}, \
+                ", gone AS ({}), put AS ({put} {conflict} RETURNING 1) SELECT {MOVED} AS moved, \
                  (SELECT count(*) FROM gone) + (SELECT count(*) FROM put) AS written",
                 self.delete()
             );
         } else {
             let put = self.insert(value, &format!("input AS i WHERE {MOVED}"), &order);
-            let _ = write!(sql, " {put} {conflict}");
+            let _ = write!(
+                sql,
+                ", put AS ({put} {conflict} RETURNING 1) SELECT {MOVED} AS moved, \
+                 (SELECT count(*) FROM put) AS written"
+            );
         }
         sql
     }
@@ -292,7 +300,7 @@ impl Writer<'_> {
         );
         let _ = write!(
             sql,
-            ", put AS ({put} {} RETURNING 1), new AS ({new} RETURNING 1) SELECT {MOVED}, \
+            ", put AS ({put} {} RETURNING 1), new AS ({new} RETURNING 1) SELECT {MOVED} AS moved, \
              (SELECT count(*) FROM gone) + (SELECT count(*) FROM put) \
              + (SELECT count(*) FROM new) AS written",
             self.on_conflict()

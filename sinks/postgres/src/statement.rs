@@ -9,7 +9,7 @@ use crate::copy::{bad_value, tombstone};
 use crate::dead;
 use crate::encode;
 use crate::error::{from_sqlx, has_code};
-use crate::fence::Fence;
+use crate::fence::{self, Fence};
 use crate::fold::last_of_each_key;
 use crate::names::Names;
 use crate::plan::{PgPlan, PlanColumn};
@@ -91,16 +91,6 @@ impl Statements {
             Way::Insert | Way::Merge => (0..rows.len()).collect(),
         }
     }
-
-    /// Whether the statement counts what it wrote in its one row; else the
-    /// server does.
-    fn counts(&self, shape: Shape) -> bool {
-        match self.way {
-            Way::Insert => false,
-            Way::Replace => shape.deletes,
-            Way::Merge => true,
-        }
-    }
 }
 
 /// Bytes that a connection's buffers may keep from batch to batch.
@@ -149,24 +139,17 @@ pub(crate) async fn run(
         query = query.bind(present);
     }
     query = query.bind(gone);
-    // Both ways read to the end: a deferred constraint fails after the rows came.
-    let written = if sql.counts(shape) {
-        query
-            .fetch_one(&mut *conn)
-            .await
-            .and_then(|row| row.try_get::<i64, _>("written"))
-            .map(|n| u64::try_from(n).unwrap_or(0))
-    } else {
-        query
-            .execute(&mut *conn)
-            .await
-            .map(|done| done.rows_affected())
-    };
-    let written = written.map_err(|e| judged(from_sqlx(e), wanted.len()))?;
+    // Read to the end: a deferred constraint fails after the row came.
+    let answer = query
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(|e| judged(from_sqlx(e), wanted.len()))?;
+    fence::proven(&answer)?;
+    let written: i64 = answer.try_get("written").map_err(from_sqlx)?;
     if bytes > KEPT {
         conn.shrink_buffers();
     }
-    Ok(written)
+    Ok(u64::try_from(written).unwrap_or(0))
 }
 
 fn column_text(

@@ -3,6 +3,7 @@
 
 mod binary;
 mod commits;
+mod lasting;
 mod positions;
 mod roundtrip;
 mod stale;
