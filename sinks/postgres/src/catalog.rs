@@ -2,6 +2,7 @@
 
 use crate::error::from_sqlx;
 use crate::obstacle::{self, Obstacle};
+use crate::shape;
 use crate::text::ident;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::SinkError;
@@ -124,6 +125,8 @@ pub(crate) struct Relation {
     pub(crate) columns: Vec<RelColumn>,
     /// Unique indexes over plain columns that hold for every row.
     pub(crate) uniques: Vec<Unique>,
+    /// [`shape::read`]; `None` for a table that is not there yet.
+    pub(crate) shape: Option<i64>,
     /// Policies hold for the role: COPY is refused then.
     pub(crate) row_security: bool,
     /// Why rows written here would not last, or would be other rows.
@@ -270,6 +273,9 @@ pub(crate) async fn read(
         .map_err(failed)?;
     let Some(found) = found else { return Ok(None) };
     let oid: i64 = found.try_get("oid").map_err(failed)?;
+    let sql: String = found.try_get("sql").map_err(failed)?;
+    // First: a change between this and the rest makes the plan stale, not wrong.
+    let shape = shape::read(conn, &sql).await.map_err(failed)?;
     let columns = sqlx::query(COLUMNS)
         .bind(oid)
         .fetch_all(&mut *conn)
@@ -283,11 +289,12 @@ pub(crate) async fn read(
     let obstacle = obstacle::find(conn, oid).await.map_err(failed)?;
     let relation = || -> sqlx::Result<Relation> {
         Ok(Relation {
-            sql: found.try_get("sql")?,
+            sql: sql.clone(),
             shown: found.try_get("shown")?,
             kind: found.try_get("kind")?,
             columns: columns.iter().map(column).collect::<Result<_, _>>()?,
             uniques: uniques.iter().map(unique).collect::<Result<_, _>>()?,
+            shape,
             row_security: found.try_get("row_security")?,
             obstacle,
         })

@@ -84,25 +84,24 @@ async fn copy(
     simple(conn, "BEGIN".to_owned()).await?;
     letters(conn, names, sink, batch.topic, batch.partition, batch.dead).await?;
     let rows = copy_rows(conn, buffer, &plan.target, plan, batch.rows, form).await?;
-    let check = match form {
-        // COPY's lock on the table lasts: no type changes from here to COMMIT.
-        Form::Binary => plan.same_types.as_str(),
-        Form::Text => "",
-    };
-    finish(conn, names, sink, batch, check).await?;
+    // COPY's lock on the table lasts: nothing changes from here to COMMIT.
+    finish(conn, names, sink, batch).await?;
     Ok(rows)
 }
 
-/// A check, compare-and-set and COMMIT in one message: where one fails, the
+/// A check of the table, compare-and-set and COMMIT in one message: where one fails, the
 /// server does not come to the next.
 pub(crate) async fn finish(
     conn: &mut PgConnection,
     names: &Names,
     sink: &str,
     batch: &Batch<'_, PgPlan>,
-    check: &str,
 ) -> Result<(), SinkError> {
-    let sql = format!("{check}{}; COMMIT", names.advance_text(sink, batch));
+    let sql = format!(
+        "{}{}; COMMIT",
+        batch.table.plan.guard,
+        names.advance_text(sink, batch)
+    );
     let answers = sqlx::raw_sql(AssertSqlSafe(sql))
         .fetch_all(conn)
         .await

@@ -8,14 +8,19 @@ use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Row};
 
-/// How many parameters [`call`] has, from `$1`.
+/// How many parameters [`expression`] has, from `$1`.
 pub(crate) const PARAMETERS: usize = 10;
 
 /// `SELECT advance(…) AS moved`.
-pub(crate) fn call(names: &Names) -> String {
+fn call(names: &Names) -> String {
+    format!("SELECT {} AS moved", expression(names))
+}
+
+/// `advance(…)`: true, or an error.
+pub(crate) fn expression(names: &Names) -> String {
     format!(
-        "SELECT {}($1::text, $2::text, $3::int4, $4::int8, $5::int8, $6::int8, $7::text::uuid, \
-         $8::int8, $9::int8, $10::int4) AS moved",
+        "{}($1::text, $2::text, $3::int4, $4::int8, $5::int8, $6::int8, $7::text::uuid, \
+         $8::int8, $9::int8, $10::int4)",
         names.advance
     )
 }

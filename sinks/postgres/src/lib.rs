@@ -34,6 +34,7 @@ mod pool;
 mod privileges;
 mod probe;
 mod settings;
+mod shape;
 mod sink;
 mod sql;
 mod state;

@@ -96,7 +96,7 @@ pub(crate) async fn run(
     .await
     .map_err(from_sqlx)?
     .rows_affected();
-    finish(conn, names, sink, batch, "").await?;
+    finish(conn, names, sink, batch).await?;
     Ok(Some(Deduplicated {
         rows: inserted,
         already_there: u64::try_from(there).unwrap_or(0),

@@ -5,8 +5,9 @@ use crate::catalog::{RelColumn, Relation, TableName, Unique};
 use crate::encode::{Element, Kind};
 use crate::error::halt;
 use crate::names::Names;
+use crate::shape;
 use crate::statement::Statements;
-use crate::text::{ident, literal, nearest};
+use crate::text::{ident, nearest};
 use plimsoll_sink_api::{
     Column, Mode, Path, Prepared, Shape, SinkError, Source, Table, TableSettings,
 };
@@ -26,9 +27,8 @@ pub struct PgPlan {
     pub(crate) may_copy: bool,
     /// Every column has a binary form.
     pub(crate) in_binary: bool,
-    /// Raises 42804 when a column has another type than planned; with its
-    /// semicolon.
-    pub(crate) same_types: String,
+    /// [`shape::guard`], or nothing for a table that is not there yet.
+    pub(crate) guard: String,
     /// The table is missing and this makes it: only ever seen by a rehearsal.
     pub(crate) create: Option<String>,
 }
@@ -163,6 +163,7 @@ pub(crate) fn log_relation(name: &TableName) -> Relation {
             columns: COORDINATES.iter().map(|(c, _)| (*c).to_owned()).collect(),
             equals: vec!["OPERATOR(pg_catalog.=)".to_owned(); 3],
         }],
+        shape: None,
         row_security: false,
         obstacle: None,
     }
@@ -204,9 +205,12 @@ pub(crate) fn build(
             .hint("name the columns of another unique index as key_columns"));
         }
     }
-    let statements = Statements::new(names, &relation.sql, &columns, key, settings.missing);
+    let statements = Statements::new(names, relation, &columns, key, settings.missing);
     let in_binary = columns.iter().all(|c| c.binary.is_some());
-    let same_types = same_types(&relation.sql, &columns);
+    let guard = relation
+        .shape
+        .map(|shape| shape::guard(&relation.sql, shape))
+        .unwrap_or_default();
     let table = Table {
         name: relation.shown.clone(),
         mode: settings.mode,
@@ -237,29 +241,10 @@ pub(crate) fn build(
             statements,
             may_copy: !relation.row_security,
             in_binary,
-            same_types,
+            guard,
             create,
         },
     })
-}
-
-fn same_types(target: &str, columns: &[PlanColumn]) -> String {
-    let list = |of: &dyn Fn(&PlanColumn) -> String| {
-        let each: Vec<String> = columns.iter().map(|c| literal(&of(c))).collect();
-        each.join(", ")
-    };
-    let names = list(&|c| c.name.clone());
-    let types = list(&|c| c.domain_sql.as_ref().unwrap_or(&c.base_sql).clone());
-    let body = format!(
-        "BEGIN IF EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest(ARRAY[{names}]), \
-         pg_catalog.unnest(ARRAY[{types}])) AS p (name, type) \
-         LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = {}::pg_catalog.regclass \
-         AND a.attname = p.name AND NOT a.attisdropped \
-         WHERE a.atttypid IS DISTINCT FROM pg_catalog.to_regtype(p.type)) THEN \
-         RAISE EXCEPTION 'a column has another type now' USING ERRCODE = '42804'; END IF; END",
-        literal(target)
-    );
-    format!("DO {}; ", literal(&body))
 }
 
 fn on(relation: &Relation, what: &str) -> SinkError {

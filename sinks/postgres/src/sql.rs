@@ -57,6 +57,8 @@ impl Shape {
 pub(crate) struct Writer<'a> {
     pub(crate) names: &'a Names,
     pub(crate) target: &'a str,
+    /// A condition, true while the table is the one that was planned for.
+    pub(crate) unchanged: Option<String>,
     pub(crate) columns: &'a [PlanColumn],
     /// Column and the operator that compares it.
     pub(crate) keys: Vec<(usize, String)>,
@@ -83,13 +85,19 @@ impl Writer<'_> {
     fn head(&self, shape: Shape) -> (String, usize) {
         let mut next = 1;
         let mut sql = String::from("WITH fence AS MATERIALIZED (");
+        let mut move_on = String::from("true");
         if shape.fence {
-            sql.push_str(&fence::call(self.names));
+            move_on = fence::expression(self.names);
             next += fence::PARAMETERS;
-        } else {
-            sql.push_str("SELECT true AS moved");
         }
-        sql.push(')');
+        // On another table than planned for nothing is moved, and so nothing written.
+        let _ = match &self.unchanged {
+            Some(unchanged) => write!(
+                sql,
+                "SELECT CASE WHEN {unchanged} THEN {move_on} END AS moved)"
+            ),
+            None => write!(sql, "SELECT {move_on} AS moved)"),
+        };
         if shape.dead {
             let _ = write!(sql, ", dead AS ({})", dead::insert(self.names, next, MOVED));
             next += dead::PARAMETERS;

@@ -4,7 +4,7 @@
 //! equal keys from different ones.
 
 use crate::array::TextArray;
-use crate::catalog::Unique;
+use crate::catalog::{Relation, Unique};
 use crate::copy::{bad_value, tombstone};
 use crate::dead;
 use crate::encode;
@@ -13,6 +13,7 @@ use crate::fence::{self, Fence};
 use crate::fold::last_of_each_key;
 use crate::names::Names;
 use crate::plan::{PgPlan, PlanColumn};
+use crate::shape;
 use crate::sql::{Shape, Way, Writer};
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Cell, DeadLetter, Missing, Op, Rows, SinkError};
@@ -37,7 +38,7 @@ impl Statements {
     /// For a table with a key, or without one: then each record is a row.
     pub(crate) fn new(
         names: &Names,
-        target: &str,
+        relation: &Relation,
         columns: &[PlanColumn],
         key: Option<&Unique>,
         missing: Missing,
@@ -62,7 +63,10 @@ impl Statements {
             .collect();
         let writer = Writer {
             names,
-            target,
+            target: &relation.sql,
+            unchanged: relation
+                .shape
+                .map(|shape| shape::unchanged(&relation.sql, shape)),
             columns,
             keys,
             flagged: &flagged,

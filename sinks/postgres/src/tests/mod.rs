@@ -6,6 +6,7 @@ mod commits;
 mod lasting;
 mod positions;
 mod roundtrip;
+mod shapes;
 mod stale;
 mod types;
 mod world;
