@@ -157,7 +157,7 @@ pub(crate) struct RelColumn {
     pub(crate) collation: Option<String>,
     /// Whether equal texts are equal bytes.
     pub(crate) deterministic: bool,
-    /// An expression.
+    /// An expression: the column's own, or its domain's.
     pub(crate) default: Option<String>,
     /// `GENERATED ALWAYS`, stored or identity.
     pub(crate) always: bool,
@@ -199,7 +199,8 @@ SELECT a.attname::text AS name,
     CASE
         WHEN a.attidentity = 'd' THEN pg_catalog.format('nextval(%L::regclass)',
             pg_catalog.pg_get_serial_sequence(a.attrelid::regclass::text, a.attname))
-        WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+        WHEN a.attgenerated = '' THEN coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+            CASE WHEN t.typtype = 'd' THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0) END)
     END AS default_sql,
     a.attidentity = 'a' OR a.attgenerated <> '' AS always
 FROM pg_catalog.pg_attribute AS a

@@ -19,9 +19,10 @@ fn number(table: &str) -> String {
         "(SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws('|', c.oid, c.relkind, \
          c.relpersistence, pg_catalog.row_security_active(c.oid), \
          (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', a.attnum, a.attname, \
-         a.atttypid, a.atttypmod, a.attcollation, a.attidentity, a.attgenerated, d.adbin), ';' \
+         a.atttypid, a.atttypmod, a.attcollation, a.attidentity, a.attgenerated, d.adbin, t.typdefaultbin), ';' \
          ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a LEFT JOIN pg_catalog.pg_attrdef AS d \
-         ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
+         ON d.adrelid = a.attrelid AND d.adnum = a.attnum LEFT JOIN pg_catalog.pg_type AS t \
+         ON t.oid = a.atttypid AND t.typtype = 'd' \
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), \
          CASE WHEN c.relhasrules THEN (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', \
          r.oid, r.ev_enabled), ';' ORDER BY r.oid) FROM pg_catalog.pg_rewrite AS r \

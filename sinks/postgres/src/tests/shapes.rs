@@ -3,7 +3,7 @@
 
 use super::world::*;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Cell, Mode, Sink};
+use plimsoll_sink_api::{Cell, Missing, Mode, Sink};
 use sqlx::{Connection, PgConnection};
 
 const TABLES: &str = "CREATE TABLE o (id int PRIMARY KEY, d date, n int); \
@@ -130,4 +130,35 @@ async fn a_statement_writes_nothing_into_a_table_that_changed_since_its_plan() {
 #[tokio::test]
 async fn a_copy_writes_nothing_into_a_table_that_changed_since_its_plan() {
     raced("sh_copy", &[(Mode::Append, "o"), (Mode::Log, "l")]).await;
+}
+
+#[tokio::test]
+async fn a_missing_field_takes_the_default_of_its_domain() {
+    for name in ["sh_domain", "sh_small_domain"] {
+        let tables = "CREATE DOMAIN low AS int DEFAULT 7; CREATE DOMAIN high AS low; \
+             CREATE TABLE o (id int PRIMARY KEY, a low, b high, c low DEFAULT 8, d low DEFAULT NULL)";
+        let mut world = World::new(name, tables).await;
+        for mode in [Mode::Append, Mode::Upsert] {
+            for missing in [Missing::Default, Missing::Keep] {
+                let mut settings = world.settings(mode, "o");
+                settings.tables[0].settings.missing = missing;
+                let sink = world.sink(settings, "m").await;
+                let mut writer = Writer::claim(&sink, &member(1)).await;
+                let mut cells = vec![Cell::Int(writer.at)];
+                cells.resize(5, Cell::Absent);
+                writer.commit(&[put(writer.at, cells)]).await.unwrap();
+                let row = world.one("SELECT a, b, c, d FROM o").await;
+                assert_eq!(row, "7|7|8|NULL", "{name}, {mode:?}, {missing:?}");
+                world.run("ALTER DOMAIN low SET DEFAULT 9").await;
+                let mut cells = vec![Cell::Int(writer.at)];
+                cells.resize(5, Cell::Absent);
+                let records = [put(writer.at, cells)];
+                let error = writer.commit(&records).await.unwrap_err();
+                assert_eq!(error.class, Class::Stale, "{error}");
+                world
+                    .run("DELETE FROM o; ALTER DOMAIN low SET DEFAULT 7")
+                    .await;
+            }
+        }
+    }
 }
