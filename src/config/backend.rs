@@ -145,14 +145,7 @@ fn checked_url(reader: &Reader<'_, '_>, url: Text) -> Option<String> {
     let Err(said) = plimsoll_postgres::check_url(&url.value) else {
         return Some(url.value);
     };
-    // A bare "?" in a password makes the rest of it look like a parameter, which
-    // the message would then quote.
-    let query = url.value.split_once('?').map_or("", |(_, query)| query);
-    let (what, hint) = if query.contains('@') {
-        ("the URL cannot be read", HINT)
-    } else {
-        said.split_once("; hint: ").unwrap_or((said.as_str(), HINT))
-    };
+    let (what, hint) = said.split_once("; hint: ").unwrap_or((said.as_str(), HINT));
     let from = if url.is_expanded() {
         format!(" ({})", url.shown())
     } else {

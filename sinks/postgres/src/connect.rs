@@ -85,6 +85,9 @@ impl Dialer {
             |_| String::new(),
             |o| match o.get_socket() {
                 Some(path) => path.display().to_string(),
+                None if o.get_host().contains(':') => {
+                    format!("[{}]:{}", o.get_host(), o.get_port())
+                }
                 None => format!("{}:{}", o.get_host(), o.get_port()),
             },
         );
