@@ -59,7 +59,7 @@ Examples:
 Exits with 1 when a single event is missing, there twice, or not as it was sent.")]
     Demo(DemoArgs),
 
-    /// Run the service until SIGTERM or SIGINT, which drain it
+    /// Run the service until SIGTERM, SIGINT or SIGHUP, which drain it
     #[command(after_help = "\
 Examples:
   plimsoll run                            with plimsoll.toml in this folder
@@ -313,6 +313,7 @@ fn exit_of(error: &RunError) -> Exit {
         RunError::Listen { .. } | RunError::System(_) => Exit::System,
         RunError::Client(_) | RunError::Sink { .. } => Exit::Refused,
         RunError::Fatal(_) => Exit::KafkaFatal,
+        RunError::Cut => Exit::Cut,
     }
 }
 

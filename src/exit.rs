@@ -6,7 +6,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Done. `run`: drained after SIGTERM or SIGINT.
+    /// Done. `run`: drained after SIGTERM, SIGINT or SIGHUP.
     Ok = 0,
     /// A check failed, or `demo` or `verify` found a difference.
     Failed = 1,
@@ -24,19 +24,22 @@ pub enum Exit {
     /// Kafka or the database did not answer a command that does not wait for
     /// them; ask again.
     Unreachable = 7,
+    /// A second SIGTERM or SIGINT cut the drain off.
+    Cut = 8,
 }
 
 /// The codes, as `--help` shows them.
 pub const HELP: &str = "\
 Exit codes:
-  0  done; after SIGTERM or SIGINT: drained
+  0  done; after SIGTERM, SIGINT or SIGHUP: drained
   1  a check failed, or demo or verify found a difference
   2  the command line is wrong; verify could not tell
   3  the config file is wrong
   4  Kafka's client failed for good: start the process anew
   5  refused by the database, by Kafka or by plimsoll itself
   6  the system refuses what the process needs (an address, a file)
-  7  Kafka or the database did not answer (run waits for them instead)";
+  7  Kafka or the database did not answer (run waits for them instead)
+  8  a second SIGTERM or SIGINT cut the drain off";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -59,6 +62,7 @@ mod tests {
             Exit::Refused,
             Exit::System,
             Exit::Unreachable,
+            Exit::Cut,
         ] {
             let line = format!("\n  {}  ", exit as u8);
             assert!(HELP.contains(&line), "{exit:?} is not in --help");

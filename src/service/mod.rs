@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
@@ -51,6 +51,12 @@ pub enum RunError {
     /// Kafka's client gave up.
     #[error(transparent)]
     Fatal(#[from] Fatal),
+    /// A second SIGTERM or SIGINT, before the drain was done.
+    #[error(
+        "a second signal: the drain was cut off; batches in flight are dropped and read again by \
+         the next owner, who has to wait for the session timeout"
+    )]
+    Cut,
     /// The system refuses what every process needs.
     #[error("{0}")]
     System(String),
@@ -71,7 +77,7 @@ impl Running {
     }
 }
 
-/// Runs until SIGTERM or SIGINT, or a fatal error.
+/// Runs until SIGTERM, SIGINT or SIGHUP, or a fatal error.
 ///
 /// # Errors
 /// [`RunError`].
@@ -162,6 +168,46 @@ impl Service<'_> {
     }
 }
 
+/// SIGHUP; none where whoever started the process has it ignored, as nohup does.
+fn hangup() -> std::io::Result<Option<Signal>> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Its number is 1: the lowest bit.
+    if mask.is_some_and(|mask| mask & 1 == 1) {
+        return Ok(None);
+    }
+    signal(SignalKind::hangup()).map(Some)
+}
+
+async fn hung_up(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Their default is to kill, without a drain; here they mean nothing.
+fn ignore_user_signals() -> std::io::Result<()> {
+    let kinds = [
+        ("SIGUSR1", SignalKind::user_defined1()),
+        ("SIGUSR2", SignalKind::user_defined2()),
+    ];
+    for (name, kind) in kinds {
+        let mut signal = signal(kind)?;
+        tokio::spawn(async move {
+            while signal.recv().await.is_some() {
+                info!("{name}: means nothing here, ignored");
+            }
+        });
+    }
+    Ok(())
+}
+
 async fn serve(
     config: &Config,
     sinks: impl FnOnce(&mut Service<'_>) -> Result<(), RunError>,
@@ -170,6 +216,8 @@ async fn serve(
         signal(SignalKind::terminate()).map_err(|e| RunError::System(format!("SIGTERM: {e}")))?;
     let mut int =
         signal(SignalKind::interrupt()).map_err(|e| RunError::System(format!("SIGINT: {e}")))?;
+    let mut hup = hangup().map_err(|e| RunError::System(format!("SIGHUP: {e}")))?;
+    ignore_user_signals().map_err(|e| RunError::System(format!("SIGUSR1: {e}")))?;
     let health = Arc::new(Health::default());
     let handle = metrics::install().map_err(|e| RunError::System(format!("metrics: {e}")))?;
     if let Some(address) = config.listen {
@@ -201,6 +249,7 @@ async fn serve(
     tokio::select! {
         _ = term.recv() => info!("SIGTERM: draining"),
         _ = int.recv() => info!("SIGINT: draining"),
+        () = hung_up(&mut hup) => info!("SIGHUP: draining"),
         first = threads.join_next() => ended = outcome(first),
     }
     health.draining();
@@ -215,13 +264,18 @@ async fn serve(
             }
         }
     };
-    if tokio::time::timeout(config.drain + CLOSE_TIMEOUT, all)
-        .await
-        .is_err()
-    {
-        warn!(
-            "a Kafka client does not close; ending without it: the group will notice by its session timeout"
-        );
+    tokio::select! {
+        // What is done is done, whatever came with it.
+        biased;
+        drained = tokio::time::timeout(config.drain + CLOSE_TIMEOUT, all) => {
+            if drained.is_err() {
+                warn!(
+                    "a Kafka client does not close; ending without it: the group will notice by its session timeout"
+                );
+            }
+        }
+        _ = term.recv() => return Err(RunError::Cut),
+        _ = int.recv() => return Err(RunError::Cut),
     }
     info!("ended");
     ended

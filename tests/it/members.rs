@@ -115,6 +115,35 @@ fn sigterm_drains_releases_and_leaves_the_group() {
 }
 
 #[test]
+fn sighup_drains_and_sigusr_means_nothing() {
+    let mut case = Case::new("sighup", Mode::Append, 1);
+    let mut process = Process::start_ready(&case.service);
+    for (signal, name) in [(libc::SIGUSR1, "SIGUSR1"), (libc::SIGUSR2, "SIGUSR2")] {
+        process.signal(signal);
+        wait::until("the signal is logged", || {
+            let log = process.log();
+            if log.contains(name) { Ok(()) } else { Err(log) }
+        });
+    }
+    process.assert_running();
+    case.produce(100);
+    case.wait_caught_up();
+    assert!(process.end_by(&[libc::SIGHUP]).success());
+    let owned = case
+        .database
+        .number("SELECT count(*) FROM {s}_state.positions WHERE owner IS NOT NULL");
+    assert_eq!(owned, 0, "claims are given back");
+}
+
+#[test]
+fn a_second_signal_cuts_the_drain_off() {
+    let case = Case::new("second_signal", Mode::Append, 1);
+    let process = Process::start_ready(&case.service);
+    let status = process.end_by(&[libc::SIGTERM, libc::SIGINT]);
+    assert_eq!(status.code(), Some(8), "{status}");
+}
+
+#[test]
 fn two_deployments_of_one_name_are_refused() {
     let mut case = Case::new("two_deployments", Mode::Append, 1);
     let first = Process::start_ready(&case.service);

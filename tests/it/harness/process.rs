@@ -153,8 +153,16 @@ impl Process {
 
     /// SIGTERM, and waits for the end.
     #[track_caller]
-    pub fn drain(mut self) -> ExitStatus {
-        self.signal(libc::SIGTERM);
+    pub fn drain(self) -> ExitStatus {
+        self.end_by(&[libc::SIGTERM])
+    }
+
+    /// Signals, and waits for the end.
+    #[track_caller]
+    pub fn end_by(mut self, signals: &[i32]) -> ExitStatus {
+        for signal in signals {
+            self.signal(*signal);
+        }
         let status = wait::until("the service has drained", || {
             self.child
                 .try_wait()
@@ -183,7 +191,8 @@ impl Process {
         self.signal(libc::SIGCONT);
     }
 
-    fn signal(&self, signal: i32) {
+    /// Sends a signal.
+    pub fn signal(&self, signal: i32) {
         // SAFETY: the child is not reaped yet, so the pid is its own.
         let sent = unsafe { libc::kill(self.pid(), signal) };
         assert_eq!(
