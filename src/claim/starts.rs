@@ -3,7 +3,7 @@
 use crate::config::Start;
 use crate::consume::Cluster;
 use crate::error::KafkaFault;
-use plimsoll_protocol::{StartRule, TopicPartition};
+use plimsoll_protocol::{Position, StartRule, TopicPartition};
 use plimsoll_sink_api::NewPosition;
 use std::collections::BTreeSet;
 
@@ -34,6 +34,7 @@ pub fn look_up(
         }
         (StartRule::Configured, Start::Group(group)) => {
             let committed = cluster.committed(group, partitions)?;
+            refuse_unknown(group, partitions, &committed)?;
             let first = cluster.earliest(partitions)?;
             committed
                 .into_iter()
@@ -60,4 +61,40 @@ pub fn look_up(
             })
         })
         .collect()
+}
+
+/// A group that has committed nothing at all is a slip in its name far more often
+/// than a wish to read everything again.
+fn refuse_unknown(
+    group: &str,
+    partitions: &[TopicPartition],
+    committed: &[Option<Position>],
+) -> Result<(), KafkaFault> {
+    if committed.iter().any(Option::is_some) {
+        return Ok(());
+    }
+    let topics: BTreeSet<&str> = partitions.iter().map(|tp| &*tp.topic).collect();
+    let topics: Vec<&str> = topics.into_iter().collect();
+    Err(KafkaFault::new(format!(
+        "group \"{group}\" has committed nothing for {}; hint: look at its name in start, or use \
+         start = \"earliest\"",
+        topics.join(", ")
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_committed_nothing_is_refused_by_name() {
+        let partitions = [TopicPartition::new("t", 0), TopicPartition::new("t", 1)];
+        let said = refuse_unknown("typo", &partitions, &[None, None]).unwrap_err();
+        assert!(
+            said.to_string()
+                .starts_with("group \"typo\" has committed nothing for t;")
+        );
+        let some = [None, Position::new(4).ok()];
+        assert_eq!(refuse_unknown("other", &partitions, &some), Ok(()));
+    }
 }

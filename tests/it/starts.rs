@@ -4,7 +4,7 @@ use crate::harness::case::Case;
 use crate::harness::kafka::{Message, Record};
 use crate::harness::oracle::{self, Mode};
 use crate::harness::process::Process;
-use crate::harness::unique;
+use crate::harness::{unique, wait};
 
 /// The table holds exactly what the log holds at or behind these offsets.
 #[track_caller]
@@ -82,6 +82,28 @@ fn a_group_begins_where_another_group_stands() {
     let process = Process::start_ready(&case.service);
     case.produce(100);
     assert_from(&case, &[10, 0, 25]);
+    assert!(process.drain().success());
+}
+
+#[test]
+fn a_group_that_committed_nothing_begins_nothing() {
+    let mut case = Case::new("start_no_group", Mode::Append, 1);
+    case.service.of_sink = format!("start = {{ group = \"{}\" }}", unique("typo"));
+    case.produce(10);
+    let process = Process::start(&case.service);
+    wait::until("the missing group is named", || {
+        let log = process.log();
+        if log.contains("has committed nothing for") {
+            Ok(())
+        } else {
+            Err(log)
+        }
+    });
+    assert_eq!(
+        case.database
+            .number("SELECT count(*) FROM {s}_state.positions"),
+        0
+    );
     assert!(process.drain().success());
 }
 
