@@ -429,18 +429,24 @@ async fn move_it<S: Sink>(
         .await?
         .into_iter()
         .find(|row| row.tp == *tp);
-    Ok(match stored {
-        Some(StoredPosition {
-            owner: Some(owner),
-            heartbeat_age: Some(heartbeat_age),
-            ..
-        }) if heartbeat_age < FRESH && !args.force => SetOutcome::OwnerAlive {
-            owner,
-            heartbeat_age,
-        },
-        stored => SetOutcome::Set {
-            before: stored.map(|row| row.position),
-        },
+    // A rehearsal answers beside a running service too, and says what stands in the way.
+    if let Some(StoredPosition {
+        owner: Some(owner),
+        heartbeat_age: Some(seen),
+        ..
+    }) = &stored
+        && *seen < FRESH
+        && !args.force
+    {
+        let _ = writeln!(
+            io::stderr(),
+            "note: {tp} is owned by {owner}, who showed a sign of life {} ago: without \
+             --dry-run this is refused; hint: stop the service first, or use --force",
+            age(*seen)
+        );
+    }
+    Ok(SetOutcome::Set {
+        before: stored.map(|row| row.position),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::harness::kafka::{Kafka, Message};
 use crate::harness::postgres::Database;
-use crate::harness::process::{plimsoll, plimsoll_ok};
+use crate::harness::process::{Process, plimsoll, plimsoll_ok};
 use crate::harness::service::Service;
 use crate::harness::{servers, unique};
 use std::process::Output;
@@ -239,6 +239,17 @@ fn positions_are_set_and_listed_with_their_lag() {
     let (code, text) = scene.fails(&scene.set("11"));
     assert_eq!(code, 5);
     assert!(text.contains("its log goes from 0 to 10"), "{text}");
+}
+
+#[test]
+fn a_rehearsal_answers_beside_a_running_service() {
+    let scene = Scene::new("dry_run_beside");
+    let process = Process::start_ready(&scene.service);
+    let dry = scene.ok(&[&scene.set("4")[..], &["--dry-run"]].concat());
+    assert!(dry.contains("would be set from"), "{dry}");
+    let (code, text) = scene.fails(&scene.set("4"));
+    assert_eq!(code, 5, "{text}");
+    assert!(process.drain().success());
 }
 
 #[test]
