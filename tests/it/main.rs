@@ -6,6 +6,7 @@ mod commands;
 mod dead_letters;
 mod harness;
 mod identity;
+mod image;
 mod limits;
 mod log_shapes;
 mod members;
