@@ -46,7 +46,15 @@ pub(crate) enum Fault {
     Time,
     /// JSON that the decoder let through and that cannot be read.
     Json,
+    /// An array of more dimensions than [`DIMENSIONS`].
+    Depth,
 }
+
+/// As many dimensions as an array of Postgres can have (its `MAXDIM`): it
+/// refuses a deeper literal. The bound holds here already, for each dimension is
+/// read by a call inside the call for the one around it, and costs time in the
+/// length of the text.
+const DIMENSIONS: usize = 6;
 
 impl Fault {
     /// The word for logs and dead letters.
@@ -57,6 +65,7 @@ impl Fault {
             Self::NotText => "invalid_utf8",
             Self::Time => "timestamp_out_of_range",
             Self::Json => "invalid_json",
+            Self::Depth => "array_too_deep",
         }
     }
 }
@@ -137,31 +146,43 @@ fn time(ms: i64) -> Result<String, Fault> {
 fn array_literal(json: &str, element: Element) -> Result<String, Fault> {
     let mut literal = String::with_capacity(json.len() + 2);
     match json.as_bytes().first() {
-        Some(b'[') => push_array(json, element, &mut literal)?,
+        Some(b'[') => push_array(json, element, DIMENSIONS, &mut literal)?,
         Some(b'"') => literal = serde_json::from_str(json).map_err(|_| Fault::Json)?,
         _ => literal.push_str(json),
     }
     Ok(literal)
 }
 
-fn push_array(json: &str, element: Element, literal: &mut String) -> Result<(), Fault> {
+/// `left`: how many dimensions may still be opened, this one among them.
+fn push_array(
+    json: &str,
+    element: Element,
+    left: usize,
+    literal: &mut String,
+) -> Result<(), Fault> {
+    let left = left.checked_sub(1).ok_or(Fault::Depth)?;
     let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| Fault::Json)?;
     literal.push('{');
     for (i, item) in items.iter().enumerate() {
         if i > 0 {
             literal.push(',');
         }
-        push_element(item.get(), element, literal)?;
+        push_element(item.get(), element, left, literal)?;
     }
     literal.push('}');
     Ok(())
 }
 
-fn push_element(json: &str, element: Element, literal: &mut String) -> Result<(), Fault> {
+fn push_element(
+    json: &str,
+    element: Element,
+    left: usize,
+    literal: &mut String,
+) -> Result<(), Fault> {
     match (json.as_bytes().first(), element) {
         (Some(b'n'), _) => literal.push_str("NULL"),
         (_, Element::Json) => push_quoted(json, literal),
-        (Some(b'['), Element::Plain | Element::Bytea) => push_array(json, element, literal)?,
+        (Some(b'['), Element::Plain | Element::Bytea) => push_array(json, element, left, literal)?,
         (Some(b'"'), Element::Plain) => {
             let text: String = serde_json::from_str(json).map_err(|_| Fault::Json)?;
             push_quoted(&text, literal);
@@ -272,5 +293,37 @@ mod tests {
         let bytea = |json| text(Kind::Array(Element::Bytea), Cell::Json(json));
         assert_eq!(bytea(r#"["YWJj"]"#).unwrap().unwrap(), r#"{"\\x616263"}"#);
         assert_eq!(bytea("[1]"), Err(Fault::NotBytes));
+    }
+    #[test]
+    fn an_array_deeper_than_postgres_takes_is_refused_without_recursion() {
+        let small = || {
+            for element in [Element::Plain, Element::Bytea, Element::Json] {
+                let literal = |json: &str| text(Kind::Array(element), Cell::Json(json));
+                for depth in [6, 7, 128, 129, 1_000, 11_000, 200_000] {
+                    let nested = "[".repeat(depth) + &"]".repeat(depth);
+                    let fits = depth == DIMENSIONS || element == Element::Json;
+                    match literal(&nested) {
+                        Ok(_) => assert!(fits, "{depth} dimensions"),
+                        Err(fault) => {
+                            assert!(!fits, "{depth} dimensions");
+                            assert_eq!(fault.condition(), "array_too_deep");
+                        }
+                    }
+                    // Objects are elements, however deep they are.
+                    let objects =
+                        "[".to_owned() + &r#"{"a":"#.repeat(depth) + "1" + &"}".repeat(depth) + "]";
+                    assert_eq!(literal(&objects).is_ok(), element != Element::Bytea);
+                    // What the decoder lets nobody see: it is refused all the same.
+                    assert_eq!(literal(&"[".repeat(depth)), Err(Fault::Json));
+                }
+            }
+        };
+        // A quarter of a MiB holds no call per level.
+        std::thread::Builder::new()
+            .stack_size(256 << 10)
+            .spawn(small)
+            .unwrap()
+            .join()
+            .unwrap();
     }
 }
