@@ -5,7 +5,6 @@ use super::database::Unreadable;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_sink_api::{Cell, Column, Source};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// What a column makes of a value.
@@ -57,7 +56,7 @@ pub fn text_of(form: Form, cell: &Cell<'_>) -> Result<Option<String>, Unreadable
         (Cell::Text(text), Form::Bytes) => hex(text.as_bytes()),
         (Cell::Bytes(bytes), Form::Bytes | Form::Base64) => hex(bytes),
         (Cell::Bytes(_), _) | (_, Form::Bytes | Form::Base64) => return Err(Unreadable::Value),
-        (Cell::Json(json), _) if array => literal(json, form)?,
+        (Cell::Json(json), _) if array => literal(json, form, DIMENSIONS)?,
         (Cell::Millis(ms), Form::Number | Form::Json) => ms.to_string(),
         (Cell::Millis(ms), _) => rfc3339(*ms)?,
         (Cell::Bool(yes), _) => yes.to_string(),
@@ -83,35 +82,38 @@ fn hex(bytes: &[u8]) -> String {
     format!("\\x{digits}")
 }
 
-/// A JSON array as Postgres' literal; what is none goes through for the server
+/// Postgres' arrays have no more (`MAXDIM`).
+const DIMENSIONS: usize = 6;
+
+/// A JSON array as Postgres' literal, of so many dimensions at most; what is none goes through for the server
 /// to judge.
-fn literal(json: &str, form: Form) -> Result<String, Unreadable> {
+fn literal(json: &str, form: Form, dimensions: usize) -> Result<String, Unreadable> {
     if !json.starts_with('[') {
-        return match serde_json::from_str(json) {
-            Ok(Value::String(text)) => Ok(text),
-            _ => Ok(json.to_owned()),
-        };
+        return Ok(serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()));
     }
+    let inside = dimensions.checked_sub(1).ok_or(Unreadable::Value)?;
     let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| Unreadable::Value)?;
     let items = items
         .into_iter()
-        .map(|item| element(item.get(), form))
+        .map(|item| element(item.get(), form, inside))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(format!("{{{}}}", items.join(",")))
 }
 
-fn element(json: &str, form: Form) -> Result<String, Unreadable> {
+fn element(json: &str, form: Form, dimensions: usize) -> Result<String, Unreadable> {
     if json == "null" {
         return Ok("NULL".to_owned());
     }
     if json.starts_with('[') && form != Form::ArrayOfJson {
-        return literal(json, form);
+        return literal(json, form, dimensions);
     }
-    let text = match (form, serde_json::from_str(json)) {
+    // A string alone is taken apart: an object may be as deep as its sender likes.
+    let string = serde_json::from_str::<String>(json);
+    let text = match (form, string) {
         (Form::ArrayOfJson, _) => json.to_owned(),
-        (Form::ArrayOfBase64, Ok(Value::String(text))) => hex(&base64(&text)?),
+        (Form::ArrayOfBase64, Ok(text)) => hex(&base64(&text)?),
         (Form::ArrayOfBase64, _) => return Err(Unreadable::Value),
-        (_, Ok(Value::String(text))) => text,
+        (_, Ok(text)) => text,
         _ => json.to_owned(),
     };
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
@@ -145,5 +147,25 @@ mod tests {
         assert!(text_of(Form::Base64, &Cell::Number("1")).is_err());
         assert!(text_of(Form::Text, &Cell::Bytes(b"\xff")).is_err());
         assert!(matches!(text_of(Form::Text, &Cell::Null), Ok(None)));
+    }
+
+    #[test]
+    fn arrays_deeper_than_postgres_takes_are_bad_without_recursion() {
+        let small = || {
+            for depth in [7, 129, 11_000, 200_000] {
+                let nested = "[".repeat(depth) + &"]".repeat(depth);
+                assert!(text_of(Form::Array, &Cell::Json(&nested)).is_err());
+                assert!(text_of(Form::ArrayOfJson, &Cell::Json(&nested)).is_ok());
+                let objects =
+                    "[".to_owned() + &r#"{"a":"#.repeat(depth) + "1" + &"}".repeat(depth) + "]";
+                assert!(text_of(Form::Array, &Cell::Json(&objects)).is_ok());
+            }
+        };
+        std::thread::Builder::new()
+            .stack_size(256 << 10)
+            .spawn(small)
+            .unwrap()
+            .join()
+            .unwrap();
     }
 }

@@ -11,6 +11,12 @@ use sqlx::query::Query;
 /// How many parameters [`insert`] has.
 pub(crate) const PARAMETERS: usize = 10;
 
+/// Milliseconds of the first and last whole second that a timestamptz holds. A
+/// sender may claim any time at all; a letter must be writable all the same, so
+/// a time beyond these is NULL.
+const EARLIEST: i64 = -210_866_803_200_000;
+const LATEST: i64 = 9_224_318_015_999_000;
+
 /// The INSERT, its parameters from `first`; sink, topic and partition are the
 /// fence's `$1`, `$2`, `$3`. Arrays of arrays do not fit into an array, so names
 /// and values of headers travel as literals. A record that is rejected again,
@@ -20,7 +26,9 @@ pub(crate) fn insert(names: &Names, first: usize, only_if: &str) -> String {
     format!(
         "INSERT INTO {} AS d (sink, topic, kafka_partition, kafka_offset, kafka_timestamp, key, \
          value, header_names, header_values, condition, sqlstate, column_name, message) \
-         SELECT $1::text, $2::text, $3::int4, l.o, pg_catalog.to_timestamp(l.t / 1000.0), l.k, \
+         SELECT $1::text, $2::text, $3::int4, l.o, \
+         CASE WHEN l.t BETWEEN {EARLIEST} AND {LATEST} \
+         THEN pg_catalog.to_timestamp(l.t / 1000.0) END, l.k, \
          l.v, l.hn::text[], l.hv::bytea[], l.c, l.s, l.col, l.m \
          FROM unnest(${}::int8[], ${}::int8[], ${}::bytea[], ${}::bytea[], ${}::text[], \
          ${}::text[], ${}::text[], ${}::text[], ${}::text[], ${}::text[]) \
