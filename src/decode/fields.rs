@@ -55,6 +55,16 @@ impl Fields {
         self.nodes.is_empty()
     }
 
+    /// Every column that takes a field, at any depth.
+    pub fn each_column(&self, each: &mut impl FnMut(usize)) {
+        for node in &self.nodes {
+            node.columns.iter().copied().for_each(&mut *each);
+            if let Some(below) = &node.below {
+                below.each_column(each);
+            }
+        }
+    }
+
     /// The node that followed `before` in the last object.
     #[must_use]
     pub fn guess(&self, before: Option<&Node>) -> Option<&Node> {

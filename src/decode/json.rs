@@ -32,6 +32,8 @@ impl<'de> ObjectReader<'_, '_, 'de> {
 
     fn walk(&mut self, fields: &Fields, text: &'de str) -> Option<()> {
         let mut scanner = Scanner::new(text);
+        // Not allocated where no column lies below a field.
+        let mut parents: Vec<*const Node> = Vec::new();
         let mut before = None;
         let mut more = scanner.open_object()?;
         while more {
@@ -55,10 +57,17 @@ impl<'de> ObjectReader<'_, '_, 'de> {
                 before = Some(node);
                 self.put(node, raw);
                 // A nested object is read again for its fields; only paths pay.
-                if let Some(below) = &node.below
-                    && raw.starts_with('{')
-                {
-                    self.walk(below, raw)?;
+                if let Some(below) = &node.below {
+                    // Of two fields of one name the last one counts whole, as it
+                    // does in a json column: nothing of the first one stays.
+                    if parents.contains(&std::ptr::from_ref(node)) {
+                        below.each_column(&mut |i| self.cells[i] = Cell::Absent);
+                    } else {
+                        parents.push(node);
+                    }
+                    if raw.starts_with('{') {
+                        self.walk(below, raw)?;
+                    }
                 }
             }
             more = scanner.next_field()?;
@@ -117,6 +126,7 @@ pub fn cell(raw: &str, shape: Shape) -> Option<Cell<'_>> {
     Some(match (bytes.first()?, shape) {
         (b'n', _) => Cell::Null,
         (_, Shape::Json) => Cell::Json(raw),
+        (_, Shape::Bytes) => Cell::Bytes(bytes),
         (b't', Shape::Scalar) => Cell::Bool(true),
         (b'f', Shape::Scalar) => Cell::Bool(false),
         (b'{' | b'[', Shape::Scalar) => Cell::Json(raw),

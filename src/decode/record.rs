@@ -155,7 +155,7 @@ impl Decoder {
             cells[i] = match column.shape {
                 // A payload of `null` is an event; only a tombstone is NULL.
                 Shape::Json => Cell::Json(raw),
-                Shape::Scalar => json::cell(raw, column.shape).ok_or_else(bad)?,
+                Shape::Scalar | Shape::Bytes => json::cell(raw, column.shape).ok_or_else(bad)?,
             };
         }
         Ok(())
@@ -203,6 +203,9 @@ impl Decoder {
                 Source::Header(name) => match record.headers().rev().find(|(n, _)| n == name) {
                     None => Cell::Absent,
                     Some((_, None)) => Cell::Null,
+                    Some((_, Some(bytes))) if self.columns[i].shape == Shape::Bytes => {
+                        Cell::Bytes(bytes)
+                    }
                     Some((_, Some(bytes))) => text_or_bytes(bytes),
                 },
                 // Sorted elsewhere in `new`.
@@ -234,8 +237,12 @@ fn text_or_bytes(bytes: &[u8]) -> Cell<'_> {
 }
 
 /// A key that is one value: a JSON string loses its quotes, anything else is
-/// taken as it stands.
+/// taken as it stands. A column of bytes takes all of it: with the quotes gone,
+/// two keys would be one.
 fn bare_key(key: &[u8], shape: Shape) -> Cell<'_> {
+    if shape == Shape::Bytes {
+        return Cell::Bytes(key);
+    }
     let Ok(text) = std::str::from_utf8(key) else {
         return Cell::Bytes(key);
     };
@@ -316,6 +323,66 @@ mod tests {
     }
 
     const S: Shape = Shape::Scalar;
+
+    #[test]
+    fn a_whole_key_reaches_a_column_of_bytes_as_its_bytes() {
+        let table = table(
+            Mode::Upsert,
+            &[("k", "key", true, Shape::Bytes), ("v", "value.v", false, S)],
+        );
+        for key in ["abc", "\"abc\"", "1", "{\"k\":1}", " abc ", ""] {
+            for value in [Some(r#"{"v":1}"#), None] {
+                decode(&table, Some(key), value, |decoded| {
+                    let (_, cells) = decoded.unwrap();
+                    assert_eq!(cells[0], Cell::Bytes(key.as_bytes()));
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_reaches_a_column_of_bytes_as_its_bytes() {
+        let columns = [
+            ("trace", "headers.trace", false, Shape::Bytes),
+            ("raw", "headers.raw", false, Shape::Bytes),
+        ];
+        decode(
+            &table(Mode::Append, &columns),
+            None,
+            Some("{}"),
+            |decoded| {
+                let (_, cells) = decoded.unwrap();
+                assert_eq!(cells, [Cell::Bytes(b"abc"), Cell::Bytes(b"\xff")]);
+            },
+        );
+    }
+
+    #[test]
+    fn of_two_fields_of_one_name_the_last_one_counts_whole() {
+        let table = table(
+            Mode::Append,
+            &[
+                ("x", "value.a.x", false, S),
+                ("y", "value.a.y", false, S),
+                ("z", "value.a.b.z", false, S),
+                ("all", "value.a", false, Shape::Json),
+            ],
+        );
+        let (one, two) = (Cell::Number("1"), Cell::Number("2"));
+        let none = Cell::Absent;
+        for (text, x, y, z) in [
+            (r#"{"a":{"x":1},"a":{"y":2}}"#, &none, &two, &none),
+            (r#"{"a":{"b":{"z":1}},"a":{"y":2}}"#, &none, &two, &none),
+            (r#"{"a":{"x":1,"y":2},"a":3}"#, &none, &none, &none),
+            (r#"{"a":{"x":1,"b":{"z":2},"b":{}}}"#, &one, &none, &none),
+            (r#"{"a":3,"a":{"x":1,"x":2}}"#, &two, &none, &none),
+        ] {
+            decode(&table, None, Some(text), |decoded| {
+                let (_, cells) = decoded.unwrap();
+                assert_eq!([&cells[0], &cells[1], &cells[2]], [x, y, z], "{text}");
+            });
+        }
+    }
 
     #[test]
     fn every_json_value_keeps_its_text() {

@@ -180,6 +180,9 @@ pub enum Shape {
     /// Every value but null as [`crate::Cell::Json`], strings with their
     /// quotes: for json columns.
     Json,
+    /// A whole key or a header as [`crate::Cell::Bytes`], whatever stands in it:
+    /// for columns of bytes.
+    Bytes,
 }
 
 /// One column that records are written to.

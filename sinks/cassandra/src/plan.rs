@@ -94,15 +94,20 @@ pub(crate) fn layout(
             ))
             .hint(hint));
         }
+        let raw = source.is_bytes();
+        let is_blob = matches!(column.typ, ColumnType::Native(NativeType::Blob));
         columns.push(PlanColumn {
             name: column.name.clone(),
             typ: column.typ.clone(),
-            raw: source.is_bytes(),
+            raw,
         });
         decoded.push(Column {
             name: column.name.clone(),
             source,
-            shape: Shape::Scalar,
+            shape: match raw && is_blob {
+                true => Shape::Bytes,
+                false => Shape::Scalar,
+            },
             key: i < info.key,
             type_name: types::name(&column.typ),
         });

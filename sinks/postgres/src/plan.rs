@@ -224,7 +224,8 @@ pub(crate) fn build(
                     Kind::Json | Kind::Array(_) => Shape::Json,
                     // An event kept as text is JSON text, strings with quotes.
                     _ if settings.mode == Mode::Log && column.name == EVENT => Shape::Json,
-                    Kind::Plain | Kind::Number | Kind::Bytea | Kind::RawBytea => Shape::Scalar,
+                    Kind::RawBytea => Shape::Bytes,
+                    Kind::Plain | Kind::Number | Kind::Bytea => Shape::Scalar,
                 },
                 key: is_key(&column.name),
                 type_name: column.type_name.clone(),

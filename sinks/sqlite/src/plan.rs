@@ -203,7 +203,7 @@ pub(crate) fn build(
             .map(|(i, (column, source))| Column {
                 name: column.name.clone(),
                 source: source.clone(),
-                shape: shape(settings.mode, column),
+                shape: shape(settings.mode, info, column, source),
                 key: settings.mode == Mode::Upsert && keys.contains(&i),
                 type_name: column.declared.clone(),
             })
@@ -382,12 +382,14 @@ fn log_key(info: &TableInfo) -> Result<Vec<(String, String)>, SinkError> {
     })
 }
 
-fn shape(mode: Mode, column: &ColumnInfo) -> Shape {
+fn shape(mode: Mode, info: &TableInfo, column: &ColumnInfo, source: &Source) -> Shape {
     let is_json = column.declared.to_ascii_uppercase().contains("JSON");
     // An event kept as text is JSON text, strings with their quotes.
     let is_event = mode == Mode::Log && is(column, EVENT);
     if is_json || is_event {
         Shape::Json
+    } else if source.is_bytes() && affinity(&column.declared, info.strict) == Affinity::Blob {
+        Shape::Bytes
     } else {
         Shape::Scalar
     }
