@@ -51,13 +51,23 @@ impl Case {
                 !(-62_135_596_800_000..253_402_207_200_001).contains(ms)
             }
             (Kind::Array(element), Content::Json(s)) => match serde_json::from_str(s) {
-                Ok(value) => element == Element::Bytea && !all_bytes(&value),
+                Ok(value) => {
+                    // Postgres' own bound: an array has six dimensions at most.
+                    let too_deep = element != Element::Json && dimensions(&value) > 6;
+                    too_deep || element == Element::Bytea && !all_bytes(&value)
+                }
                 // A lone surrogate, or what serde_json itself does not go into.
                 Err(_) => true,
             },
             _ => false,
         }
     }
+}
+
+/// How deep arrays stand in arrays.
+fn dimensions(value: &Value) -> usize {
+    let Value::Array(items) = value else { return 0 };
+    1 + items.iter().map(dimensions).max().unwrap_or(0)
 }
 
 /// Whether all that stands in an array is base64.
