@@ -70,7 +70,7 @@ impl Cluster {
             .collect()
     }
 
-    /// The same, topic by topic, as one broker tells it; below 0: any.
+    /// The same, topic by topic, as one broker tells it; below 0: the controller.
     ///
     /// # Errors
     /// It did not answer.

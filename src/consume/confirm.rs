@@ -32,7 +32,8 @@ struct Question {
 }
 
 impl Looks {
-    /// Asks, from now on. Without brokers any one is asked.
+    /// Asks, from now on. A batch of markers alone names no broker: then the
+    /// controller is asked.
     pub fn ask(&self, topic: &Arc<str>, brokers: &[i32]) -> oneshot::Receiver<Looked> {
         let (answer, looked) = oneshot::channel();
         let question = Question {

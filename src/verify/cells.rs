@@ -85,8 +85,8 @@ fn hex(bytes: &[u8]) -> String {
 /// Postgres' arrays have no more (`MAXDIM`).
 const DIMENSIONS: usize = 6;
 
-/// A JSON array as Postgres' literal, of so many dimensions at most; what is none goes through for the server
-/// to judge.
+/// A JSON array as Postgres' literal, of so many dimensions at most; what is none
+/// goes through for the server to judge.
 fn literal(json: &str, form: Form, dimensions: usize) -> Result<String, Unreadable> {
     if !json.starts_with('[') {
         return Ok(serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()));

@@ -89,8 +89,8 @@ async fn copy(
     Ok(rows)
 }
 
-/// A check of the table, compare-and-set and COMMIT in one message: where one fails, the
-/// server does not come to the next.
+/// A check of the table, compare-and-set and COMMIT in one message: where one
+/// fails, the server does not come to the next.
 pub(crate) async fn finish(
     conn: &mut PgConnection,
     names: &Names,

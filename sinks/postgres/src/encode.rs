@@ -294,6 +294,7 @@ mod tests {
         assert_eq!(bytea(r#"["YWJj"]"#).unwrap().unwrap(), r#"{"\\x616263"}"#);
         assert_eq!(bytea("[1]"), Err(Fault::NotBytes));
     }
+
     #[test]
     fn an_array_deeper_than_postgres_takes_is_refused_without_recursion() {
         let small = || {
