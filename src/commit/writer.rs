@@ -1,15 +1,15 @@
 //! The writer of one partition: chunk by chunk, in order, until it is told to
 //! end or has to begin anew.
 
+mod confirm;
+
 use super::Backoff;
 use super::build::{Built, Part, build, marks};
 use crate::batch::Chunk;
 use crate::config::{OnBadRecord, UnknownFields};
-use crate::consume::{
-    Control, Generation, Leased, Looked, Looks, RestartReason, epoch_fell, recreated,
-};
+use crate::consume::{Control, Generation, Leased, Looked, Looks, RestartReason, epoch_fell};
 use crate::decode::Decoder;
-use crate::health::{Asking, Halt, Health};
+use crate::health::{Halt, Health};
 use crate::metrics::{self as names, PartitionMetrics};
 use crate::route::Router;
 use metrics::counter;
@@ -234,59 +234,6 @@ impl<S: Sink> Writer<S> {
             }
         }
         Done::GoOn
-    }
-
-    fn ask(&self, chunk: &Chunk) -> oneshot::Receiver<Looked> {
-        self.lane.looks.ask(&self.tp.topic, chunk.brokers())
-    }
-
-    /// Waits until it is certain that a chunk was fetched from the topic that the
-    /// position is about. Before that nothing of it is committed, however long
-    /// Kafka is away.
-    async fn confirm(&mut self, chunk: &Chunk) -> Result<(), Trouble> {
-        let mut backoff = Backoff::default();
-        while let (Some(look), Some(known)) = (&mut self.look, &self.topic_id) {
-            let looked = tokio::select! {
-                looked = look => looked,
-                () = self.leased.gone() => return Err(Trouble::End(Done::Drop)),
-            };
-            let ids = match looked {
-                Ok(Ok(ids)) => ids,
-                Ok(Err(fault)) => {
-                    let health = &self.lane.health;
-                    health.kafka_away(&self.lane.name, Asking::Commits, fault.to_string());
-                    self.wait(backoff.next_wait()).await?;
-                    self.look = Some(self.ask(chunk));
-                    continue;
-                }
-                // The service ends.
-                Err(_) => return Err(Trouble::End(Done::Drop)),
-            };
-            if ids.iter().all(|id| id.as_ref() == Some(known)) {
-                self.look = None;
-                self.lane
-                    .health
-                    .kafka_back(&self.lane.name, Asking::Commits);
-                continue;
-            }
-            if let Some(found) = ids.iter().flatten().find(|id| *id != known) {
-                let reason =
-                    recreated(&self.lane.name, &self.tp, chunk.span().from(), known, found);
-                let halt = Halt {
-                    offset: Some(chunk.span().from().offset()),
-                    column: None,
-                    reason,
-                };
-                return Err(Trouble::End(Done::Halt(Box::new(halt))));
-            }
-            let why = format!("the id of topic {} is not told any more", self.tp.topic);
-            self.lane
-                .health
-                .kafka_away(&self.lane.name, Asking::Commits, why);
-            self.wait(backoff.next_wait()).await?;
-            self.look = Some(self.ask(chunk));
-        }
-        Ok(())
     }
 
     /// A record whose leader epoch is below that of one before it is of another

@@ -203,10 +203,7 @@ impl Decoder {
                 Source::Header(name) => match record.headers().rev().find(|(n, _)| n == name) {
                     None => Cell::Absent,
                     Some((_, None)) => Cell::Null,
-                    Some((_, Some(bytes))) if self.columns[i].shape == Shape::Bytes => {
-                        Cell::Bytes(bytes)
-                    }
-                    Some((_, Some(bytes))) => text_or_bytes(bytes),
+                    Some((_, Some(bytes))) => text_or_bytes(bytes, self.columns[i].shape),
                 },
                 // Sorted elsewhere in `new`.
                 Source::Value(_) | Source::Key(_) => continue,
@@ -232,26 +229,26 @@ impl Decoder {
     }
 }
 
-fn text_or_bytes(bytes: &[u8]) -> Cell<'_> {
-    std::str::from_utf8(bytes).map_or(Cell::Bytes(bytes), |text| Cell::Text(Cow::Borrowed(text)))
+/// Bytes as they came, where the column takes bytes or they are no text.
+fn text_or_bytes(bytes: &[u8], shape: Shape) -> Cell<'_> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if shape != Shape::Bytes => Cell::Text(Cow::Borrowed(text)),
+        Ok(_) | Err(_) => Cell::Bytes(bytes),
+    }
 }
 
 /// A key that is one value: a JSON string loses its quotes, anything else is
 /// taken as it stands. A column of bytes takes all of it: with the quotes gone,
 /// two keys would be one.
 fn bare_key(key: &[u8], shape: Shape) -> Cell<'_> {
-    if shape == Shape::Bytes {
-        return Cell::Bytes(key);
-    }
-    let Ok(text) = std::str::from_utf8(key) else {
-        return Cell::Bytes(key);
+    let plain = text_or_bytes(key, shape);
+    let Cell::Text(Cow::Borrowed(text)) = plain else {
+        return plain;
     };
     match (shape, json::whole(text)) {
-        (Shape::Json, Ok(raw)) => json::cell(raw, shape).unwrap_or(Cell::Text(Cow::Borrowed(text))),
-        (Shape::Scalar, Ok(raw)) if raw.starts_with('"') => {
-            json::cell(raw, shape).unwrap_or(Cell::Text(Cow::Borrowed(text)))
-        }
-        _ => Cell::Text(Cow::Borrowed(text)),
+        (Shape::Json, Ok(raw)) => json::cell(raw, shape).unwrap_or(plain),
+        (Shape::Scalar, Ok(raw)) if raw.starts_with('"') => json::cell(raw, shape).unwrap_or(plain),
+        _ => plain,
     }
 }
 

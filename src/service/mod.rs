@@ -1,9 +1,11 @@
 //! The service: wiring, health, drain on SIGTERM.
 
 mod member;
+mod signals;
 mod sink;
 
 pub(crate) use member::member;
+use signals::{hangup, hung_up, ignore_user_signals};
 pub(crate) use sink::start;
 
 use crate::config::{Backend, Config, Sink as Settings};
@@ -19,7 +21,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
@@ -166,46 +168,6 @@ impl Service<'_> {
         self.running.push(started);
         Ok(())
     }
-}
-
-/// SIGHUP; none where whoever started the process has it ignored, as nohup does.
-fn hangup() -> std::io::Result<Option<Signal>> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // Its number is 1: the lowest bit.
-    if mask.is_some_and(|mask| mask & 1 == 1) {
-        return Ok(None);
-    }
-    signal(SignalKind::hangup()).map(Some)
-}
-
-async fn hung_up(signal: &mut Option<Signal>) {
-    match signal {
-        Some(signal) => {
-            signal.recv().await;
-        }
-        None => std::future::pending().await,
-    }
-}
-
-/// Their default is to kill, without a drain; here they mean nothing.
-fn ignore_user_signals() -> std::io::Result<()> {
-    let kinds = [
-        ("SIGUSR1", SignalKind::user_defined1()),
-        ("SIGUSR2", SignalKind::user_defined2()),
-    ];
-    for (name, kind) in kinds {
-        let mut signal = signal(kind)?;
-        tokio::spawn(async move {
-            while signal.recv().await.is_some() {
-                info!("{name}: means nothing here, ignored");
-            }
-        });
-    }
-    Ok(())
 }
 
 async fn serve(
