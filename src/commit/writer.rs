@@ -103,8 +103,8 @@ pub struct Writer<S: Sink> {
     leader_epoch: Option<i32>,
     /// Of the topic that the position is about; brokers before 2.8 tell none.
     topic_id: Option<String>,
-    /// Under way for the chunk at hand, until it is answered.
-    look: Option<oneshot::Receiver<Looked>>,
+    /// Under way for the chunk at hand, until they are answered.
+    looks: Vec<oneshot::Receiver<Looked>>,
     metrics: PartitionMetrics,
     target: Option<Arc<Target<S>>>,
     moved: bool,
@@ -134,7 +134,7 @@ impl<S: Sink> Writer<S> {
             claim: claimed.claim,
             leader_epoch: claimed.leader_epoch,
             topic_id: claimed.topic_id.clone(),
-            look: None,
+            looks: Vec::new(),
             metrics,
             target: None,
             moved: false,
@@ -206,7 +206,7 @@ impl<S: Sink> Writer<S> {
             return Done::Halt(Box::new(halt));
         }
         // Its records have all arrived. The answer is waited for behind the decoding.
-        self.look = (self.topic_id.is_some()).then(|| self.ask(chunk));
+        self.look(chunk);
         let mut todo = vec![Part::whole(chunk)];
         while let Some(part) = todo.pop() {
             // The partition is another's: no further part is begun.

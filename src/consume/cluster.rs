@@ -58,27 +58,30 @@ impl Cluster {
     /// # Errors
     /// Kafka did not answer, or knows no such topic.
     pub fn topic_ids(&self, topics: &[&str]) -> Result<BTreeMap<String, String>, KafkaFault> {
-        // Whoever answers this answers that: a controller may be away, or unknown
-        // to a Kafka that is a part of this process.
-        let metadata = self
-            .client
-            .fetch_metadata(topics.first().copied(), PATIENCE)?;
-        let broker = metadata.orig_broker_id();
-        self.topic_ids_at(broker, topics)?
+        self.topic_ids_at(None, topics)?
             .into_iter()
             .map(|(topic, id)| Ok((topic, id?)))
             .collect()
     }
 
-    /// The same, topic by topic, as one broker tells it; below 0: the controller.
+    /// The same, topic by topic, as one broker tells it; without one, as any does.
     ///
     /// # Errors
     /// It did not answer.
     pub(super) fn topic_ids_at(
         &self,
-        broker: i32,
+        broker: Option<i32>,
         topics: &[&str],
     ) -> Result<TopicIds, KafkaFault> {
+        let broker = match broker {
+            Some(broker) => broker,
+            // Whoever answers this answers that: a controller may be away, or unknown
+            // to a Kafka that is a part of this process.
+            None => self
+                .client
+                .fetch_metadata(topics.first().copied(), PATIENCE)?
+                .orig_broker_id(),
+        };
         topic_ids(self.client.client().native_ptr(), broker, topics, PATIENCE)
     }
 

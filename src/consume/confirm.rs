@@ -9,44 +9,40 @@
 
 use super::Cluster;
 use crate::error::KafkaFault;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
-/// The ids that brokers tell of one topic; without one where a broker tells none.
-pub type SeenIds = BTreeSet<Option<String>>;
-
-/// What a look found.
-pub type Looked = Result<SeenIds, KafkaFault>;
+/// The topic's id as a broker tells it; `None` where it tells none.
+pub type Looked = Result<Option<String>, KafkaFault>;
 
 /// Where looks are asked for.
 #[derive(Debug, Clone)]
-pub struct Looks(UnboundedSender<Question>);
+pub struct Looks(UnboundedSender<(Option<i32>, Question)>);
 
 #[derive(Debug)]
 struct Question {
     topic: Arc<str>,
-    brokers: Vec<i32>,
     answer: oneshot::Sender<Looked>,
 }
 
 impl Looks {
-    /// Asks, from now on. A batch of markers alone names no broker: then the
-    /// controller is asked.
-    pub fn ask(&self, topic: &Arc<str>, brokers: &[i32]) -> oneshot::Receiver<Looked> {
-        let (answer, looked) = oneshot::channel();
-        let question = Question {
-            topic: topic.clone(),
-            brokers: match brokers {
-                [] => vec![-1],
-                some => some.to_vec(),
-            },
-            answer,
+    /// Asks each broker, from now on. A batch of markers alone names none: then
+    /// any one is asked.
+    pub fn ask(&self, topic: &Arc<str>, brokers: &[i32]) -> Vec<oneshot::Receiver<Looked>> {
+        let ask = |broker| {
+            let (answer, looked) = oneshot::channel();
+            let topic = topic.clone();
+            // Whoever waits hears that nobody answers any more.
+            let _ = self.0.send((broker, Question { topic, answer }));
+            looked
         };
-        // Whoever waits hears that nobody answers any more.
-        let _ = self.0.send(question);
-        looked
+        match brokers {
+            [] => vec![ask(None)],
+            some => some.iter().map(|broker| ask(Some(*broker))).collect(),
+        }
     }
 }
 
@@ -56,36 +52,45 @@ pub fn looks(cluster: Arc<Cluster>) -> (Looks, impl Future<Output = ()> + Send) 
     (Looks(questions), serve(cluster, asked))
 }
 
+/// Each broker is asked beside the others: one that is down holds up nobody else's
+/// batches. There are as many tasks as brokers.
+async fn serve(cluster: Arc<Cluster>, mut asked: UnboundedReceiver<(Option<i32>, Question)>) {
+    let mut brokers: HashMap<Option<i32>, UnboundedSender<Question>> = HashMap::new();
+    let mut tasks = JoinSet::new();
+    while let Some((broker, question)) = asked.recv().await {
+        let lane = brokers.entry(broker).or_insert_with(|| {
+            let (questions, asked) = unbounded_channel();
+            tasks.spawn(ask_broker(cluster.clone(), broker, asked));
+            questions
+        });
+        // Whoever waits hears that nobody answers any more.
+        let _ = lane.send(question);
+    }
+}
+
 /// One look answers all questions that were asked before it began.
-async fn serve(cluster: Arc<Cluster>, mut asked: UnboundedReceiver<Question>) {
+async fn ask_broker(
+    cluster: Arc<Cluster>,
+    broker: Option<i32>,
+    mut asked: UnboundedReceiver<Question>,
+) {
     let mut questions = Vec::new();
     while asked.recv_many(&mut questions, usize::MAX).await > 0 {
-        let mut wanted: BTreeMap<i32, BTreeSet<Arc<str>>> = BTreeMap::new();
-        for question in &questions {
-            for &broker in &question.brokers {
-                let topics = wanted.entry(broker).or_default();
-                topics.insert(question.topic.clone());
-            }
-        }
+        let topics: BTreeSet<Arc<str>> = questions.iter().map(|q| q.topic.clone()).collect();
         let cluster = cluster.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            wanted
-                .into_iter()
-                .map(|(broker, topics)| {
-                    let topics: Vec<&str> = topics.iter().map(|t| &**t).collect();
-                    (broker, cluster.topic_ids_at(broker, &topics))
-                })
-                .collect::<BTreeMap<_, _>>()
+            let topics: Vec<&str> = topics.iter().map(|t| &**t).collect();
+            cluster.topic_ids_at(broker, &topics)
         })
         .await;
         let Ok(looked) = looked else { return };
         for question in questions.drain(..) {
-            let ids = question.brokers.iter().map(|broker| match &looked[broker] {
+            let id = match &looked {
                 Ok(told) => told.get(&*question.topic).cloned().transpose(),
                 Err(fault) => Err(fault.clone()),
-            });
+            };
             // It may have given up meanwhile.
-            let _ = question.answer.send(ids.collect());
+            let _ = question.answer.send(id);
         }
     }
 }

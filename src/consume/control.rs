@@ -20,6 +20,8 @@ pub enum RestartReason {
     Halted,
     /// Kafka answered with an error, or with a batch that cannot be read.
     KafkaError,
+    /// A broker did not confirm which topic a batch was fetched from.
+    Unconfirmed,
 }
 
 impl RestartReason {
@@ -32,6 +34,7 @@ impl RestartReason {
             Self::Overtaken => "overtaken",
             Self::Halted => "halted",
             Self::KafkaError => "kafka_error",
+            Self::Unconfirmed => "unconfirmed",
         }
     }
 }

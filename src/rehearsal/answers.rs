@@ -4,10 +4,11 @@ use super::memory::MemorySink;
 use super::tests::{Rig, numbers, offsets, tp};
 use crate::config::OnBadRecord;
 use rdkafka::bindings::{rd_kafka_err_desc, rd_kafka_get_err_descs};
-use rdkafka::mocking::MockCluster;
+use rdkafka::mocking::{MockCluster, MockCoordinator};
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use std::ptr::null;
+use std::time::Duration;
 
 /// All error codes that a broker can answer with, as far as the client knows them.
 fn codes() -> Vec<RDKafkaRespErr> {
@@ -99,5 +100,36 @@ async fn an_error_that_stays_halts_with_the_words_of_kafka_and_loses_nothing() {
     rig.until("the others", |s| s.position(&tp(0)) == Some(100))
         .await;
     assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..100));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_whose_broker_dies_before_it_says_the_topics_id_is_fetched_from_another() {
+    let kafka = MockCluster::new(2).unwrap();
+    kafka.create_topic("t", 2, 2).unwrap();
+    for partition in [0, 1] {
+        kafka.partition_leader("t", partition, Some(1)).unwrap();
+    }
+    let group = MockCoordinator::Group("g".to_owned());
+    kafka.coordinator(group, 2).unwrap();
+    let rig = Rig::on(kafka, MemorySink::default(), OnBadRecord::Halt);
+    rig.until("claimed", |_| rig.health.report().ready).await;
+    let claims = rig.sink.claims(&tp(1));
+    // Long enough to be stopped in the middle of the look.
+    let slow = Duration::from_millis(1_500);
+    rig.kafka.broker_round_trip_time(1, slow).unwrap();
+    // The first batch reads the table, while it is looked at.
+    rig.produce(1, numbers(0..5));
+    rig.until("the batch is at its writer", |s| s.prepared() > 0)
+        .await;
+    rig.kafka.broker_down(1).unwrap();
+    for partition in [0, 1] {
+        rig.kafka.partition_leader("t", partition, Some(2)).unwrap();
+    }
+    assert_eq!(rig.sink.offsets(&tp(1)), offsets(0..0), "too late");
+    rig.until("written all the same", |s| s.position(&tp(1)) == Some(5))
+        .await;
+    assert_eq!(rig.sink.offsets(&tp(1)), offsets(0..5));
+    assert!(rig.sink.claims(&tp(1)) > claims, "it was not fetched again");
     rig.stop().await;
 }

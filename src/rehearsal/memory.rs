@@ -30,10 +30,13 @@ pub enum Fault {
 #[derive(Default)]
 struct State {
     positions: HashMap<TopicPartition, PositionRow>,
+    /// Of owners, as they are told in [`Sink::positions`].
+    names: HashMap<u128, String>,
     topic_ids: HashMap<TopicPartition, String>,
     marks: HashMap<TopicPartition, Marks>,
     rows: Vec<(TopicPartition, i64, String)>,
     dead: Vec<(TopicPartition, i64)>,
+    prepared: usize,
     script: VecDeque<Fault>,
     happened: Vec<Fault>,
     away: bool,
@@ -76,6 +79,11 @@ impl MemorySink {
             row.set(Position::new(to).unwrap());
             s.marks.remove(tp);
         });
+    }
+
+    /// How often a table was read: the first time for the first batch.
+    pub fn prepared(&self) -> usize {
+        self.with(|s| s.prepared)
     }
 
     /// How often a partition was claimed.
@@ -130,6 +138,7 @@ impl Sink for MemorySink {
         if self.with(|s| s.away) {
             return Err(away());
         }
+        self.with(|s| s.prepared += 1);
         let column = Column {
             name: "n".into(),
             source: "value.n".parse().unwrap(),
@@ -196,6 +205,7 @@ impl Sink for MemorySink {
                 .get_mut(tp)
                 .ok_or_else(|| SinkError::new(Class::Stale, "no position"))?;
             let claim = row.claim(member.owner);
+            s.names.insert(member.owner.0, member.name.clone());
             Ok(Claimed {
                 claim,
                 position: row.position,
@@ -292,11 +302,14 @@ impl Sink for MemorySink {
     }
 
     async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
-        let stored = |(tp, row): (&TopicPartition, &PositionRow)| StoredPosition {
+        let stored = |s: &State, (tp, row): (&TopicPartition, &PositionRow)| StoredPosition {
             tp: tp.clone(),
             position: row.position,
             epoch: row.epoch.0,
-            owner: row.owner.map(|o| o.0.to_string()),
+            // One that only ever claimed by a fault has no name.
+            owner: row
+                .owner
+                .map(|o| s.names.get(&o.0).cloned().unwrap_or_default()),
             identity: None,
             topic_id: None,
             fingerprint: None,
@@ -304,7 +317,7 @@ impl Sink for MemorySink {
             heartbeat_age: None,
             moved_age: None,
         };
-        self.with(|s| Ok(s.positions.iter().map(stored).collect()))
+        self.with(|s| Ok(s.positions.iter().map(|p| stored(s, p)).collect()))
     }
 
     async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {

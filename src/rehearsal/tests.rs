@@ -31,9 +31,18 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn start(sink: MemorySink, on_bad_record: OnBadRecord) -> Self {
-        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let kafka = MockCluster::new(1).unwrap();
         kafka.create_topic("t", 2, 1).unwrap();
+        Self::on(kafka, sink, on_bad_record)
+    }
+
+    /// Beside a Kafka that has the topic.
+    pub(super) fn on(
+        kafka: MockCluster<'static, DefaultProducerContext>,
+        sink: MemorySink,
+        on_bad_record: OnBadRecord,
+    ) -> Self {
+        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let servers = kafka.bootstrap_servers();
         let producer = ClientConfig::new()
             .set("bootstrap.servers", &servers)
