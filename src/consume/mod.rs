@@ -17,6 +17,8 @@ mod reader;
 mod topic_ids;
 mod watch;
 
+#[cfg(test)]
+pub use assignment::lease;
 pub use assignment::{Generation, Leased};
 pub use client::{MemoryShare, cluster_config, consumer_config};
 pub use cluster::Cluster;

@@ -3,4 +3,5 @@
 
 mod answers;
 mod memory;
+mod origin;
 mod tests;
