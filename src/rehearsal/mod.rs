@@ -4,4 +4,6 @@
 mod answers;
 mod memory;
 mod origin;
+mod rights;
 mod tests;
+mod writers;
