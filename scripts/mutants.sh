@@ -150,6 +150,9 @@ protocol_mutants() {
     "invariant 1" rewind::tests::the_window_is_counted_back_from_the_last_mark
   both "starts all or none" protocol/src/start.rs 's/matches!\(self, Self::Configured\)/false/' \
     "invariant 1" start::tests::only_configured_starts_are_written_together
+  both "the halt of a position that is lost" protocol/src/start.rs \
+    's/Kept::Start => Beginning::Lost/Kept::Start => Beginning::Settle(start_rule(known))/' \
+    "invariant 2" start::tests::only_a_partition_of_which_nothing_is_kept_gets_a_start
 }
 
 protocol_mutants

@@ -42,5 +42,5 @@ pub use partition::{Assignment, Outcome, Step, next_step};
 pub use position::{NegativeOffset, Position, Span, TopicPartition};
 pub use rewind::{Mark, Marks, rewind};
 pub use sqlstate::{Class, FENCED, classify};
-pub use start::{KnownTopics, StartRule, start_rule};
+pub use start::{Beginning, Kept, KnownTopics, StartRule, beginning, start_rule};
 pub use timestamps::Generation;
