@@ -35,7 +35,7 @@ mod timestamps;
 
 pub use claim::{Claim, Epoch, Moved, Owner, PositionRow};
 pub use guard::{Admission, Guard};
-pub use identity::{Agreement, KnownLog, SeenLog, agreement, older_epoch};
+pub use identity::{Agreement, Confirmation, KnownLog, SeenLog, agreement, confirm, older_epoch};
 pub use judge::{Verdict, judge};
 pub use look::{Look, look};
 pub use partition::{Assignment, Outcome, Step, next_step};
