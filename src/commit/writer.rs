@@ -474,6 +474,8 @@ impl<S: Sink> Writer<S> {
                 Step::BadRecord => return Err(Some(Trouble::BadRecord(error))),
                 Step::Compare => return Err(Some(Trouble::Suspect(error))),
                 Step::Reread => {
+                    counter!(names::RETRIES, "sink" => self.lane.name.clone(), "reason" => error.class.as_str())
+                        .increment(1);
                     reread.push(error.class);
                     return Err(None);
                 }

@@ -4,6 +4,7 @@
 mod answers;
 mod memory;
 mod origin;
+mod requests;
 mod rights;
 mod tests;
 mod writers;
