@@ -124,6 +124,8 @@ protocol_mutants() {
   both "the fence of positions set" $CLAIM \
     's/self\.epoch = self\.epoch\.next\(\);\n        self\.owner = None;//' \
     "invariant 4" claim::tests::an_operator_fences_the_owner
+  both "the looks of a comparison" protocol/src/compare.rs 's/LOOKS: u32 = 32/LOOKS: u32 = 1/' \
+    "invariant 1" compare::tests::a_table_that_opens_and_shuts_makes_no_record_bad
   both "the guard on messages" protocol/src/guard.rs 's/if offset < self\.next/if false/' \
     "invariant 2" guard::tests::an_offset_delivered_twice_is_taken_once
   both "nothing taken behind an error" protocol/src/guard.rs \

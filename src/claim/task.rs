@@ -184,7 +184,7 @@ impl<S: Sink> Claims<S> {
                     warn!(sink = lane.name, partition = %request.tp, "not claimed yet: {error}");
                     Some(one.backoff.next_wait())
                 }
-                Class::Halt | Class::Rejected => {
+                Class::Halt | Class::Rejected | Class::Suspect => {
                     self.halt(request, None, error.to_string());
                     None
                 }
@@ -339,7 +339,7 @@ impl<S: Sink> Claims<S> {
 
     fn not_remembered(&self, one: &mut Waiting, error: &SinkError) -> Option<Duration> {
         match error.class {
-            Class::Halt | Class::Rejected => {
+            Class::Halt | Class::Rejected | Class::Suspect => {
                 self.halt(&one.request, None, error.to_string());
                 None
             }

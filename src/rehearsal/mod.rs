@@ -5,4 +5,6 @@ mod answers;
 mod memory;
 mod origin;
 mod requests;
+mod rights;
 mod tests;
+mod writers;

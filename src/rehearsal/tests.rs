@@ -1,6 +1,6 @@
 //! The tests.
 
-use super::memory::{Fault, MemorySink};
+use super::memory::{Fault, MemorySink, Shutting};
 use crate::config::{
     Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Sink as Settings,
     Start, Topics, UnknownFields,
@@ -320,6 +320,69 @@ async fn a_bad_record_halts_its_partition_right_before_it_and_no_other() {
         s.position(&tp(0)) == Some(57)
     })
     .await;
+    rig.stop().await;
+}
+
+fn with_odd_ones() -> Vec<String> {
+    let mut values: Vec<String> = numbers(0..100).collect();
+    // Two beside each other, and one that ends its batch.
+    for odd in [33, 34, 57, 89] {
+        values[odd] = "{\"n\":\"odd\"}".into();
+    }
+    values
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_that_could_mean_the_table_makes_a_dead_letter_of_the_one_record_alone() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::DeadLetter);
+    rig.produce(0, with_odd_ones());
+    rig.until("all passed", |s| s.position(&tp(0)) == Some(100))
+        .await;
+    assert_eq!(rig.sink.dead(&tp(0)), [33, 34, 57, 89]);
+    let good: Vec<i64> = (0..100).filter(|n| ![33, 34, 57, 89].contains(n)).collect();
+    assert_eq!(rig.sink.offsets(&tp(0)), good);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_that_could_mean_the_table_halts_at_the_record_and_names_it() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::Halt);
+    rig.produce(0, with_odd_ones());
+    rig.until("the halt is told", |_| !rig.health.report().undisturbed)
+        .await;
+    assert_eq!(rig.sink.position(&tp(0)), Some(33));
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..33));
+    let report = rig.health.report();
+    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    assert_eq!(halt.offset, Some(33));
+    assert_eq!(halt.reason, "internal_error (SQLSTATE XX000)");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_nothing_can_be_compared_with_halts_and_is_no_dead_letter() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::DeadLetter);
+    rig.produce(0, ["{\"n\":\"odd\"}".to_owned()]);
+    rig.until("the halt is told", |_| !rig.health.report().undisturbed)
+        .await;
+    let report = rig.health.report();
+    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    assert!(halt.reason.contains("can be compared"), "{halt:?}");
+    assert!(rig.sink.dead(&tp(0)).is_empty());
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_takes_nothing_halts_and_makes_no_dead_letter() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::DeadLetter);
+    rig.sink.set_shutting(Shutting::Always);
+    rig.produce(0, numbers(0..100));
+    rig.until("the halt is told", |_| !rig.health.report().undisturbed)
+        .await;
+    let report = rig.health.report();
+    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    assert!(halt.reason.contains("no other record"), "{halt:?}");
+    assert!(rig.sink.dead(&tp(0)).is_empty() && rig.sink.offsets(&tp(0)).is_empty());
     rig.stop().await;
 }
 

@@ -183,7 +183,7 @@ impl<S: Sink> Starting<S> {
             self.health.away(name, error.to_string());
             return match error.class {
                 Class::Away | Class::Again | Class::Moved => Err(None),
-                Class::Rejected | Class::Stale | Class::Halt => {
+                Class::Rejected | Class::Suspect | Class::Stale | Class::Halt => {
                     error!(
                         sink = name,
                         "not migrated: {error}; tried again in {} s",

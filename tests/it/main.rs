@@ -13,6 +13,7 @@ mod log_shapes;
 mod members;
 mod modes;
 mod outages;
+mod rights;
 mod several;
 mod sigkill;
 mod starts;

@@ -257,6 +257,14 @@ pub trait Sink: Send + Sync + 'static {
         batch: &Batch<'_, Self::Plan>,
     ) -> impl Future<Output = Result<Committed, SinkError>> + Send;
 
+    /// Whether the database takes the rows of a batch now; an error says why not.
+    /// Nothing stays but what a commit of the same records writes anyway, and the
+    /// position does not move.
+    fn takes(
+        &self,
+        batch: &Batch<'_, Self::Plan>,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send;
+
     /// Gives a claim back: the row's owner becomes none, if it still is this
     /// one.
     fn release(

@@ -208,9 +208,10 @@ impl PostgresSink {
     async fn keep_after(&self, mut lease: Lease, error: &SinkError) {
         let answered = error.detail.code.is_some();
         match error.class {
-            Class::Rejected | Class::Again | Class::Moved if answered => {}
-            Class::Rejected | Class::Again | Class::Moved => return,
-            // The cached plan may be the trouble, or the connection itself.
+            // The cached plan is the trouble: this session keeps it.
+            Class::Suspect if has_code(error, "0A000") => return,
+            Class::Rejected | Class::Suspect | Class::Again | Class::Moved if answered => {}
+            Class::Rejected | Class::Suspect | Class::Again | Class::Moved => return,
             Class::Stale | Class::Halt | Class::Away => return,
         }
         let Ok(session) = lease.session() else { return };
@@ -267,7 +268,7 @@ impl PostgresSink {
             error.detail.hint =
                 Some("`plimsoll check --connect` lists what to grant to the role".to_owned());
         }
-        if error.class == Class::Rejected {
+        if matches!(error.class, Class::Rejected | Class::Suspect) {
             error.detail.table.get_or_insert_with(|| table.clone());
         }
         error
@@ -428,6 +429,22 @@ impl Sink for PostgresSink {
         }
     }
 
+    async fn takes(&self, batch: &Batch<'_, PgPlan>) -> Result<(), SinkError> {
+        let mut lease = self.pool.lease().await?;
+        let session = lease.session()?;
+        let pid = session.pid;
+        match self.watched(pid, commit::rehearse(session, batch)).await {
+            Ok(_) => {
+                lease.done();
+                Ok(())
+            }
+            Err(error) => {
+                self.keep_after(lease, &error).await;
+                Err(error)
+            }
+        }
+    }
+
     async fn rehearse(&self, batch: &Batch<'_, PgPlan>) -> Result<Committed, SinkError> {
         let attempt = async {
             let mut lease = self.pool.lease().await?;
@@ -565,7 +582,7 @@ impl Sink for PostgresSink {
             }
             Err(mut error) => {
                 self.keep_after(lease, &error).await;
-                if error.class == Class::Rejected {
+                if matches!(error.class, Class::Rejected | Class::Suspect) {
                     let table = &replay.table.table.name;
                     error.detail.table.get_or_insert_with(|| table.clone());
                 }

@@ -143,6 +143,10 @@ impl Sink for SqliteSink {
         commit::commit(&self.database, &self.settings.sink, batch).await
     }
 
+    async fn takes(&self, batch: &Batch<'_, SqlitePlan>) -> Result<(), SinkError> {
+        commit::rehearse(&self.database, batch).await.map(|_| ())
+    }
+
     async fn rehearse(&self, batch: &Batch<'_, SqlitePlan>) -> Result<Committed, SinkError> {
         commit::rehearse(&self.database, batch).await
     }
