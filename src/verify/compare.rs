@@ -1,6 +1,6 @@
 //! The fold of the log against the rows that were found. Pure.
 
-use super::entry::{ABSENT, Entry, Op, identity_of_content};
+use super::entry::{ABSENT, Entry, Op, SKIPPED, identity_of_content};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Offsets of each finding that are shown.
@@ -189,13 +189,22 @@ impl State {
     }
 
     fn may_be(&self, columns: &[u64]) -> bool {
-        let one = |row: &Option<Vec<u64>>| row.as_deref() == Some(columns);
+        let one = |row: &Option<Vec<u64>>| {
+            row.as_ref()
+                .is_some_and(|row| differing(row, columns).next().is_none())
+        };
         one(&self.row) || self.before.iter().any(one)
     }
 
     fn may_be_nothing(&self) -> bool {
         self.row.is_none() || self.before.contains(&None)
     }
+}
+
+/// The columns in which a row is not as expected. What nobody can expect is never
+/// different.
+fn differing<'r>(expected: &'r [u64], found: &'r [u64]) -> impl Iterator<Item = usize> + 'r {
+    (0..expected.len()).filter(|&i| expected[i] != SKIPPED && expected[i] != found[i])
 }
 
 fn by_key<E>(
@@ -278,8 +287,7 @@ fn judge_found(
         (rows, _) => {
             findings.different.add(1, offset);
             let row = rows[0];
-            let differ = (0..row.len()).filter(|&i| row[i] != entry.columns[i]);
-            findings.columns.extend(differ);
+            findings.columns.extend(differing(row, &entry.columns));
         }
     }
 }
@@ -311,6 +319,7 @@ pub fn content(columns: &[u64]) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verify::entry::NULL;
     use std::convert::Infallible;
 
     /// Behind the position.
@@ -380,6 +389,18 @@ mod tests {
             (1, Some(&1))
         );
         assert_eq!(found.different.first.first(), Some(&5));
+    }
+
+    #[test]
+    fn what_nobody_can_expect_is_not_compared_where_it_was_not_sent() {
+        let mut out = ByPartition::new();
+        let log = [put(1, 0, &[1, ABSENT]), put(2, 1, &[1, 5])];
+        let rows = [put(1, -1, &[1, 9]), put(2, -1, &[1, 6])];
+        let expected = log.into_iter().map(Ok::<_, Infallible>);
+        let found = rows.into_iter().map(Ok::<_, Infallible>);
+        bucket(KEY, &[NULL, SKIPPED], &From(0), expected, found, &mut out).unwrap();
+        let found = only(out);
+        assert_eq!(found.different.first, BTreeSet::from([1]));
     }
 
     #[test]

@@ -40,11 +40,14 @@ pub type Letters = HashSet<Place>;
 /// A row as the database writes it, hashed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canonical {
-    /// Equal for equal keys; `None` without a key.
-    pub key: Option<String>,
+    /// The same exactly where the database calls the keys equal; `None` without a key.
+    pub key: Option<u128>,
     /// A hash per column.
     pub columns: Vec<u64>,
 }
+
+/// The plain texts of a row's columns, by their place.
+pub type Texts<'t> = &'t dyn Fn(usize) -> Option<String>;
 
 /// Why a database did not say how it would write values.
 #[derive(Debug)]
@@ -188,7 +191,7 @@ impl Database {
     pub async fn rows(
         &mut self,
         table: &DbTable,
-        each: impl FnMut(Canonical, &[Option<&str>]) -> std::io::Result<()>,
+        each: impl FnMut(Canonical, Texts<'_>) -> std::io::Result<()>,
     ) -> Result<(), Failed> {
         match (self, table) {
             (Self::Postgres(db), DbTable::Postgres(table)) => db.rows(table, each).await?,

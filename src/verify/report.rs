@@ -151,7 +151,8 @@ pub struct TableReport {
     pub mode: &'static str,
     /// `coordinate`, `content` or `key`.
     pub compared_by: &'static str,
-    /// Columns that are another thing in each row where the field is missing.
+    /// Columns that are another thing in each row where the field is missing: not
+    /// compared there, and nowhere where rows are compared by content.
     pub columns_not_compared: Vec<String>,
     /// Rows in the table.
     pub rows: u64,
@@ -212,10 +213,14 @@ impl Report {
                 "sinks.{sink} → {name} ({mode}, by {compared_by}{of}): {}, {rows} rows",
                 table.verdict().words()
             )?;
+            let where_missing = match *compared_by {
+                "content" => "",
+                _ => " where its field is missing",
+            };
             for column in &table.columns_not_compared {
                 writeln!(
                     out,
-                    "  column \"{column}\" is not compared: its default is another thing in each row"
+                    "  column \"{column}\" is not compared{where_missing}: its default is another thing in each row"
                 )?;
             }
             for partition in &table.partitions {

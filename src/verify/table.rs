@@ -2,7 +2,9 @@
 //! hashes, and compared bucket by bucket.
 
 use super::compare::{self, ByPartition, How, Log, bucket, content};
-use super::database::{Canonical, Database, DbTable, Failed, Letters, Place, Standing, Unreadable};
+use super::database::{
+    Canonical, Database, DbTable, Failed, Letters, Place, Standing, Texts, Unreadable,
+};
 use super::entry::{self, Buckets, Entry, Op};
 use super::log::{Piece, Reading, is_compacted};
 use super::report::{PartitionReport, TableReport};
@@ -350,25 +352,29 @@ impl Comparing<'_> {
 }
 
 impl Coordinate {
-    fn of_row(&self, texts: &[Option<&str>], only_topic: Option<&str>) -> Option<Place> {
+    fn of_row(&self, text: Texts<'_>, only_topic: Option<&str>) -> Option<Place> {
         Some(Place {
             topic: match self.topic {
-                Some(column) => texts[column]?.to_owned(),
+                Some(column) => text(column)?,
                 None => only_topic?.to_owned(),
             },
-            partition: texts[self.partition]?.parse().ok()?,
-            offset: texts[self.offset]?.parse().ok()?,
+            partition: whole(&text(self.partition)?)?.try_into().ok()?,
+            offset: whole(&text(self.offset)?)?,
         })
     }
 }
 
-fn by_place(place: &Place) -> u128 {
-    let (partition, offset) = (place.partition.to_string(), place.offset.to_string());
-    entry::identity([Some(place.topic.as_str()), Some(&partition), Some(&offset)].into_iter())
+/// A whole number, in a column that shows places behind the point, too.
+fn whole(text: &str) -> Option<i64> {
+    let (number, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let nothing = fraction.bytes().all(|digit| digit == b'0');
+    nothing.then(|| number.parse().ok())?
 }
 
-fn by_key(key: Option<&str>) -> u128 {
-    entry::identity(std::iter::once(key))
+fn by_place(place: &Place) -> u128 {
+    let (partition, offset) = (place.partition.to_string(), place.offset.to_string());
+    let parts = [place.topic.as_str(), &partition, &offset];
+    entry::identity(parts.iter().map(|part| Some(part.as_bytes())))
 }
 
 fn skip(columns: &mut [u64], skipped: &[bool]) {
@@ -387,13 +393,15 @@ fn found_entry(
     skipped: &[bool],
 ) -> Entry {
     let Canonical { key, mut columns } = canonical;
-    skip(&mut columns, skipped);
+    if how == How::Content {
+        skip(&mut columns, skipped);
+    }
     let known = place
         .as_ref()
         .and_then(|p| places.get(&(p.topic.as_str(), p.partition)));
     Entry {
         identity: match (how, &place) {
-            (How::Key { .. }, _) => by_key(key.as_deref()),
+            (How::Key { .. }, _) => key.unwrap_or_default(),
             (How::Coordinate, Some(place)) => by_place(place),
             (How::Coordinate, None) | (How::Content, _) => content(&columns),
         },
@@ -541,11 +549,11 @@ impl Judged<'_, '_> {
                     *column = default;
                 }
             }
+            skip(&mut columns, self.skipped);
         }
-        skip(&mut columns, self.skipped);
         Entry {
             identity: match self.how {
-                How::Key { .. } => by_key(key.as_deref()),
+                How::Key { .. } => key.unwrap_or_default(),
                 How::Coordinate => by_place(&self.place(tp, offset)),
                 How::Content => content(&columns),
             },

@@ -1,5 +1,8 @@
 //! `plimsoll verify` says "exact" of what is exact, and names what is not.
 
+mod keys;
+mod tables;
+
 use crate::harness::case::Case;
 use crate::harness::kafka::Message;
 use crate::harness::oracle::Mode;
