@@ -133,6 +133,7 @@ impl CassandraTable {
         });
         Canonical {
             key: Some(entry::identity(key)),
+            age: 0,
             columns: values.iter().map(column).collect(),
         }
     }

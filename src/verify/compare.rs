@@ -54,6 +54,9 @@ pub struct Findings {
     pub extra: Finding,
     /// A row of which the log does not tell any more.
     pub unverifiable: Finding,
+    /// A row that is not as its record says, in columns alone that were changed after
+    /// it was written.
+    pub older: Finding,
     /// Columns in which rows differ, by their place.
     pub columns: BTreeSet<usize>,
 }
@@ -67,6 +70,9 @@ pub trait Log {
     /// Whether a record lies behind the position: its row may be there, or not
     /// yet. Only where rows and position are not of one snapshot.
     fn is_late(&self, partition: u32, offset: i64) -> bool;
+
+    /// Whether a row of this age was written before a column became what it is.
+    fn is_older(&self, column: usize, age: u32) -> bool;
 }
 
 /// By partition; [`u32::MAX`] where it is not known.
@@ -96,6 +102,8 @@ struct Count {
     offset: i64,
     expected: u64,
     found: u64,
+    /// Of those that were found: before one of their columns was changed.
+    older: u64,
 }
 
 fn multiset<E>(
@@ -104,7 +112,14 @@ fn multiset<E>(
     found: impl Iterator<Item = Result<Entry, E>>,
     out: &mut ByPartition,
 ) -> Result<(), E> {
-    let mut counts: HashMap<u128, Count> = HashMap::new();
+    // By what is compared in all rows, and by all columns.
+    let mut counts: HashMap<(u128, u128), Count> = HashMap::new();
+    let whole = |entry: &Entry| {
+        (
+            entry.identity,
+            identity_of_content(&entry.columns, |_| true),
+        )
+    };
     for entry in expected {
         let entry = entry?;
         if entry.op == Op::Bad {
@@ -112,28 +127,57 @@ fn multiset<E>(
             findings.missing.add(1, entry.offset);
             continue;
         }
-        let count = counts.entry(entry.identity).or_insert(Count {
+        let count = counts.entry(whole(&entry)).or_insert(Count {
             partition: entry.partition,
             offset: entry.offset,
             expected: 0,
             found: 0,
+            older: 0,
         });
         count.expected += 1;
     }
     for entry in found {
-        let count = counts.entry(entry?.identity).or_insert(Count {
+        let entry = entry?;
+        let older = (0..entry.columns.len()).any(|i| log.is_older(i, entry.age));
+        let count = counts.entry(whole(&entry)).or_insert(Count {
             partition: u32::MAX,
             offset: -1,
             expected: 0,
             found: 0,
+            older: 0,
         });
         count.found += 1;
+        count.older += u64::from(older);
     }
-    for count in counts.values() {
+    // Rows without a record, and older than one of their columns: each may be one of
+    // those that lack.
+    let mut spare: HashMap<u128, u64> = HashMap::new();
+    for ((identity, _), count) in &counts {
+        let over = count.found.saturating_sub(count.expected).min(count.older);
+        *spare.entry(*identity).or_default() += over;
+    }
+    let mut taken: HashMap<u128, u64> = HashMap::new();
+    for ((identity, _), count) in &counts {
         let findings = out.entry(count.partition).or_default();
         let short = count.expected.saturating_sub(count.found);
+        let left = spare.get_mut(identity);
+        let older = left.as_ref().map_or(0, |left| short.min(**left));
+        if let Some(left) = left {
+            *left -= older;
+        }
+        *taken.entry(*identity).or_default() += older;
+        findings.older.add(older, count.offset);
+        findings.missing.add(short - older, count.offset);
+    }
+    for ((identity, _), count) in &counts {
+        let findings = out.entry(count.partition).or_default();
         let over = count.found.saturating_sub(count.expected);
-        findings.missing.add(short, count.offset);
+        let older = taken.get_mut(identity).map_or(0, |taken| {
+            let older = over.min(count.older).min(*taken);
+            *taken -= older;
+            older
+        });
+        let over = over - older;
         match (count.expected, log.is_silent(None)) {
             (_, true) => findings.unverifiable.add(over, count.offset),
             (0, false) => findings.extra.add(over, count.offset),
@@ -285,9 +329,13 @@ fn judge_found(
             findings.unverifiable.add(1, offset);
         }
         (rows, _) => {
-            findings.different.add(1, offset);
-            let row = rows[0];
-            findings.columns.extend(differing(row, &entry.columns));
+            let mut differ = differing(rows[0], &entry.columns);
+            if differ.by_ref().all(|i| log.is_older(i, entry.age)) {
+                findings.older.add(1, offset);
+            } else {
+                findings.different.add(1, offset);
+                findings.columns.extend(differing(rows[0], &entry.columns));
+            }
         }
     }
 }
@@ -310,12 +358,6 @@ fn judge_missing(fold: &Fold, out: &mut ByPartition) {
     }
 }
 
-/// The identity of a row by its content.
-#[must_use]
-pub fn content(columns: &[u64]) -> u128 {
-    identity_of_content(columns)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,6 +378,11 @@ mod tests {
         fn is_late(&self, _: u32, offset: i64) -> bool {
             offset >= LATE
         }
+
+        /// The second column was changed ten transactions ago.
+        fn is_older(&self, column: usize, age: u32) -> bool {
+            column == 1 && age >= 10
+        }
     }
 
     fn put(identity: u128, offset: i64, columns: &[u64]) -> Entry {
@@ -344,6 +391,7 @@ mod tests {
             partition: 0,
             offset,
             op: Op::Put,
+            age: 0,
             columns: columns.to_vec(),
         }
     }
@@ -401,6 +449,47 @@ mod tests {
         bucket(KEY, &[NULL, SKIPPED], &From(0), expected, found, &mut out).unwrap();
         let found = only(out);
         assert_eq!(found.different.first, BTreeSet::from([1]));
+    }
+
+    #[test]
+    fn rows_from_before_their_column_was_changed_are_told_apart() {
+        let old = |row: Entry, age| Entry { age, ..row };
+        let log = [put(1, 0, &[1, 1]), put(2, 1, &[2, 2]), put(3, 2, &[3, 3])];
+        let rows = [
+            old(put(1, 0, &[1, NULL]), 11),
+            old(put(2, 1, &[2, NULL]), 9),
+            old(put(3, 2, &[9, NULL]), 11),
+        ];
+        for how in [How::Coordinate, KEY] {
+            let found = only(compared(how, 0, &log, &rows));
+            assert_eq!(found.older.first, BTreeSet::from([0]));
+            assert_eq!(found.different.first, BTreeSet::from([1, 2]));
+        }
+        // By content the second column tells nothing there.
+        let log = [put(1, 0, &[1, 1]), put(1, 1, &[1, 2]), put(1, 2, &[1, 3])];
+        let rows = [
+            old(put(1, -1, &[1, NULL]), 11),
+            old(put(1, -1, &[1, 2]), 11),
+            old(put(1, -1, &[1, 3]), 9),
+        ];
+        let found = only(compared(How::Content, 0, &log, &rows));
+        assert_eq!(
+            (found.older.first, found.missing.count),
+            (BTreeSet::from([0]), 0)
+        );
+        let young = [
+            old(put(1, -1, &[1, NULL]), 9),
+            rows[1].clone(),
+            rows[2].clone(),
+        ];
+        let found = compared(How::Content, 0, &log, &young);
+        assert_eq!(found[&0].missing.first, BTreeSet::from([0]));
+        assert_eq!(found[&u32::MAX].extra.count, 1);
+        let gone = [rows[1].clone(), rows[2].clone()];
+        assert_eq!(
+            only(compared(How::Content, 0, &log, &gone)).missing.count,
+            1
+        );
     }
 
     #[test]

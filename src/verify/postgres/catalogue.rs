@@ -27,6 +27,11 @@ SELECT pg_catalog.format_type(base.oid, base.typmod) AS type_sql, base.oid::int8
     CASE WHEN NOT c.collisdeterministic THEN
         pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(c.collname) END AS collation,
     a.attidentity <> '' OR a.attgenerated <> '' AS filled,
+    -- What the columns that every table has were made with, the table was made with.
+    CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_attribute AS own WHERE own.attrelid = a.attrelid
+        AND own.attnum < 0 AND own.xmin = a.xmin) THEN 2147483647
+        ELSE pg_catalog.age(a.xmin) END AS age,
+    pg_catalog.age(d.xmin) AS default_age,
     coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid),
         pg_catalog.pg_get_expr(t.typdefaultbin, 0)) AS default_sql,
     coalesce(d.adbin, t.typdefaultbin)::text AS default_tree
@@ -81,20 +86,29 @@ pub async fn column(
         (false, None) => Some(entry::NULL),
         (false, Some((sql, tree))) => default_value(judge, &sql, &tree, &type_sql).await?,
     };
-    let equality = match column.key {
-        true => {
-            let base = row.try_get("base")?;
-            Some(Equality::of(snapshot, base, collation.is_some()).await?)
-        }
-        false => None,
-    };
+    let (age, default_age): (i32, Option<i32>) = (row.try_get("age")?, row.try_get("default_age")?);
+    let equality = Equality::of(snapshot, row.try_get("base")?, collation.is_some()).await?;
     let column = PgColumn {
         form: Form::of(column, row.try_get("is_array")?, &name, element.as_deref()),
         quoted: ident(&column.name),
         cast: with_collation(format!("@::{type_sql}"), collation.as_deref()),
-        equality,
+        reads_clock: equality.reads_clock(),
+        equality: column.key.then_some(equality),
+        // A default that was there when the table was made is of the same age.
+        changed: changed(age, default_age),
     };
     Ok((column, default))
+}
+
+/// The last change; `None` where there was none since the table was made.
+fn changed(age: i32, default_age: Option<i32>) -> Option<u32> {
+    let of_table = i32::MAX;
+    let last = match (age, default_age) {
+        (age, _) if age == of_table => return None,
+        (age, Some(default_age)) => age.min(default_age),
+        (age, None) => age,
+    };
+    u32::try_from(last).ok()
 }
 
 async fn default_value(

@@ -14,6 +14,7 @@ pub struct Equality {
     /// From the outside in.
     around: Vec<Around>,
     inside: Inside,
+    reads_clock: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +81,12 @@ impl Equality {
                         _ if collated => Inside::Collated,
                         _ => Inside::Text,
                     };
-                    return Ok(Self { around, inside });
+                    let clocks = ["date", "time", "timetz", "timestamp", "timestamptz"];
+                    return Ok(Self {
+                        around,
+                        inside,
+                        reads_clock: built_in && clocks.contains(&name.as_str()),
+                    });
                 }
             }
             oid = row.try_get("inside")?;
@@ -88,7 +94,13 @@ impl Equality {
         Ok(Self {
             around: Vec::new(),
             inside: Inside::Text,
+            reads_clock: false,
         })
+    }
+
+    /// Whether a text such as `now` is another value at each time.
+    pub fn reads_clock(&self) -> bool {
+        self.reads_clock
     }
 
     /// An expression for the text of a value; [`Equality::finished`] makes an end of it.

@@ -12,6 +12,7 @@ use equality::Equality;
 use plimsoll_sink_api::{Cell, Table};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+use std::collections::HashSet;
 
 /// Rows that are fetched at a time.
 const PAGE: usize = 2_000;
@@ -24,6 +25,10 @@ pub struct PgColumn {
     cast: String,
     /// Of a column of the key.
     equality: Option<Equality>,
+    /// A text may be another value at each time.
+    reads_clock: bool,
+    /// See [`super::database::DbTable::changed`].
+    changed: Option<u32>,
 }
 
 /// A table.
@@ -31,8 +36,10 @@ pub struct PgTable {
     target: String,
     columns: Vec<PgColumn>,
     keys: Vec<usize>,
-    /// See [`super::database::Database::defaults`].
+    /// See [`super::database::DbTable::defaults`].
     defaults: Vec<Option<u64>>,
+    /// See [`super::database::DbTable::changed`].
+    changed: Vec<Option<u32>>,
 }
 
 /// Two sessions: one for the snapshot, one that judges values.
@@ -53,10 +60,11 @@ impl Postgres {
         let mut snapshot = options.connect().await?;
         let mut judge = options.connect().await?;
         for connection in [&mut snapshot, &mut judge] {
-            // Types are named with their schema.
+            // Types are named with their schema. A table that another session has
+            // locked for long must not keep the other sinks waiting.
             run(
                 connection,
-                "SET search_path = ''; SET statement_timeout = 0",
+                "SET search_path = ''; SET statement_timeout = 0; SET lock_timeout = '30s'",
             )
             .await?;
         }
@@ -125,6 +133,7 @@ impl Postgres {
         }
         Ok(PgTable {
             target: target.to_owned(),
+            changed: columns.iter().map(|column| column.changed).collect(),
             columns,
             keys: (0..table.columns.len())
                 .filter(|&i| table.columns[i].key)
@@ -145,9 +154,15 @@ impl Postgres {
             false => (0..table.columns.len()).collect(),
         };
         let mut arrays: Vec<Vec<Option<String>>> = vec![Vec::new(); wanted.len()];
-        for cells in rows {
+        // Rows and columns whose value was another one when it was written.
+        let mut clocks = HashSet::new();
+        for (at, cells) in rows.iter().enumerate() {
             for (array, &i) in arrays.iter_mut().zip(&wanted) {
-                array.push(text_of(table.columns[i].form, &cells[i])?);
+                let text = text_of(table.columns[i].form, &cells[i])?;
+                if table.columns[i].reads_clock && text.as_deref().is_some_and(reads_clock) {
+                    clocks.insert((at, i));
+                }
+                array.push(text);
             }
         }
         let mut query = sqlx::query(AssertSqlSafe(table.judge_sql(&wanted)));
@@ -163,16 +178,24 @@ impl Postgres {
             })?;
         let failed = |e: sqlx::Error| Unreadable::Failed(e.into());
         let mut all = Vec::with_capacity(answers.len());
-        for (answer, cells) in answers.iter().zip(rows) {
-            let key = table.key_of(answer).map_err(failed)?;
+        for (n, (answer, cells)) in answers.iter().zip(rows).enumerate() {
+            let mut key = table.key_of(answer).map_err(failed)?;
+            if table.keys.iter().any(|&i| clocks.contains(&(n, i))) {
+                key = None;
+            }
             let mut columns = vec![entry::SKIPPED; table.columns.len()];
             for (at, &i) in wanted.iter().enumerate() {
                 columns[i] = match cells[i] {
                     Cell::Absent => entry::ABSENT,
+                    _ if clocks.contains(&(n, i)) => entry::SKIPPED,
                     _ => entry::hash(answer.try_get(table.keys.len() + at).map_err(failed)?),
                 };
             }
-            all.push(Canonical { key, columns });
+            all.push(Canonical {
+                key,
+                age: 0,
+                columns,
+            });
         }
         Ok(all)
     }
@@ -185,6 +208,9 @@ impl Postgres {
     ) -> sqlx::Result<()> {
         let mut wanted = table.key_texts(|column| column.quoted.clone());
         wanted.extend(table.columns.iter().map(|c| format!("{}::text", c.quoted)));
+        if table.changed.iter().any(Option::is_some) {
+            wanted.push("age(xmin)".to_owned());
+        }
         let sql = format!(
             "DECLARE found NO SCROLL CURSOR FOR SELECT {} FROM {}",
             wanted.join(", "),
@@ -200,8 +226,13 @@ impl Postgres {
                 let texts = (0..table.columns.len())
                     .map(|i| row.try_get(table.keys.len() + i))
                     .collect::<sqlx::Result<Vec<Option<&str>>>>()?;
+                let age = match table.changed.iter().any(Option::is_some) {
+                    true => row.try_get::<i32, _>(table.keys.len() + table.columns.len())?,
+                    false => 0,
+                };
                 let canonical = Canonical {
                     key: table.key_of(row)?,
+                    age: u32::try_from(age).unwrap_or(0),
                     columns: texts.iter().map(|text| entry::hash(*text)).collect(),
                 };
                 each(canonical, &|i| texts[i].map(str::to_owned)).map_err(sqlx::Error::Io)?;
@@ -211,6 +242,14 @@ impl Postgres {
             }
         }
     }
+}
+
+/// Words for times that depend on when they are read.
+fn reads_clock(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["now", "today", "tomorrow", "yesterday"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) -> sqlx::Result<()> {
@@ -225,6 +264,12 @@ impl PgTable {
     #[must_use]
     pub fn defaults(&self) -> &[Option<u64>] {
         &self.defaults
+    }
+
+    /// See [`super::database::DbTable::changed`].
+    #[must_use]
+    pub fn changed(&self) -> &[Option<u32>] {
+        &self.changed
     }
 
     /// The texts by which keys are told apart.

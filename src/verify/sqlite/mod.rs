@@ -324,6 +324,7 @@ impl LiteTable {
         let key = entry::identity(parts.iter().map(|part| part.as_deref()));
         let canonical = Canonical {
             key: (!parts.is_empty()).then_some(key),
+            age: 0,
             columns: kept.iter().map(Kept::hash).collect(),
         };
         Ok((canonical, kept))

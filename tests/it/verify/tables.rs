@@ -132,6 +132,17 @@ impl Tables {
         }
     }
 
+    /// The topic that feeds a table.
+    pub fn topic(&self, table: &str) -> &str {
+        let found = self.topics.iter().find(|(_, name)| name == table);
+        &found.expect("a table of the test").0
+    }
+
+    /// More records for a table.
+    pub fn send(&self, table: &str, records: &[Message]) {
+        self.kafka.producer().send_all(self.topic(table), records);
+    }
+
     /// Changes something; `{s}.` stands before a table's name.
     pub fn execute(&mut self, sql: &str) {
         execute(&mut self.place, sql);
