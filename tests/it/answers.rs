@@ -78,7 +78,8 @@ fn no_error_no_damage_and_no_lost_right_loses_a_record_or_doubles_one() {
     let source = SOURCE.to_string();
     for _ in 0..3 {
         let before = restarts(&process);
-        let unread = Rule::unread(&case.topic, &source);
+        let topic = case.topic.clone();
+        let unread = Rule::unread(&topic, &source);
         case.produce(2_000);
         case.kafka.add_rule(&unread).expect("a rule");
         case.produce(300);
