@@ -10,8 +10,10 @@ use crate::error::KafkaFault;
 use crate::health::{Asking, Halt};
 use crate::metrics as names;
 use metrics::counter;
-use plimsoll_protocol::{Assignment, Class, KnownTopics, Position, TopicPartition, start_rule};
-use plimsoll_sink_api::{Claimed, Sink, SinkError};
+use plimsoll_protocol::{
+    Assignment, Beginning, Class, Kept, KnownTopics, Position, TopicPartition, beginning,
+};
+use plimsoll_sink_api::{Claimed, Settled, Sink, SinkError};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -316,46 +318,54 @@ impl<S: Sink> Claims<S> {
 
     /// False: another process was first.
     async fn settle_once(&mut self, tp: &TopicPartition) -> Result<bool, Failure> {
-        let stored: HashSet<TopicPartition> = self.lane.sink.settled().await?.into_iter().collect();
-        if !stored.contains(tp) {
-            let known = KnownTopics {
-                this_topic: stored.iter().any(|s| s.topic == tp.topic),
-                any_topic: !stored.is_empty(),
-                by_pattern: matches!(self.topics, Topics::Pattern(_)),
+        let settled = self.lane.sink.settled().await?;
+        let kept = match settled.iter().find(|s| s.tp == *tp) {
+            None => Kept::Nothing,
+            Some(settled) if settled.stands => Kept::Position,
+            Some(_) => Kept::Start,
+        };
+        let known = KnownTopics {
+            this_topic: settled.iter().any(|s| s.tp.topic == tp.topic),
+            any_topic: !settled.is_empty(),
+            by_pattern: matches!(self.topics, Topics::Pattern(_)),
+        };
+        let rule = match beginning(kept, known) {
+            Beginning::Stands => return Ok(true),
+            Beginning::Lost => return Err(Settled::lost(tp, &self.lane.name).into()),
+            Beginning::Settle(rule) => rule,
+        };
+        let (cluster, start, topics, wanted) = (
+            self.cluster.clone(),
+            self.start.clone(),
+            self.topics.clone(),
+            tp.clone(),
+        );
+        let starts = tokio::task::spawn_blocking(move || {
+            let mut partitions = match (&topics, known.any_topic) {
+                // The first start of a pattern settles all topics that
+                // match it then: later ones begin at their first record.
+                (Topics::Pattern(pattern), false) => cluster.partitions_matching(pattern)?,
+                _ => cluster.partitions_of(&wanted.topic)?,
             };
-            let (cluster, start, topics, wanted) = (
-                self.cluster.clone(),
-                self.start.clone(),
-                self.topics.clone(),
-                tp.clone(),
+            let old: HashSet<TopicPartition> = settled.into_iter().map(|s| s.tp).collect();
+            partitions.retain(|p| !old.contains(p));
+            if !partitions.contains(&wanted) {
+                partitions.push(wanted);
+            }
+            look_up(&cluster, rule, &start, &partitions)
+        })
+        .await
+        .unwrap_or_else(|e| Err(KafkaFault::new(format!("the look-up ended early: {e}"))))?;
+        let written = self.lane.sink.settle(&self.lane.identity, rule, &starts);
+        match written.await {
+            Err(error) if error.class == Class::Moved => return Ok(false),
+            other => other?,
+        }
+        for start in &starts {
+            info!(
+                sink = self.lane.name, topic = %start.tp.topic, partition = start.tp.partition,
+                position = start.position.offset(), "start settled",
             );
-            let rule = start_rule(known);
-            let starts = tokio::task::spawn_blocking(move || {
-                let mut partitions = match (&topics, known.any_topic) {
-                    // The first start of a pattern settles all topics that
-                    // match it then: later ones begin at their first record.
-                    (Topics::Pattern(pattern), false) => cluster.partitions_matching(pattern)?,
-                    _ => cluster.partitions_of(&wanted.topic)?,
-                };
-                partitions.retain(|p| !stored.contains(p));
-                if !partitions.contains(&wanted) {
-                    partitions.push(wanted);
-                }
-                look_up(&cluster, rule, &start, &partitions)
-            })
-            .await
-            .unwrap_or_else(|e| Err(KafkaFault::new(format!("the look-up ended early: {e}"))))?;
-            let settled = self.lane.sink.settle(&self.lane.identity, rule, &starts);
-            match settled.await {
-                Err(error) if error.class == Class::Moved => return Ok(false),
-                other => other?,
-            }
-            for start in &starts {
-                info!(
-                    sink = self.lane.name, topic = %start.tp.topic, partition = start.tp.partition,
-                    position = start.position.offset(), "start settled",
-                );
-            }
         }
         Ok(true)
     }

@@ -4,10 +4,10 @@
 use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Cell, Claimed, Column, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Marks,
-    Member, Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Shape, Sink,
+    Member, Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Shape, Sink,
     SinkError, StoredPosition, Table,
 };
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub enum Fault {
 #[derive(Default)]
 struct State {
     positions: HashMap<TopicPartition, PositionRow>,
+    /// Of which a start was settled.
+    starts: BTreeSet<TopicPartition>,
     /// Of owners, as they are told in [`Sink::positions`].
     names: HashMap<u128, String>,
     topic_ids: HashMap<TopicPartition, String>,
@@ -156,13 +158,16 @@ impl Sink for MemorySink {
         }))
     }
 
-    async fn settled(&self) -> Result<Vec<TopicPartition>, SinkError> {
+    async fn settled(&self) -> Result<Vec<Settled>, SinkError> {
         self.with(|s| {
             if s.away {
-                Err(away())
-            } else {
-                Ok(s.positions.keys().cloned().collect())
+                return Err(away());
             }
+            let settled = |tp: &TopicPartition| Settled {
+                tp: tp.clone(),
+                stands: s.positions.contains_key(tp),
+            };
+            Ok(s.starts.iter().map(settled).collect())
         })
     }
 
@@ -173,13 +178,15 @@ impl Sink for MemorySink {
         starts: &[NewPosition],
     ) -> Result<(), SinkError> {
         self.with(|s| {
-            if rule.all_or_none() && starts.iter().any(|n| s.positions.contains_key(&n.tp)) {
+            if rule.all_or_none() && starts.iter().any(|n| s.starts.contains(&n.tp)) {
                 return Err(SinkError::new(Class::Moved, "settled meanwhile"));
             }
             for start in starts {
+                if !s.starts.insert(start.tp.clone()) {
+                    continue;
+                }
                 s.positions
-                    .entry(start.tp.clone())
-                    .or_insert(PositionRow::settled(start.position));
+                    .insert(start.tp.clone(), PositionRow::settled(start.position));
                 if let Some(id) = &start.topic_id {
                     s.topic_ids
                         .entry(start.tp.clone())

@@ -4,4 +4,5 @@
 mod answers;
 mod memory;
 mod origin;
+mod requests;
 mod tests;

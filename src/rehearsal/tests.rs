@@ -7,7 +7,7 @@ use crate::config::{
 };
 use crate::consume::Control;
 use crate::health::Health;
-use crate::service::{Running, member, start};
+use crate::service::{RunError, Running, member, start};
 use plimsoll_protocol::TopicPartition;
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
@@ -25,8 +25,9 @@ pub(super) struct Rig {
     producer: BaseProducer,
     pub(super) sink: MemorySink,
     pub(super) health: Arc<Health>,
+    on_bad_record: OnBadRecord,
     running: Running,
-    threads: JoinSet<Result<(), crate::service::RunError>>,
+    threads: JoinSet<Result<(), RunError>>,
 }
 
 impl Rig {
@@ -48,65 +49,36 @@ impl Rig {
             .set("bootstrap.servers", &servers)
             .create()
             .unwrap();
-        let properties: BTreeMap<_, _> = [
-            ("session.timeout.ms", "6000"),
-            ("heartbeat.interval.ms", "500"),
-        ]
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .into();
-        let settings = Settings {
-            name: "rehearsal".into(),
-            topics: Topics::Named(vec!["t".into()]),
-            group_id: "g".into(),
-            start: Start::Earliest,
-            on_bad_record,
-            unknown_fields: UnknownFields::Ignore,
-            batch: BatchLimits {
-                max_records: 10,
-                max_bytes: 1 << 20,
-                linger: Duration::from_millis(5),
-            },
-            // Never opened: the sink in memory stands in for it.
-            backend: Backend::Sqlite(plimsoll_sqlite::SqliteSettings {
-                sink: "rehearsal".into(),
-                path: "unused".into(),
-                auto_migrate: true,
-                tables: Vec::new(),
-            }),
-        };
-        let config = Config {
-            kafka: Kafka {
-                bootstrap_servers: servers,
-                properties,
-                isolation_level: Isolation::ReadCommitted,
-                group_protocol: GroupProtocol::Classic,
-                group_instance_id: None,
-            },
-            listen: None,
-            memory_limit: 64 << 20,
-            drain: Duration::from_secs(5),
-            sinks: vec![settings.clone()],
-        };
         let health = Arc::new(Health::default());
         let mut threads = JoinSet::new();
-        let running = start(
-            &config,
-            &settings,
-            sink.clone(),
-            member(),
-            true,
-            &health,
-            &mut threads,
-        )
-        .unwrap();
+        let running = begin(&servers, &sink, on_bad_record, &health, &mut threads);
         Self {
             kafka,
             producer,
             sink,
             health,
+            on_bad_record,
             running,
             threads,
         }
+    }
+
+    /// Starts the service again, if it has ended by an error that is for good, as
+    /// whoever supervises the process does.
+    pub(super) fn revive(&mut self) {
+        let Some(ended) = self.threads.try_join_next() else {
+            return;
+        };
+        let error = ended.unwrap().unwrap_err();
+        assert!(matches!(error, RunError::Fatal(_)), "{error}");
+        let servers = self.kafka.bootstrap_servers();
+        self.running = begin(
+            &servers,
+            &self.sink,
+            self.on_bad_record,
+            &self.health,
+            &mut self.threads,
+        );
     }
 
     pub(super) fn produce(&self, partition: i32, values: impl IntoIterator<Item = String>) {
@@ -127,6 +99,34 @@ impl Rig {
         }
     }
 
+    /// The same, for what has to be done meanwhile.
+    pub(super) async fn eventually(
+        &mut self,
+        what: &str,
+        mut reached: impl FnMut(&mut Self) -> bool,
+    ) {
+        let deadline = Instant::now() + PATIENCE;
+        while !reached(self) {
+            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until partition 0 is written up to here, each record once, whatever a
+    /// broker answered.
+    pub(super) async fn written(&mut self, end: i64, after: impl std::fmt::Debug) {
+        self.eventually(&format!("{end} records, after {after:?}"), |rig| {
+            rig.revive();
+            rig.sink.position(&tp(0)) == Some(end)
+        })
+        .await;
+        assert_eq!(
+            self.sink.offsets(&tp(0)),
+            offsets(0..end),
+            "after {after:?}"
+        );
+    }
+
     pub(super) async fn stop(mut self) {
         self.running.tell(Control::Stop);
         tokio::time::timeout(PATIENCE, self.threads.join_next())
@@ -143,6 +143,65 @@ impl Drop for Rig {
     fn drop(&mut self) {
         self.running.tell(Control::Stop);
     }
+}
+
+/// Starts the service of one sink.
+fn begin(
+    servers: &str,
+    sink: &MemorySink,
+    on_bad_record: OnBadRecord,
+    health: &Arc<Health>,
+    threads: &mut JoinSet<Result<(), RunError>>,
+) -> Running {
+    let properties: BTreeMap<_, _> = [
+        ("session.timeout.ms", "6000"),
+        ("heartbeat.interval.ms", "500"),
+    ]
+    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+    .into();
+    let settings = Settings {
+        name: "rehearsal".into(),
+        topics: Topics::Named(vec!["t".into()]),
+        group_id: "g".into(),
+        start: Start::Earliest,
+        on_bad_record,
+        unknown_fields: UnknownFields::Ignore,
+        batch: BatchLimits {
+            max_records: 10,
+            max_bytes: 1 << 20,
+            linger: Duration::from_millis(5),
+        },
+        // Never opened: the sink in memory stands in for it.
+        backend: Backend::Sqlite(plimsoll_sqlite::SqliteSettings {
+            sink: "rehearsal".into(),
+            path: "unused".into(),
+            auto_migrate: true,
+            tables: Vec::new(),
+        }),
+    };
+    let config = Config {
+        kafka: Kafka {
+            bootstrap_servers: servers.to_owned(),
+            properties,
+            isolation_level: Isolation::ReadCommitted,
+            group_protocol: GroupProtocol::Classic,
+            group_instance_id: None,
+        },
+        listen: None,
+        memory_limit: 64 << 20,
+        drain: Duration::from_secs(5),
+        sinks: vec![settings.clone()],
+    };
+    start(
+        &config,
+        &settings,
+        sink.clone(),
+        member(),
+        true,
+        health,
+        threads,
+    )
+    .unwrap()
 }
 
 pub(super) fn tp(partition: i32) -> TopicPartition {

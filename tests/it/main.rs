@@ -1,5 +1,6 @@
 //! Tests against a real Kafka, Postgres and Cassandra: `make test`.
 
+mod answers;
 mod bad_records;
 mod cassandra;
 mod commands;

@@ -411,6 +411,7 @@ impl PostgresModel {
             match c.guard.admit(at(offset)) {
                 Admission::Take => c.taken.push(offset),
                 Admission::Seen => seen_twice = true,
+                Admission::AfterError => {}
             }
         }
         // The consumer's position moved over the gaps behind the last record.

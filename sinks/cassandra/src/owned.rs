@@ -9,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Held {
     pub(crate) claim: Claim,
     pub(crate) generation: Generation,
+    /// The generation has a row in `positions`, and that is noted.
+    pub(crate) positioned: bool,
     /// Where the next batch begins.
     pub(crate) position: Position,
     pub(crate) marks: Marks,
@@ -36,7 +38,7 @@ impl Owned {
     }
 
     /// Everything below `position` was acknowledged, and the position is
-    /// written.
+    /// written and noted.
     pub(crate) fn advance(
         &self,
         tp: &TopicPartition,
@@ -48,6 +50,7 @@ impl Owned {
             && held.claim == claim
         {
             held.position = position;
+            held.positioned = true;
             held.marks = marks;
         }
     }

@@ -14,8 +14,8 @@ use crate::{PostgresSettings, letters, log, migrate, privileges, probe, state, s
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, Mode,
-    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
-    TableSettings, rule_for,
+    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
+    StoredPosition, TableSettings, rule_for,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -327,7 +327,7 @@ impl Sink for PostgresSink {
         Ok(prepared)
     }
 
-    async fn settled(&self) -> Result<Vec<TopicPartition>, SinkError> {
+    async fn settled(&self) -> Result<Vec<Settled>, SinkError> {
         within(self.limit(), async {
             let mut lease = self.control.lease().await?;
             let settled = state::settled(&mut lease.session.conn, &self.names, self.sink()).await?;

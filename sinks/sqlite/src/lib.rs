@@ -45,8 +45,8 @@ use connection::{Database, Lane, Open, within};
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, Mode,
-    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
-    rule_for,
+    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
+    StoredPosition, rule_for,
 };
 use std::sync::Arc;
 
@@ -117,7 +117,7 @@ impl Sink for SqliteSink {
         }
     }
 
-    async fn settled(&self) -> Result<Vec<TopicPartition>, SinkError> {
+    async fn settled(&self) -> Result<Vec<Settled>, SinkError> {
         positions::settled(&self.database, &self.settings.sink).await
     }
 

@@ -5,6 +5,7 @@ use super::{Done, Trouble, Writer};
 use crate::batch::Chunk;
 use crate::consume::{RestartReason, recreated};
 use crate::health::{Asking, Halt};
+use plimsoll_protocol::{Confirmation, confirm};
 use plimsoll_sink_api::Sink;
 
 impl<S: Sink> Writer<S> {
@@ -30,25 +31,31 @@ impl<S: Sink> Writer<S> {
             let why = match looked {
                 // The service ends.
                 Err(_) => return Err(Trouble::End(Done::Drop)),
-                Ok(Ok(found)) if found == self.topic_id => {
-                    health.kafka_back(sink, Asking::Commits);
-                    continue;
-                }
-                Ok(Ok(Some(found))) => {
-                    let (from, known) = (chunk.span().from(), self.topic_id.as_deref());
-                    let halt = Halt {
-                        offset: Some(from.offset()),
-                        column: None,
-                        reason: recreated(sink, &self.tp, from, known.unwrap_or("?"), &found),
-                    };
-                    return Err(Trouble::End(Done::Halt(Box::new(halt))));
-                }
-                Ok(Ok(None)) => format!("the id of topic {} is not told any more", self.tp.topic),
+                Ok(Ok(told)) => match confirm(self.topic_id.as_deref(), told.as_deref()) {
+                    Confirmation::Confirmed => {
+                        health.kafka_back(sink, Asking::Commits);
+                        continue;
+                    }
+                    Confirmation::Recreated => return Err(self.recreated(chunk, told)),
+                    Confirmation::Untold => {
+                        format!("the id of topic {} is not told any more", self.tp.topic)
+                    }
+                },
                 Ok(Err(fault)) => fault.to_string(),
             };
             health.kafka_away(sink, Asking::Commits, why);
             return Err(Trouble::End(Done::Restart(RestartReason::Unconfirmed)));
         }
         Ok(())
+    }
+
+    fn recreated(&self, chunk: &Chunk, told: Option<String>) -> Trouble {
+        let (from, known) = (chunk.span().from(), self.topic_id.as_deref());
+        let (known, told) = (known.unwrap_or("?"), told.unwrap_or_default());
+        Trouble::End(Done::Halt(Box::new(Halt {
+            offset: Some(from.offset()),
+            column: None,
+            reason: recreated(&self.lane.name, &self.tp, from, known, &told),
+        })))
     }
 }

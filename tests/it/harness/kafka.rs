@@ -94,7 +94,7 @@ impl Kafka {
         id.expect("the broker tells the id of its cluster")
     }
 
-    fn client(&self) -> ClientConfig {
+    pub(super) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap);
         config
