@@ -26,6 +26,15 @@ pub fn kafka() -> String {
     variable("PLIMSOLL_TEST_KAFKA")
 }
 
+/// Which release of Kafka the shared broker is, in numbers: `[3, 9]`.
+pub fn kafka_release() -> Vec<u32> {
+    let number = |part: &str| part.parse().expect("a number");
+    variable("PLIMSOLL_TEST_KAFKA_RELEASE")
+        .split('.')
+        .map(number)
+        .collect()
+}
+
 /// The shared Postgres' URL.
 pub fn postgres() -> String {
     variable("PLIMSOLL_TEST_POSTGRES")
