@@ -14,6 +14,12 @@ use std::time::Duration;
 /// The binary under test.
 pub const PLIMSOLL: &str = env!("CARGO_BIN_EXE_plimsoll");
 
+/// The binary that tests are about: this one, or an older one that must fail them
+/// (`scripts/mends`).
+fn tested() -> String {
+    std::env::var("PLIMSOLL_TEST_BINARY").unwrap_or_else(|_| PLIMSOLL.to_owned())
+}
+
 /// One `plimsoll run`. It is ended when this is dropped.
 pub struct Process {
     child: Child,
@@ -25,7 +31,7 @@ pub struct Process {
 impl Process {
     /// Starts the service.
     pub fn start(service: &Service) -> Self {
-        Self::start_as(PLIMSOLL, service)
+        Self::start_as(&tested(), service)
     }
 
     /// The same of another binary, which may be an older one.
@@ -40,7 +46,7 @@ impl Process {
         let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let path = folder.join("plimsoll.toml");
         fs::write(&path, config.replace("@HTTP@", &http.to_string())).expect("a config file");
-        Self::run(PLIMSOLL, &path, http)
+        Self::run(&tested(), &path, http)
     }
 
     fn run(binary: &str, config: &Path, http: SocketAddr) -> Self {
@@ -243,7 +249,7 @@ fn tail(text: &str, lines: usize) -> String {
 
 /// Runs one of the other commands to its end.
 pub fn plimsoll(config: &Path, arguments: &[&str]) -> Output {
-    let mut child = Command::new(PLIMSOLL)
+    let mut child = Command::new(tested())
         .args(arguments)
         .arg("--config")
         .arg(config)

@@ -5,6 +5,7 @@
 
 use super::disk::SmallDisk;
 use super::kafka_proxy::KafkaProxy;
+use super::place::Place;
 use super::{folder, free_port, wait};
 use std::fs;
 use std::net::SocketAddr;
@@ -203,6 +204,7 @@ pub struct OwnKafka {
     folder: PathBuf,
     port: u16,
     broker: Option<Child>,
+    _place: Place,
 }
 
 impl OwnKafka {
@@ -245,6 +247,7 @@ allow.everyone.if.no.acl.found=true
             folder,
             port,
             broker: None,
+            _place: Place::take(),
         };
         ran(kafka
             .java("kafka.tools.StorageTool")
