@@ -24,7 +24,7 @@ pub use client::{MemoryShare, cluster_config, consumer_config};
 pub use cluster::Cluster;
 pub use confirm::{Looked, Looks, looks};
 pub use control::{Control, RestartReason};
-pub use log_check::{Compared, Found, disagreement, epoch_fell, look_at, recreated};
+pub use log_check::{Compared, Found, LogLook, disagreement, epoch_fell, look_at, recreated};
 pub use message::push;
 pub use partition::{Stand, Standing};
 pub use poll::{Fatal, Poll, Setup};

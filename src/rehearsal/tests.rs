@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// Longer than the mock's group needs to form, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Rig {
     pub(super) kafka: MockCluster<'static, DefaultProducerContext>,
@@ -100,15 +100,26 @@ impl Rig {
     }
 
     /// The same, for what has to be done meanwhile.
-    pub(super) async fn eventually(
+    pub(super) async fn eventually(&mut self, what: &str, reached: impl FnMut(&mut Self) -> bool) {
+        let reached = self.within(PATIENCE, reached).await;
+        assert!(reached, "not within {PATIENCE:?}: {what}");
+    }
+
+    /// Whether it comes to that.
+    pub(super) async fn within(
         &mut self,
-        what: &str,
+        limit: Duration,
         mut reached: impl FnMut(&mut Self) -> bool,
-    ) {
-        let deadline = Instant::now() + PATIENCE;
-        while !reached(self) {
-            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+    ) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            if reached(self) {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -156,6 +167,7 @@ fn begin(
     let properties: BTreeMap<_, _> = [
         ("session.timeout.ms", "6000"),
         ("heartbeat.interval.ms", "500"),
+        ("topic.metadata.refresh.interval.ms", "2000"),
     ]
     .map(|(k, v)| (k.to_owned(), v.to_owned()))
     .into();

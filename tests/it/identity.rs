@@ -52,8 +52,7 @@ fn refused(case: &Case, what: &str, more: &[&str]) -> String {
 
 /// Deletes the topic and makes it again, with so many records.
 fn recreate(case: &mut Case, records: usize) {
-    case.kafka.delete_topic(&case.topic);
-    case.kafka.create_topic(&case.topic, 1);
+    case.kafka.recreate_topic(&case.topic, 1);
     // The old one's client remembers the old topic.
     case.producer = case.kafka.producer();
     case.produce(records);

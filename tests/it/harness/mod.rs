@@ -10,6 +10,7 @@ pub mod kafka_proxy;
 pub mod kafka_wire;
 pub mod oracle;
 pub mod orders;
+mod place;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

@@ -5,6 +5,7 @@
 
 use super::disk::SmallDisk;
 use super::kafka_proxy::KafkaProxy;
+use super::place::Place;
 use super::{folder, free_port, wait};
 use std::fs;
 use std::net::SocketAddr;
@@ -24,6 +25,15 @@ pub fn variable(name: &str) -> String {
 /// The shared broker's `host:port`.
 pub fn kafka() -> String {
     variable("PLIMSOLL_TEST_KAFKA")
+}
+
+/// Which release of Kafka the shared broker is, in numbers: `[3, 9]`.
+pub fn kafka_release() -> Vec<u32> {
+    let number = |part: &str| part.parse().expect("a number");
+    variable("PLIMSOLL_TEST_KAFKA_RELEASE")
+        .split('.')
+        .map(number)
+        .collect()
 }
 
 /// The shared Postgres' URL.
@@ -194,6 +204,7 @@ pub struct OwnKafka {
     folder: PathBuf,
     port: u16,
     broker: Option<Child>,
+    _place: Place,
 }
 
 impl OwnKafka {
@@ -236,6 +247,7 @@ allow.everyone.if.no.acl.found=true
             folder,
             port,
             broker: None,
+            _place: Place::take(),
         };
         ran(kafka
             .java("kafka.tools.StorageTool")
