@@ -12,6 +12,7 @@ mod limits;
 mod log_shapes;
 mod members;
 mod modes;
+mod oddities;
 mod old_kafka;
 mod outages;
 mod rights;
