@@ -151,7 +151,10 @@ fn letter<'c>(record: &Record<'c>) -> DeadLetter<'c> {
         timestamp: record.timestamp,
         key: record.key,
         value: record.value,
-        headers: record.headers().collect(),
+        headers: record
+            .headers()
+            .map(|(name, value)| (String::from_utf8_lossy(name), value))
+            .collect(),
         condition: String::new(),
         code: None,
         column: None,
@@ -201,7 +204,7 @@ mod tests {
             };
             filling.push(
                 &incoming,
-                std::iter::empty::<(&str, Option<&[u8]>)>(),
+                std::iter::empty::<(&[u8], Option<&[u8]>)>(),
                 None,
                 Instant::now(),
             );
@@ -238,7 +241,7 @@ mod tests {
             };
             filling.push(
                 &incoming,
-                std::iter::empty::<(&str, Option<&[u8]>)>(),
+                std::iter::empty::<(&[u8], Option<&[u8]>)>(),
                 None,
                 Instant::now(),
             );

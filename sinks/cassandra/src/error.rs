@@ -229,7 +229,12 @@ fn of_invalid(message: &str) -> Failure {
         "unknown identifier",
         "does not exist",
     ];
-    let large = ["too large", "is longer than maximum", "batch too large"];
+    let of_record = [
+        "too large",
+        "too big",
+        "is longer than maximum",
+        "may not be empty",
+    ];
     let class = if any(&["disk usage exceeds"]) {
         return Failure {
             busy: true,
@@ -242,7 +247,7 @@ fn of_invalid(message: &str) -> Failure {
         };
     } else if any(&gone) {
         Class::Stale
-    } else if any(&large) {
+    } else if any(&of_record) {
         Class::Rejected
     } else {
         Class::Suspect
@@ -288,6 +293,8 @@ mod tests {
         );
         let long = "Key length of 65536 is longer than maximum of 65535";
         assert_eq!(class(DbError::Invalid, long), rejected);
+        let big = "Request is too big: length 17825849 exceeds maximum allowed length 16777216.";
+        assert_eq!(class(DbError::Invalid, big), rejected);
         let full = "Write request failed because disk usage exceeds failure threshold";
         assert_eq!(class(DbError::Invalid, full), (Class::Away, true, false));
         assert_eq!(class(DbError::Invalid, "Expected 4 byte int"), suspect);

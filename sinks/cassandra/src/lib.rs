@@ -15,6 +15,7 @@ mod error;
 mod letters;
 mod migrate;
 mod owned;
+mod pieces;
 mod plan;
 mod positions;
 mod read;

@@ -32,6 +32,7 @@ pub(crate) struct Statements {
     pub(crate) letters: PreparedStatement,
     pub(crate) letter: PreparedStatement,
     pub(crate) exhume: PreparedStatement,
+    pub(crate) exhume_pieces: PreparedStatement,
 }
 
 const CLAIM_COLUMNS: &str = "topic, partition, epoch, owner, owner_name, group_id, cluster_id, \
@@ -203,6 +204,14 @@ impl Statements {
             .await?,
             exhume: make(
                 format!("DELETE FROM {k}.dead_letters WHERE {ONE} AND kafka_offset = ?"),
+                None,
+            )
+            .await?,
+            exhume_pieces: make(
+                format!(
+                    "DELETE FROM {k}.dead_letters \
+                     WHERE {ONE} AND kafka_offset >= ? AND kafka_offset <= ?"
+                ),
                 None,
             )
             .await?,

@@ -338,7 +338,7 @@ fn chunk_of(letter: &KeptLetter) -> Option<Chunk> {
     let headers = payload
         .headers
         .iter()
-        .map(|(name, value)| (name.as_str(), value.as_deref()));
+        .map(|(name, value)| (name.as_bytes(), value.as_deref()));
     filling.push(&incoming, headers, None, Instant::now());
     Some(filling.seal(span))
 }

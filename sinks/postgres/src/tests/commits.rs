@@ -147,7 +147,10 @@ fn letter(offset: i64) -> DeadLetter<'static> {
         timestamp: Some(1_700_000_000_123),
         key: Some(b"k\0"),
         value: Some(b"\xff\0"),
-        headers: vec![("h", Some(b"\x01\"\\".as_slice())), ("n", None)],
+        headers: vec![
+            ("h".into(), Some(b"\x01\"\\".as_slice())),
+            ("n".into(), None),
+        ],
         condition: "decode".to_owned(),
         code: Some("22P02".to_owned()),
         column: Some("id".to_owned()),

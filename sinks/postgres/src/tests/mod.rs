@@ -4,6 +4,7 @@
 mod binary;
 mod commits;
 mod lasting;
+mod letters;
 mod positions;
 mod roundtrip;
 mod shapes;
