@@ -126,7 +126,7 @@ fn names(config: &Config) -> String {
 
 async fn all(config: &Config, args: &VerifyArgs) -> Result<Vec<TableReport>, AdminError> {
     let client = cluster_config(&config.kafka, "plimsoll-verify");
-    let cluster = Cluster::new(client, "of verify")?;
+    let cluster = Cluster::silent(client)?;
     let cluster_id = cluster.id()?;
     let mut reports = Vec::new();
     let chosen = |s: &&Settings| args.sink.as_ref().is_none_or(|name| s.name == *name);

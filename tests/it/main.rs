@@ -1,5 +1,6 @@
 //! Tests against a real Kafka, Postgres and Cassandra: `make test`.
 
+mod alerts;
 mod bad_records;
 mod cassandra;
 mod commands;
@@ -12,6 +13,8 @@ mod log_shapes;
 mod members;
 mod modes;
 mod outages;
+mod secured;
+mod seen;
 mod several;
 mod sigkill;
 mod starts;

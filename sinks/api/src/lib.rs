@@ -17,7 +17,7 @@ pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
 pub use error::{Detail, Secret, SinkError};
 pub use letters::{KeptLetter, LetterFilter, LetterPage, Payload, Replay};
 pub use sink::{
-    Claimed, Committed, Identity, Member, NewPosition, PositionChange, SetOutcome, Sink,
+    Blocked, Claimed, Committed, Identity, Member, NewPosition, PositionChange, SetOutcome, Sink,
     StoredPosition,
 };
 pub use table::{

@@ -7,7 +7,7 @@ use super::disk::SmallDisk;
 use super::{folder, free_port, wait};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -198,6 +198,12 @@ pub struct OwnKafka {
 impl OwnKafka {
     /// Starts one.
     pub fn start() -> Self {
+        Self::start_with(|properties, _| properties)
+    }
+
+    /// Starts one with properties of the test's own, which may name files in the
+    /// broker's folder.
+    pub fn start_with(edit: impl FnOnce(String, &Path) -> String) -> Self {
         let folder = folder("own_kafka");
         let port = free_port();
         let properties = fs::read_to_string(variable("PLIMSOLL_TEST_KAFKA_PROPERTIES"))
@@ -208,6 +214,7 @@ impl OwnKafka {
                 "@DATA@",
                 folder.join("data").to_str().expect("a plain path"),
             );
+        let properties = edit(properties, &folder);
         fs::write(folder.join("server.properties"), properties).expect("the broker's properties");
         let mut kafka = Self {
             folder,
@@ -259,6 +266,13 @@ impl OwnKafka {
             broker.wait().expect("the broker ends");
             let _ = fs::remove_file(self.folder.join("pid"));
         }
+    }
+
+    /// Runs one of Kafka's own tools.
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
+        let mut command = self.java(class);
+        command.args(["--bootstrap-server", &self.bootstrap()]);
+        ran(command.args(arguments));
     }
 
     fn java(&self, class: &str) -> Command {
