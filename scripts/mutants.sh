@@ -124,8 +124,18 @@ protocol_mutants() {
   both "the fence of positions set" $CLAIM \
     's/self\.epoch = self\.epoch\.next\(\);\n        self\.owner = None;//' \
     "invariant 4" claim::tests::an_operator_fences_the_owner
+  both "the looks of a comparison" protocol/src/compare.rs 's/LOOKS: u32 = 32/LOOKS: u32 = 1/' \
+    "invariant 1" compare::tests::a_table_that_opens_and_shuts_makes_no_record_bad
   both "the guard on messages" protocol/src/guard.rs 's/if offset < self\.next/if false/' \
     "invariant 2" guard::tests::an_offset_delivered_twice_is_taken_once
+  both "nothing taken behind an error" protocol/src/guard.rs \
+    's/if self\.failed \{\n            return Admission::AfterError;\n        \}//' \
+    "invariant 1" guard::tests::nothing_behind_an_error_is_taken_or_believed
+  both "no position believed after an error" protocol/src/guard.rs 's/if !self\.failed/if true/' \
+    "invariant 1" guard::tests::nothing_behind_an_error_is_taken_or_believed
+  both "the confirming of a batch" protocol/src/identity.rs \
+    's/\(Some\(_\), Some\(_\)\) => Confirmation::Recreated/(Some(_), Some(_)) => Confirmation::Confirmed/' \
+    "nothing of another log" identity::tests::a_batch_is_confirmed_only_by_the_id_that_its_position_remembers
   both "the judging of lost answers" protocol/src/judge.rs 's/stored == span\.to\(\)/false/' \
     "a lost answer is judged: committed" judge::tests::a_lost_answer_is_judged_by_where_the_position_stands
   both "the look at an idle row: failovers" protocol/src/look.rs 's/mine && stored >= acknowledged/mine/' \
@@ -150,6 +160,9 @@ protocol_mutants() {
     "invariant 1" rewind::tests::the_window_is_counted_back_from_the_last_mark
   both "starts all or none" protocol/src/start.rs 's/matches!\(self, Self::Configured\)/false/' \
     "invariant 1" start::tests::only_configured_starts_are_written_together
+  both "the halt of a position that is lost" protocol/src/start.rs \
+    's/Kept::Start => Beginning::Lost/Kept::Start => Beginning::Settle(start_rule(known))/' \
+    "invariant 2" start::tests::only_a_partition_of_which_nothing_is_kept_gets_a_start
 }
 
 protocol_mutants

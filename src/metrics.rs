@@ -21,6 +21,8 @@ pub const ROWS: &str = "plimsoll_rows_written_total";
 pub const ALREADY_THERE: &str = "plimsoll_rows_already_there_total";
 /// Dead letters written.
 pub const DEAD_LETTERS: &str = "plimsoll_dead_letters_total";
+/// Records compared with others because the database's code could mean the table.
+pub const COMPARED: &str = "plimsoll_records_compared_total";
 /// Commits that the database acknowledged.
 pub const COMMITS: &str = "plimsoll_commits_total";
 /// Commits found applied although their answer was lost.
@@ -151,6 +153,11 @@ fn describe() {
         LOG_CHECKS,
         Unit::Count,
         "Comparisons of a position with the log behind it, by what was found"
+    );
+    describe_counter!(
+        COMPARED,
+        Unit::Count,
+        "Refused records that were compared with others, by finding"
     );
     describe_counter!(DEAD_LETTERS, Unit::Count, "Records kept as dead letters");
     describe_counter!(COMMITS, Unit::Count, "Commits acknowledged by the database");

@@ -8,8 +8,8 @@ use crate::{Bench, Failed, Result, kafka};
 use plimsoll_protocol::{Claim, Class, Epoch, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Column, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member,
-    Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Shape, Sink, SinkError,
-    Source, StoredPosition, Table,
+    Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Shape, Sink,
+    SinkError, Source, StoredPosition, Table,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -228,7 +228,7 @@ impl Sink for Discard {
         }))
     }
 
-    async fn settled(&self) -> std::result::Result<Vec<TopicPartition>, SinkError> {
+    async fn settled(&self) -> std::result::Result<Vec<Settled>, SinkError> {
         Ok(Vec::new())
     }
 
@@ -279,6 +279,10 @@ impl Sink for Discard {
             rows,
             ..Committed::default()
         })
+    }
+
+    async fn takes(&self, _: &Batch<'_, ()>) -> std::result::Result<(), SinkError> {
+        Ok(())
     }
 
     async fn rehearse(&self, _: &Batch<'_, ()>) -> std::result::Result<Committed, SinkError> {

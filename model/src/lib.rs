@@ -8,6 +8,7 @@
 
 pub mod cassandra;
 mod faults;
+pub mod fetches;
 pub mod postgres;
 pub mod report;
 pub mod starts;

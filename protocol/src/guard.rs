@@ -11,19 +11,29 @@ pub enum Admission {
     /// deliver an offset twice after a cooperative assignment (librdkafka
     /// #4637).
     Seen,
+    /// It came behind an error: records between the two may be missing.
+    AfterError,
 }
 
 /// The next offset that a partition expects; moves with each message taken.
+///
+/// The first error ends that: librdkafka moves its position over an error as if it
+/// were a record, and may go on behind what it could not read. So nothing that
+/// comes later is taken, and no position that is told later is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Guard {
     next: Position,
+    failed: bool,
 }
 
 impl Guard {
     /// Starts at the position that the claim returned.
     #[must_use]
     pub const fn new(position: Position) -> Self {
-        Self { next: position }
+        Self {
+            next: position,
+            failed: false,
+        }
     }
 
     /// The next offset expected.
@@ -35,6 +45,9 @@ impl Guard {
     /// Admits an offset or not. Gaps are no fault: markers, aborted records and
     /// compaction leave them.
     pub fn admit(&mut self, offset: Position) -> Admission {
+        if self.failed {
+            return Admission::AfterError;
+        }
         if offset < self.next {
             return Admission::Seen;
         }
@@ -45,7 +58,14 @@ impl Guard {
 
     /// The consumer's own position passed over markers behind the last record.
     pub fn pass(&mut self, position: Position) {
-        self.next = self.next.max(position);
+        if !self.failed {
+            self.next = self.next.max(position);
+        }
+    }
+
+    /// An error came in place of a record.
+    pub fn fail(&mut self) {
+        self.failed = true;
     }
 }
 
@@ -75,6 +95,16 @@ mod tests {
         guard.pass(at(3));
         assert_eq!(guard.next(), at(8));
         assert_eq!(guard.admit(at(7)), Admission::Seen);
+    }
+
+    #[test]
+    fn nothing_behind_an_error_is_taken_or_believed() {
+        let mut guard = Guard::new(at(5));
+        assert_eq!(guard.admit(at(5)), Admission::Take);
+        guard.fail();
+        assert_eq!(guard.admit(at(7)), Admission::AfterError);
+        guard.pass(at(8));
+        assert_eq!(guard.next(), at(6));
     }
 
     proptest! {

@@ -99,6 +99,31 @@ pub fn agreement(known: KnownLog<'_>, seen: SeenLog<'_>) -> Agreement {
     }
 }
 
+/// What a look at a topic's id says of a batch that was fetched before it began,
+/// from whoever is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Confirmation {
+    /// All of it is of the topic that the position is about.
+    Confirmed,
+    /// It may be of a topic that was made again under the same name.
+    Recreated,
+    /// Nothing.
+    Untold,
+}
+
+/// Compares the topic's id that the position remembers with what a broker tells.
+/// A position without one is of brokers that tell none (before Kafka 2.8): there is
+/// nothing to compare.
+#[must_use]
+pub fn confirm(known: Option<&str>, told: Option<&str>) -> Confirmation {
+    match (known, told) {
+        (None, _) => Confirmation::Confirmed,
+        (Some(_), None) => Confirmation::Untold,
+        (Some(known), Some(told)) if known == told => Confirmation::Confirmed,
+        (Some(_), Some(_)) => Confirmation::Recreated,
+    }
+}
+
 /// Whether a record cannot lie behind what was applied: leader epochs only rise
 /// along a log, so a lower one is of a log that was made again or rewritten.
 #[must_use]
@@ -294,6 +319,20 @@ mod tests {
         ];
         for (agreement, word, goes_on) in words {
             assert_eq!((agreement.as_str(), agreement.may_go_on()), (word, goes_on));
+        }
+    }
+
+    #[test]
+    fn a_batch_is_confirmed_only_by_the_id_that_its_position_remembers() {
+        let table = [
+            (None, None, Confirmation::Confirmed),
+            (None, Some("t"), Confirmation::Confirmed),
+            (Some("t"), Some("t"), Confirmation::Confirmed),
+            (Some("t"), Some("u"), Confirmation::Recreated),
+            (Some("t"), None, Confirmation::Untold),
+        ];
+        for (known, told, what) in table {
+            assert_eq!(confirm(known, told), what, "{known:?} {told:?}");
         }
     }
 

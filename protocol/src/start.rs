@@ -21,15 +21,49 @@ impl StartRule {
     }
 }
 
-/// What the sink's position rows say about a topic that asks for a start.
+/// What the sink's state says about a topic that asks for a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownTopics {
-    /// Position rows of this very topic exist.
+    /// A start of this very topic was settled.
     pub this_topic: bool,
-    /// Position rows of some topic of this sink exist.
+    /// A start of some topic of this sink was settled.
     pub any_topic: bool,
     /// The topic was found by a pattern, not named.
     pub by_pattern: bool,
+}
+
+/// What a sink's state keeps of one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kept {
+    /// Nothing: it is new.
+    Nothing,
+    /// Its start was settled once, and its position row is gone.
+    Start,
+    /// Its position row.
+    Position,
+}
+
+/// How a partition comes to its position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Beginning {
+    /// The position stands.
+    Stands,
+    /// It is lost. The rows that it counted may stand in the table, so any start
+    /// would repeat or skip some: only an operator can say where to go on.
+    Lost,
+    /// A start is to be settled.
+    Settle(StartRule),
+}
+
+/// A start is settled once per partition: a position that is lost is not a
+/// partition that is new.
+#[must_use]
+pub fn beginning(kept: Kept, known: KnownTopics) -> Beginning {
+    match kept {
+        Kept::Position => Beginning::Stands,
+        Kept::Start => Beginning::Lost,
+        Kept::Nothing => Beginning::Settle(start_rule(known)),
+    }
 }
 
 /// Starts are settled once per sink and topic. Partitions added later, and
@@ -51,6 +85,20 @@ mod tests {
     fn only_configured_starts_are_written_together() {
         assert!(StartRule::Configured.all_or_none());
         assert!(!StartRule::FirstRecord.all_or_none());
+    }
+
+    #[test]
+    fn only_a_partition_of_which_nothing_is_kept_gets_a_start() {
+        let known = KnownTopics {
+            this_topic: true,
+            any_topic: true,
+            by_pattern: false,
+        };
+        let of = |kept| beginning(kept, known);
+        assert_eq!(of(Kept::Position), Beginning::Stands);
+        assert_eq!(of(Kept::Start), Beginning::Lost);
+        let rule = StartRule::FirstRecord;
+        assert_eq!(of(Kept::Nothing), Beginning::Settle(rule));
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl AdminError {
             Self::Kafka(_) => Exit::Unreachable,
             Self::Sink { error, .. } => match error.class {
                 Class::Away | Class::Again | Class::Moved => Exit::Unreachable,
-                Class::Rejected | Class::Stale | Class::Halt => Exit::Refused,
+                Class::Rejected | Class::Suspect | Class::Stale | Class::Halt => Exit::Refused,
             },
             Self::Refused(_) => Exit::Refused,
             Self::System(_) | Self::Output(_) => Exit::System,

@@ -5,13 +5,17 @@
 use super::starts::look_up;
 use crate::commit::{Backoff, HALT_RETRY, Lane, note_claim};
 use crate::config::{Start, Topics};
-use crate::consume::{Cluster, Compared, Control, Generation, Leased, disagreement, look_at};
+use crate::consume::{
+    Cluster, Compared, Control, Generation, Leased, LogLook, disagreement, look_at,
+};
 use crate::error::KafkaFault;
 use crate::health::{Asking, Halt};
 use crate::metrics as names;
 use metrics::counter;
-use plimsoll_protocol::{Assignment, Class, KnownTopics, Position, TopicPartition, start_rule};
-use plimsoll_sink_api::{Claimed, Sink, SinkError};
+use plimsoll_protocol::{
+    Assignment, Beginning, Class, Kept, KnownTopics, Position, TopicPartition, beginning,
+};
+use plimsoll_sink_api::{Claimed, Settled, Sink, SinkError};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +25,10 @@ use tracing::{info, warn};
 /// Logs of so many partitions are looked at together at most: few requests, and
 /// a first partition of thousands begins within a second or so.
 const TOGETHER: usize = 256;
+
+/// How often a log is looked at whose last record applied cannot be read, before its
+/// partition halts: with the waits in between some seconds, longer than an election.
+const UNREAD: u32 = 6;
 
 /// A partition that wants to be claimed.
 #[derive(Debug)]
@@ -37,6 +45,19 @@ struct Waiting {
     request: ClaimRequest,
     at: Instant,
     backoff: Backoff,
+    /// How often in a row the last record applied could not be read.
+    unread: u32,
+}
+
+impl Waiting {
+    fn new(request: ClaimRequest) -> Self {
+        Self {
+            request,
+            at: Instant::now(),
+            backoff: Backoff::default(),
+            unread: 0,
+        }
+    }
 }
 
 enum Failure {
@@ -93,17 +114,13 @@ pub async fn claim_loop<S: Sink>(
         };
         tokio::select! {
             request = requests.recv() => match request {
-                Some(request) => waiting.push_back(Waiting { request, at: Instant::now(), backoff: Backoff::default() }),
+                Some(request) => waiting.push_back(Waiting::new(request)),
                 None => return,
             },
             () = due => {}
         }
         while let Ok(request) = requests.try_recv() {
-            waiting.push_back(Waiting {
-                request,
-                at: Instant::now(),
-                backoff: Backoff::default(),
-            });
+            waiting.push_back(Waiting::new(request));
         }
         waiting.retain(|w| w.request.leased.now() == Assignment::Live);
         if waiting.is_empty() {
@@ -173,7 +190,7 @@ impl<S: Sink> Claims<S> {
                     warn!(sink = lane.name, partition = %request.tp, "not claimed yet: {error}");
                     Some(one.backoff.next_wait())
                 }
-                Class::Halt | Class::Rejected => {
+                Class::Halt | Class::Rejected | Class::Suspect => {
                     self.halt(request, None, error.to_string());
                     None
                 }
@@ -248,7 +265,18 @@ impl<S: Sink> Claims<S> {
             .health
             .kafka_back(&self.lane.name, &Asking::Claims);
         let mut again = Vec::new();
-        for ((mut one, mut claimed), found) in held.into_iter().zip(found) {
+        for ((mut one, mut claimed), look) in held.into_iter().zip(found) {
+            let found = match look {
+                LogLook::Found(found) => found,
+                LogLook::Away(fault) => {
+                    again.extend(self.not_looked(vec![(one, claimed)], &fault));
+                    continue;
+                }
+                LogLook::Unreadable(fault) => {
+                    again.extend(self.unread(one, &claimed, &fault));
+                    continue;
+                }
+            };
             let (request, lane) = (&one.request, &self.lane);
             let compared = Compared {
                 cluster_id: &lane.identity.cluster_id,
@@ -298,9 +326,27 @@ impl<S: Sink> Claims<S> {
         held.into_iter().map(later).collect()
     }
 
+    /// A log that does not give out what was read of it before is looked at again a
+    /// few times; then its partition halts with Kafka's words, and no other.
+    fn unread(&self, mut one: Waiting, claimed: &Claimed, fault: &KafkaFault) -> Option<Waiting> {
+        one.unread += 1;
+        let (sink, tp) = (&self.lane.name, &one.request.tp);
+        if one.unread > UNREAD {
+            let reason = format!("the last record applied cannot be read again: {fault}");
+            self.halt(&one.request, Some(claimed.reached.offset()), reason);
+            return None;
+        }
+        warn!(
+            sink, topic = %tp.topic, partition = tp.partition,
+            "the last record applied cannot be read again: {fault}; looked at again",
+        );
+        one.at = Instant::now() + one.backoff.next_wait();
+        Some(one)
+    }
+
     fn not_remembered(&self, one: &mut Waiting, error: &SinkError) -> Option<Duration> {
         match error.class {
-            Class::Halt | Class::Rejected => {
+            Class::Halt | Class::Rejected | Class::Suspect => {
                 self.halt(&one.request, None, error.to_string());
                 None
             }
@@ -323,46 +369,54 @@ impl<S: Sink> Claims<S> {
 
     /// False: another process was first.
     async fn settle_once(&mut self, tp: &TopicPartition) -> Result<bool, Failure> {
-        let stored: HashSet<TopicPartition> = self.lane.sink.settled().await?.into_iter().collect();
-        if !stored.contains(tp) {
-            let known = KnownTopics {
-                this_topic: stored.iter().any(|s| s.topic == tp.topic),
-                any_topic: !stored.is_empty(),
-                by_pattern: matches!(self.topics, Topics::Pattern(_)),
+        let settled = self.lane.sink.settled().await?;
+        let kept = match settled.iter().find(|s| s.tp == *tp) {
+            None => Kept::Nothing,
+            Some(settled) if settled.stands => Kept::Position,
+            Some(_) => Kept::Start,
+        };
+        let known = KnownTopics {
+            this_topic: settled.iter().any(|s| s.tp.topic == tp.topic),
+            any_topic: !settled.is_empty(),
+            by_pattern: matches!(self.topics, Topics::Pattern(_)),
+        };
+        let rule = match beginning(kept, known) {
+            Beginning::Stands => return Ok(true),
+            Beginning::Lost => return Err(Settled::lost(tp, &self.lane.name).into()),
+            Beginning::Settle(rule) => rule,
+        };
+        let (cluster, start, topics, wanted) = (
+            self.cluster.clone(),
+            self.start.clone(),
+            self.topics.clone(),
+            tp.clone(),
+        );
+        let starts = tokio::task::spawn_blocking(move || {
+            let mut partitions = match (&topics, known.any_topic) {
+                // The first start of a pattern settles all topics that
+                // match it then: later ones begin at their first record.
+                (Topics::Pattern(pattern), false) => cluster.partitions_matching(pattern)?,
+                _ => cluster.partitions_of(&wanted.topic)?,
             };
-            let (cluster, start, topics, wanted) = (
-                self.cluster.clone(),
-                self.start.clone(),
-                self.topics.clone(),
-                tp.clone(),
+            let old: HashSet<TopicPartition> = settled.into_iter().map(|s| s.tp).collect();
+            partitions.retain(|p| !old.contains(p));
+            if !partitions.contains(&wanted) {
+                partitions.push(wanted);
+            }
+            look_up(&cluster, rule, &start, &partitions)
+        })
+        .await
+        .unwrap_or_else(|e| Err(KafkaFault::new(format!("the look-up ended early: {e}"))))?;
+        let written = self.lane.sink.settle(&self.lane.identity, rule, &starts);
+        match written.await {
+            Err(error) if error.class == Class::Moved => return Ok(false),
+            other => other?,
+        }
+        for start in &starts {
+            info!(
+                sink = self.lane.name, topic = %start.tp.topic, partition = start.tp.partition,
+                position = start.position.offset(), "start settled",
             );
-            let rule = start_rule(known);
-            let starts = tokio::task::spawn_blocking(move || {
-                let mut partitions = match (&topics, known.any_topic) {
-                    // The first start of a pattern settles all topics that
-                    // match it then: later ones begin at their first record.
-                    (Topics::Pattern(pattern), false) => cluster.partitions_matching(pattern)?,
-                    _ => cluster.partitions_of(&wanted.topic)?,
-                };
-                partitions.retain(|p| !stored.contains(p));
-                if !partitions.contains(&wanted) {
-                    partitions.push(wanted);
-                }
-                look_up(&cluster, rule, &start, &partitions)
-            })
-            .await
-            .unwrap_or_else(|e| Err(KafkaFault::new(format!("the look-up ended early: {e}"))))?;
-            let settled = self.lane.sink.settle(&self.lane.identity, rule, &starts);
-            match settled.await {
-                Err(error) if error.class == Class::Moved => return Ok(false),
-                other => other?,
-            }
-            for start in &starts {
-                info!(
-                    sink = self.lane.name, topic = %start.tp.topic, partition = start.tp.partition,
-                    position = start.position.offset(), "start settled",
-                );
-            }
         }
         Ok(true)
     }

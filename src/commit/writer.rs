@@ -1,8 +1,10 @@
 //! The writer of one partition: chunk by chunk, in order, until it is told to
 //! end or has to begin anew.
 
+mod compare;
 mod confirm;
 
+use self::compare::Changes;
 use super::Backoff;
 use super::build::{Built, Part, build, marks};
 use crate::batch::Chunk;
@@ -14,7 +16,8 @@ use crate::metrics::{self as names, PartitionMetrics};
 use crate::route::Router;
 use metrics::counter;
 use plimsoll_protocol::{
-    Assignment, Claim, Class, Outcome, Span, Step, TopicPartition, judge, next_step, older_epoch,
+    Assignment, Claim, Class, Outcome, Reread, Span, Step, TopicPartition, judge, next_step,
+    older_epoch,
 };
 use plimsoll_sink_api::{Batch, Claimed, Committed, Identity, Member, Prepared, Sink, SinkError};
 use std::sync::Arc;
@@ -100,8 +103,16 @@ enum Done {
 
 /// Why a part is not simply committed.
 enum Trouble {
-    Bisect,
+    Bisect {
+        /// The catalogue was read anew for the part, after a refusal that may be
+        /// the table's.
+        reread: bool,
+    },
     BadRecord(SinkError),
+    /// It may be the one record, or the table.
+    Suspect(SinkError),
+    /// The same once more.
+    Again,
     End(Done),
 }
 
@@ -221,29 +232,44 @@ impl<S: Sink> Writer<S> {
         // Its records have all arrived. The answer is waited for behind the decoding.
         self.look(chunk);
         let mut todo = vec![Part::whole(chunk)];
+        let mut changes = Changes::default();
         while let Some(part) = todo.pop() {
             // The partition is another's: no further part is begun.
             if self.leased.now() == Assignment::Gone {
                 return Done::Drop;
             }
-            match self.commit_part(chunk, &part, &mut todo).await {
-                Ok(()) => {}
-                Err(Trouble::Bisect) => todo.extend(part.halves(chunk).into_iter().rev()),
+            let trouble = match self.commit_part(chunk, &part, &mut todo).await {
+                Ok(()) => {
+                    changes = Changes::default();
+                    continue;
+                }
                 // A dead letter that is refused itself, or a commit without
                 // any record: nothing is left to set aside.
-                Err(Trouble::BadRecord(error))
+                Err(Trouble::BadRecord(error) | Trouble::Suspect(error))
                     if part.refused.is_some() || part.records.is_empty() =>
                 {
                     return self.halt_at(chunk, &part, &error);
                 }
-                Err(Trouble::BadRecord(error)) => match self.lane.on_bad_record {
+                Err(Trouble::Suspect(error)) => {
+                    self.suspected(chunk, &part, error, &mut changes).await
+                }
+                Err(trouble) => trouble,
+            };
+            match trouble {
+                Trouble::Bisect { reread } => {
+                    let part = Part { reread, ..part };
+                    todo.extend(part.halves(chunk).into_iter().rev());
+                }
+                Trouble::Again => todo.push(part),
+                Trouble::BadRecord(error) => match self.lane.on_bad_record {
                     OnBadRecord::DeadLetter => todo.push(Part {
                         refused: Some(error),
                         ..part
                     }),
                     OnBadRecord::Halt => return self.halt_at(chunk, &part, &error),
                 },
-                Err(Trouble::End(done)) => return done,
+                Trouble::Suspect(error) => return self.halt_at(chunk, &part, &error),
+                Trouble::End(done) => return done,
             }
         }
         Done::GoOn
@@ -266,8 +292,12 @@ impl<S: Sink> Writer<S> {
         })
     }
 
+    /// The offset is told where it is certain which record it is about.
     fn halt_at(&self, chunk: &Chunk, part: &Part, error: &SinkError) -> Done {
-        let offset = part.records.clone().next().map(|i| chunk.record(i).offset);
+        let offset = match part.records.len() {
+            1 => Some(chunk.record(part.records.start).offset),
+            _ => None,
+        };
         Done::Halt(Box::new(Halt {
             offset,
             column: error.detail.column.clone(),
@@ -362,7 +392,7 @@ impl<S: Sink> Writer<S> {
                         self.lane.note_away(Some(&self.tp), &error);
                         self.wait(backoff.next_wait()).await?;
                     }
-                    Class::Stale | Class::Halt | Class::Rejected => {
+                    Class::Stale | Class::Suspect | Class::Halt | Class::Rejected => {
                         let halt = Halt {
                             offset: None,
                             column: error.detail.column.clone(),
@@ -415,7 +445,11 @@ impl<S: Sink> Writer<S> {
             let failed = Outcome::Failed {
                 class: error.class,
                 divisible,
-                reread: reread.contains(&error.class),
+                reread: match reread.contains(&error.class) {
+                    true => Reread::This,
+                    false if error.class == Class::Suspect && part.reread => Reread::Larger,
+                    false => Reread::Not,
+                },
             };
             attempts += 1;
             match next_step(failed, self.leased.now()) {
@@ -452,9 +486,15 @@ impl<S: Sink> Writer<S> {
                     }
                     return Err(Some(Trouble::End(Done::Drop)));
                 }
-                Step::Bisect => return Err(Some(Trouble::Bisect)),
+                Step::Bisect => {
+                    let reread = part.reread || reread.contains(&Class::Suspect);
+                    return Err(Some(Trouble::Bisect { reread }));
+                }
                 Step::BadRecord => return Err(Some(Trouble::BadRecord(error))),
+                Step::Compare => return Err(Some(Trouble::Suspect(error))),
                 Step::Reread => {
+                    counter!(names::RETRIES, "sink" => self.lane.name.clone(), "reason" => error.class.as_str())
+                        .increment(1);
                     reread.push(error.class);
                     return Err(None);
                 }
@@ -502,7 +542,7 @@ impl<S: Sink> Writer<S> {
                     Class::Stale => {
                         return Err(Trouble::End(Done::Restart(RestartReason::OutOfStep)));
                     }
-                    Class::Halt | Class::Rejected => {
+                    Class::Halt | Class::Rejected | Class::Suspect => {
                         let halt = Halt {
                             offset: None,
                             column: None,
@@ -531,6 +571,7 @@ impl<S: Sink> Writer<S> {
                 | Step::Judge
                 | Step::Bisect
                 | Step::BadRecord
+                | Step::Compare
                 | Step::Reread
                 | Step::Halt => Err(Trouble::End(Done::Drop)),
             };

@@ -1,6 +1,7 @@
 //! Kafka answers with errors instead of records: none of them loses a record.
 
 use super::memory::MemorySink;
+use super::requests::counted;
 use super::tests::{Rig, numbers, offsets, tp};
 use crate::config::OnBadRecord;
 use rdkafka::bindings::{rd_kafka_err_desc, rd_kafka_get_err_descs};
@@ -53,13 +54,21 @@ async fn each_record_is_written_once(codes: Vec<RDKafkaRespErr>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_error_code_of_a_fetch_loses_a_record() {
+    beside_each_other(8, each_record_is_written_once).await;
+}
+
+/// Deals the codes out to so many runs beside each other, for most of the time is
+/// spent waiting.
+async fn beside_each_other<F: Future<Output = ()> + 'static>(
+    lanes: usize,
+    run: impl Fn(Vec<RDKafkaRespErr>) -> F,
+) {
     let codes = codes();
     assert!(codes.len() > 90, "{}", codes.len());
     let (here, mut runs) = (tokio::task::LocalSet::new(), tokio::task::JoinSet::new());
-    // Beside each other, for most of the time is spent waiting.
-    for lane in 0..8 {
-        let codes = codes.iter().skip(lane).step_by(8).copied().collect();
-        runs.spawn_local_on(each_record_is_written_once(codes), &here);
+    for lane in 0..lanes {
+        let codes = codes.iter().skip(lane).step_by(lanes).copied().collect();
+        runs.spawn_local_on(run(codes), &here);
     }
     here.run_until(async {
         while let Some(run) = runs.join_next().await {
@@ -67,6 +76,97 @@ async fn no_error_code_of_a_fetch_loses_a_record() {
         }
     })
     .await;
+}
+
+/// Asked of a service that only runs on.
+const ASKED: [RDKafkaApiKey; 4] = [
+    RDKafkaApiKey::ListOffsets,
+    RDKafkaApiKey::OffsetForLeaderEpoch,
+    RDKafkaApiKey::Heartbeat,
+    RDKafkaApiKey::OffsetCommit,
+];
+
+/// Asked where an answer to those makes a member join again.
+const JOINING: [RDKafkaApiKey; 3] = [
+    RDKafkaApiKey::FindCoordinator,
+    RDKafkaApiKey::JoinGroup,
+    RDKafkaApiKey::SyncGroup,
+];
+
+async fn no_answer_loses_a_record(codes: Vec<RDKafkaRespErr>) {
+    let (kafka, requests) = counted(2);
+    let mut rig = Rig::on(kafka, MemorySink::default(), OnBadRecord::Halt);
+    let (mut end, mut leader) = (0, 1);
+    for code in codes {
+        let before = requests.of(ASKED);
+        let unasked = || {
+            let asked = ASKED.iter().zip(requests.of(ASKED)).zip(before);
+            asked.filter(|((_, now), before)| now == before).count()
+        };
+        for kind in ASKED.into_iter().chain(JOINING) {
+            rig.kafka.request_errors(kind, &[code]);
+        }
+        while unasked() > 0 {
+            // Whoever leads the partition next is asked where the epoch before ended,
+            // if a record of that epoch was read in this life of the partition.
+            leader = 3 - leader;
+            rig.kafka.partition_leader("t", 0, Some(leader)).unwrap();
+            for step in [1, 20] {
+                rig.produce(0, numbers(end..end + step));
+                end += step;
+                rig.written(end, code).await;
+            }
+            // Kafka is told of commits every 5 s, and asked for the ends of logs
+            // every 2.
+            rig.within(Duration::from_secs(6), |rig| {
+                rig.revive();
+                unasked() == 0
+            })
+            .await;
+        }
+        for kind in ASKED.into_iter().chain(JOINING) {
+            rig.kafka.clear_request_errors(kind);
+        }
+        rig.produce(0, numbers(end..end + 1));
+        end += 1;
+        rig.written(end, code).await;
+    }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_error_code_of_the_log_or_of_the_group_loses_a_record() {
+    beside_each_other(16, no_answer_loses_a_record).await;
+}
+
+async fn no_metadata_loses_a_record(codes: Vec<RDKafkaRespErr>) {
+    let (kafka, requests) = counted(2);
+    let mut rig = Rig::on(kafka, MemorySink::default(), OnBadRecord::Halt);
+    let (mut end, mut leader) = (0, 1);
+    let metadata = || requests.of([RDKafkaApiKey::Metadata])[0];
+    for code in codes {
+        rig.produce(0, numbers(end..end + 20));
+        end += 20;
+        rig.kafka.topic_error("t", code).unwrap();
+        let before = metadata();
+        // Whoever is told of another leader asks for the metadata.
+        leader = 3 - leader;
+        rig.kafka.partition_leader("t", 0, Some(leader)).unwrap();
+        rig.eventually(&format!("metadata with {code:?}"), |_| metadata() > before)
+            .await;
+        let none = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+        rig.kafka.topic_error("t", none).unwrap();
+        rig.written(end, code).await;
+        rig.produce(0, numbers(end..end + 1));
+        end += 1;
+        rig.written(end, code).await;
+    }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_error_code_of_the_metadata_loses_a_record() {
+    beside_each_other(16, no_metadata_loses_a_record).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,13 +1,13 @@
 //! A sink in memory. Its position rows are the protocol's own
 //! ([`PositionRow`]), so it is what the SQL sinks are measured by.
 
-use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition};
+use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition, classify};
 use plimsoll_sink_api::{
     Batch, Cell, Claimed, Column, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Marks,
-    Member, Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Shape, Sink,
+    Member, Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Shape, Sink,
     SinkError, StoredPosition, Table,
 };
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,9 +27,46 @@ pub enum Fault {
     SetToZero,
 }
 
+/// When the right to write rows lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shutting {
+    /// Never.
+    #[default]
+    Never,
+    /// Always.
+    Always,
+    /// At every other statement.
+    ByTurns(bool),
+    /// At half of all statements, from this seed on.
+    AtRandom(u64),
+}
+
+impl Shutting {
+    /// Whether it lacks for the next statement.
+    fn next(&mut self) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::ByTurns(shut) => {
+                *shut = !*shut;
+                *shut
+            }
+            Self::AtRandom(state) => {
+                // xorshift64: as random as this has to be.
+                *state ^= *state << 13;
+                *state ^= *state >> 7;
+                *state ^= *state << 17;
+                *state >> 63 == 1
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 struct State {
     positions: HashMap<TopicPartition, PositionRow>,
+    /// Of which a start was settled.
+    starts: BTreeSet<TopicPartition>,
     /// Of owners, as they are told in [`Sink::positions`].
     names: HashMap<u128, String>,
     topic_ids: HashMap<TopicPartition, String>,
@@ -40,10 +77,44 @@ struct State {
     script: VecDeque<Fault>,
     happened: Vec<Fault>,
     away: bool,
+    shutting: Shutting,
+    /// How often that was told.
+    refused: usize,
     slow: Duration,
 }
 
-/// Rows with one column, `n`; a row whose `n` is `bad` is refused.
+impl State {
+    /// What the table says of rows.
+    fn judge(&mut self, batch: &Batch<'_, ()>) -> Result<(), SinkError> {
+        if self.away {
+            return Err(away());
+        }
+        let any = |what: &str| {
+            let mut rows = batch.rows.iter();
+            rows.any(|(_, cells)| matches!(&cells[0], Cell::Text(t) if t == what))
+        };
+        if self.shutting.next() && !batch.rows.is_empty() {
+            self.refused += 1;
+            return Err(coded("42501", "insufficient_privilege"));
+        }
+        if any("bad") {
+            return Err(SinkError::new(Class::Rejected, "check_violation"));
+        }
+        match any("odd") {
+            true => Err(coded("XX000", "internal_error")),
+            false => Ok(()),
+        }
+    }
+}
+
+fn coded(code: &str, condition: &str) -> SinkError {
+    let mut error = SinkError::new(classify(code), condition);
+    error.detail.code = Some(code.to_owned());
+    error
+}
+
+/// Rows with one column, `n`; a row whose `n` is `bad` is refused, and one whose `n`
+/// is `odd`, too, with a code that could mean the table.
 #[derive(Clone, Default)]
 pub struct MemorySink(Arc<Mutex<State>>);
 
@@ -65,6 +136,16 @@ impl MemorySink {
     /// Whether nothing answers.
     pub fn set_away(&self, away: bool) {
         self.with(|s| s.away = away);
+    }
+
+    /// When rows may not be written.
+    pub fn set_shutting(&self, shutting: Shutting) {
+        self.with(|s| s.shutting = shutting);
+    }
+
+    /// How often rows were refused because they may not be written.
+    pub fn refused(&self) -> usize {
+        self.with(|s| s.refused)
     }
 
     /// How long each commit takes.
@@ -156,13 +237,16 @@ impl Sink for MemorySink {
         }))
     }
 
-    async fn settled(&self) -> Result<Vec<TopicPartition>, SinkError> {
+    async fn settled(&self) -> Result<Vec<Settled>, SinkError> {
         self.with(|s| {
             if s.away {
-                Err(away())
-            } else {
-                Ok(s.positions.keys().cloned().collect())
+                return Err(away());
             }
+            let settled = |tp: &TopicPartition| Settled {
+                tp: tp.clone(),
+                stands: s.positions.contains_key(tp),
+            };
+            Ok(s.starts.iter().map(settled).collect())
         })
     }
 
@@ -173,13 +257,15 @@ impl Sink for MemorySink {
         starts: &[NewPosition],
     ) -> Result<(), SinkError> {
         self.with(|s| {
-            if rule.all_or_none() && starts.iter().any(|n| s.positions.contains_key(&n.tp)) {
+            if rule.all_or_none() && starts.iter().any(|n| s.starts.contains(&n.tp)) {
                 return Err(SinkError::new(Class::Moved, "settled meanwhile"));
             }
             for start in starts {
+                if !s.starts.insert(start.tp.clone()) {
+                    continue;
+                }
                 s.positions
-                    .entry(start.tp.clone())
-                    .or_insert(PositionRow::settled(start.position));
+                    .insert(start.tp.clone(), PositionRow::settled(start.position));
                 if let Some(id) = &start.topic_id {
                     s.topic_ids
                         .entry(start.tp.clone())
@@ -251,13 +337,7 @@ impl Sink for MemorySink {
                 .iter()
                 .map(|(row, cells)| (row.offset, format!("{:?}", cells[0])))
                 .collect();
-            if batch
-                .rows
-                .iter()
-                .any(|(_, cells)| matches!(&cells[0], Cell::Text(t) if t == "bad"))
-            {
-                return Err(SinkError::new(Class::Rejected, "check_violation"));
-            }
+            s.judge(batch)?;
             let row = s.positions.get_mut(&tp).expect("looked up above");
             row.advance(batch.claim, batch.span)
                 .map_err(|_| SinkError::new(Class::Moved, "fenced"))?;
@@ -280,6 +360,11 @@ impl Sink for MemorySink {
                 ..Committed::default()
             })
         })
+    }
+
+    async fn takes(&self, batch: &Batch<'_, ()>) -> Result<(), SinkError> {
+        tokio::time::sleep(self.with(|s| s.slow)).await;
+        self.with(|s| s.judge(batch))
     }
 
     async fn rehearse(&self, _: &Batch<'_, ()>) -> Result<Committed, SinkError> {

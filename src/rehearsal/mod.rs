@@ -5,4 +5,7 @@ mod answers;
 mod claims;
 mod memory;
 mod origin;
+mod requests;
+mod rights;
 mod tests;
+mod writers;

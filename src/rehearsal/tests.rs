@@ -1,13 +1,13 @@
 //! The tests.
 
-use super::memory::{Fault, MemorySink};
+use super::memory::{Fault, MemorySink, Shutting};
 use crate::config::{
     Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Sink as Settings,
     Start, Topics, UnknownFields,
 };
 use crate::consume::Control;
 use crate::health::Health;
-use crate::service::{Running, member, start};
+use crate::service::{RunError, Running, member, start};
 use plimsoll_protocol::TopicPartition;
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
@@ -18,15 +18,16 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// Longer than the mock's group needs to form, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Rig {
     pub(super) kafka: MockCluster<'static, DefaultProducerContext>,
     producer: BaseProducer,
     pub(super) sink: MemorySink,
     pub(super) health: Arc<Health>,
+    on_bad_record: OnBadRecord,
     running: Running,
-    threads: JoinSet<Result<(), crate::service::RunError>>,
+    threads: JoinSet<Result<(), RunError>>,
 }
 
 impl Rig {
@@ -48,65 +49,36 @@ impl Rig {
             .set("bootstrap.servers", &servers)
             .create()
             .unwrap();
-        let properties: BTreeMap<_, _> = [
-            ("session.timeout.ms", "6000"),
-            ("heartbeat.interval.ms", "500"),
-        ]
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .into();
-        let settings = Settings {
-            name: "rehearsal".into(),
-            topics: Topics::Named(vec!["t".into()]),
-            group_id: "g".into(),
-            start: Start::Earliest,
-            on_bad_record,
-            unknown_fields: UnknownFields::Ignore,
-            batch: BatchLimits {
-                max_records: 10,
-                max_bytes: 1 << 20,
-                linger: Duration::from_millis(5),
-            },
-            // Never opened: the sink in memory stands in for it.
-            backend: Backend::Sqlite(plimsoll_sqlite::SqliteSettings {
-                sink: "rehearsal".into(),
-                path: "unused".into(),
-                auto_migrate: true,
-                tables: Vec::new(),
-            }),
-        };
-        let config = Config {
-            kafka: Kafka {
-                bootstrap_servers: servers,
-                properties,
-                isolation_level: Isolation::ReadCommitted,
-                group_protocol: GroupProtocol::Classic,
-                group_instance_id: None,
-            },
-            listen: None,
-            memory_limit: 64 << 20,
-            drain: Duration::from_secs(5),
-            sinks: vec![settings.clone()],
-        };
         let health = Arc::new(Health::default());
         let mut threads = JoinSet::new();
-        let running = start(
-            &config,
-            &settings,
-            sink.clone(),
-            member(),
-            true,
-            &health,
-            &mut threads,
-        )
-        .unwrap();
+        let running = begin(&servers, &sink, on_bad_record, &health, &mut threads);
         Self {
             kafka,
             producer,
             sink,
             health,
+            on_bad_record,
             running,
             threads,
         }
+    }
+
+    /// Starts the service again, if it has ended by an error that is for good, as
+    /// whoever supervises the process does.
+    pub(super) fn revive(&mut self) {
+        let Some(ended) = self.threads.try_join_next() else {
+            return;
+        };
+        let error = ended.unwrap().unwrap_err();
+        assert!(matches!(error, RunError::Fatal(_)), "{error}");
+        let servers = self.kafka.bootstrap_servers();
+        self.running = begin(
+            &servers,
+            &self.sink,
+            self.on_bad_record,
+            &self.health,
+            &mut self.threads,
+        );
     }
 
     pub(super) fn produce(&self, partition: i32, values: impl IntoIterator<Item = String>) {
@@ -127,6 +99,45 @@ impl Rig {
         }
     }
 
+    /// The same, for what has to be done meanwhile.
+    pub(super) async fn eventually(&mut self, what: &str, reached: impl FnMut(&mut Self) -> bool) {
+        let reached = self.within(PATIENCE, reached).await;
+        assert!(reached, "not within {PATIENCE:?}: {what}");
+    }
+
+    /// Whether it comes to that.
+    pub(super) async fn within(
+        &mut self,
+        limit: Duration,
+        mut reached: impl FnMut(&mut Self) -> bool,
+    ) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            if reached(self) {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until partition 0 is written up to here, each record once, whatever a
+    /// broker answered.
+    pub(super) async fn written(&mut self, end: i64, after: impl std::fmt::Debug) {
+        self.eventually(&format!("{end} records, after {after:?}"), |rig| {
+            rig.revive();
+            rig.sink.position(&tp(0)) == Some(end)
+        })
+        .await;
+        assert_eq!(
+            self.sink.offsets(&tp(0)),
+            offsets(0..end),
+            "after {after:?}"
+        );
+    }
+
     pub(super) async fn stop(mut self) {
         self.running.tell(Control::Stop);
         tokio::time::timeout(PATIENCE, self.threads.join_next())
@@ -143,6 +154,66 @@ impl Drop for Rig {
     fn drop(&mut self) {
         self.running.tell(Control::Stop);
     }
+}
+
+/// Starts the service of one sink.
+fn begin(
+    servers: &str,
+    sink: &MemorySink,
+    on_bad_record: OnBadRecord,
+    health: &Arc<Health>,
+    threads: &mut JoinSet<Result<(), RunError>>,
+) -> Running {
+    let properties: BTreeMap<_, _> = [
+        ("session.timeout.ms", "6000"),
+        ("heartbeat.interval.ms", "500"),
+        ("topic.metadata.refresh.interval.ms", "2000"),
+    ]
+    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+    .into();
+    let settings = Settings {
+        name: "rehearsal".into(),
+        topics: Topics::Named(vec!["t".into()]),
+        group_id: "g".into(),
+        start: Start::Earliest,
+        on_bad_record,
+        unknown_fields: UnknownFields::Ignore,
+        batch: BatchLimits {
+            max_records: 10,
+            max_bytes: 1 << 20,
+            linger: Duration::from_millis(5),
+        },
+        // Never opened: the sink in memory stands in for it.
+        backend: Backend::Sqlite(plimsoll_sqlite::SqliteSettings {
+            sink: "rehearsal".into(),
+            path: "unused".into(),
+            auto_migrate: true,
+            tables: Vec::new(),
+        }),
+    };
+    let config = Config {
+        kafka: Kafka {
+            bootstrap_servers: servers.to_owned(),
+            properties,
+            isolation_level: Isolation::ReadCommitted,
+            group_protocol: GroupProtocol::Classic,
+            group_instance_id: None,
+        },
+        listen: None,
+        memory_limit: 64 << 20,
+        drain: Duration::from_secs(5),
+        sinks: vec![settings.clone()],
+    };
+    start(
+        &config,
+        &settings,
+        sink.clone(),
+        member(),
+        true,
+        health,
+        threads,
+    )
+    .unwrap()
 }
 
 pub(super) fn tp(partition: i32) -> TopicPartition {
@@ -249,6 +320,69 @@ async fn a_bad_record_halts_its_partition_right_before_it_and_no_other() {
         s.position(&tp(0)) == Some(57)
     })
     .await;
+    rig.stop().await;
+}
+
+fn with_odd_ones() -> Vec<String> {
+    let mut values: Vec<String> = numbers(0..100).collect();
+    // Two beside each other, and one that ends its batch.
+    for odd in [33, 34, 57, 89] {
+        values[odd] = "{\"n\":\"odd\"}".into();
+    }
+    values
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_that_could_mean_the_table_makes_a_dead_letter_of_the_one_record_alone() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::DeadLetter);
+    rig.produce(0, with_odd_ones());
+    rig.until("all passed", |s| s.position(&tp(0)) == Some(100))
+        .await;
+    assert_eq!(rig.sink.dead(&tp(0)), [33, 34, 57, 89]);
+    let good: Vec<i64> = (0..100).filter(|n| ![33, 34, 57, 89].contains(n)).collect();
+    assert_eq!(rig.sink.offsets(&tp(0)), good);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_that_could_mean_the_table_halts_at_the_record_and_names_it() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::Halt);
+    rig.produce(0, with_odd_ones());
+    rig.until("the halt is told", |_| !rig.health.report().undisturbed)
+        .await;
+    assert_eq!(rig.sink.position(&tp(0)), Some(33));
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..33));
+    let report = rig.health.report();
+    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    assert_eq!(halt.offset, Some(33));
+    assert_eq!(halt.reason, "internal_error (SQLSTATE XX000)");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_nothing_can_be_compared_with_halts_and_is_no_dead_letter() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::DeadLetter);
+    rig.produce(0, ["{\"n\":\"odd\"}".to_owned()]);
+    rig.until("the halt is told", |_| !rig.health.report().undisturbed)
+        .await;
+    let report = rig.health.report();
+    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    assert!(halt.reason.contains("can be compared"), "{halt:?}");
+    assert!(rig.sink.dead(&tp(0)).is_empty());
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_takes_nothing_halts_and_makes_no_dead_letter() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::DeadLetter);
+    rig.sink.set_shutting(Shutting::Always);
+    rig.produce(0, numbers(0..100));
+    rig.until("the halt is told", |_| !rig.health.report().undisturbed)
+        .await;
+    let report = rig.health.report();
+    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    assert!(halt.reason.contains("no other record"), "{halt:?}");
+    assert!(rig.sink.dead(&tp(0)).is_empty() && rig.sink.offsets(&tp(0)).is_empty());
     rig.stop().await;
 }
 

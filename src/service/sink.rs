@@ -202,7 +202,7 @@ impl<S: Sink> Starting<S> {
                 .away(name, code.unwrap_or_default(), error.to_string());
             return match error.class {
                 Class::Away | Class::Again | Class::Moved => Err(None),
-                Class::Rejected | Class::Stale | Class::Halt => {
+                Class::Rejected | Class::Suspect | Class::Stale | Class::Halt => {
                     error!(
                         sink = name,
                         "not migrated: {error}; tried again in {} s",

@@ -2,9 +2,9 @@
 //! values as the sink's encoder writes them, for there is no server that could be
 //! asked how it would.
 
-use super::database::{Canonical, Failed, Letters, Place, Standing, Unreadable};
+use super::database::{Canonical, Failed, Letters, Place, Standing, Texts, Unreadable};
 use super::entry;
-use plimsoll_cassandra::{CassandraPlan, CassandraSettings, CassandraSink, Plain, Written};
+use plimsoll_cassandra::{CassandraPlan, CassandraSettings, CassandraSink, Written};
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Cell, LetterFilter, LetterPage, Prepared, Sink, SinkError};
 use std::collections::HashMap;
@@ -86,7 +86,7 @@ impl Cassandra {
     pub async fn rows(
         &self,
         table: &CassandraTable,
-        mut each: impl FnMut(Canonical, &[Option<&str>]) -> io::Result<()>,
+        mut each: impl FnMut(Canonical, Texts<'_>) -> io::Result<()>,
     ) -> Result<(), Failed> {
         let plan = &table.prepared.plan;
         self.0
@@ -95,9 +95,8 @@ impl Cassandra {
                     .zip(&values)
                     .map(|(i, value)| plan.text(i, value))
                     .collect();
-                let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
                 let values = values.into_iter().map(Written::Value).collect();
-                each(table.canonical(values), &texts).map_err(Failed::Disk)
+                each(table.canonical(values), &|i| texts[i].clone()).map_err(Failed::Disk)
             })
             .await
     }
@@ -127,17 +126,14 @@ impl CassandraTable {
     }
 
     fn canonical(&self, values: Vec<Written>) -> Canonical {
-        let hex = |value: &Plain| -> String {
-            let bytes = value.as_deref().unwrap_or_default();
-            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-        };
         let key = values.iter().take(self.prepared.plan.key());
         let key = key.map(|value| match value {
-            Written::Value(value) => hex(value),
-            Written::Absent => String::new(),
+            Written::Value(value) => value.as_deref(),
+            Written::Absent => None,
         });
         Canonical {
-            key: Some(key.collect::<Vec<_>>().join("\n")),
+            key: Some(entry::identity(key)),
+            age: 0,
             columns: values.iter().map(column).collect(),
         }
     }

@@ -1,6 +1,6 @@
 //! The fold of the log against the rows that were found. Pure.
 
-use super::entry::{ABSENT, Entry, Op, identity_of_content};
+use super::entry::{ABSENT, Entry, Op, SKIPPED, identity_of_content};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Offsets of each finding that are shown.
@@ -54,6 +54,9 @@ pub struct Findings {
     pub extra: Finding,
     /// A row of which the log does not tell any more.
     pub unverifiable: Finding,
+    /// A row that is not as its record says, in columns alone that were changed after
+    /// it was written.
+    pub older: Finding,
     /// Columns in which rows differ, by their place.
     pub columns: BTreeSet<usize>,
 }
@@ -67,6 +70,9 @@ pub trait Log {
     /// Whether a record lies behind the position: its row may be there, or not
     /// yet. Only where rows and position are not of one snapshot.
     fn is_late(&self, partition: u32, offset: i64) -> bool;
+
+    /// Whether a row of this age was written before a column became what it is.
+    fn is_older(&self, column: usize, age: u32) -> bool;
 }
 
 /// By partition; [`u32::MAX`] where it is not known.
@@ -96,6 +102,8 @@ struct Count {
     offset: i64,
     expected: u64,
     found: u64,
+    /// Of those that were found: before one of their columns was changed.
+    older: u64,
 }
 
 fn multiset<E>(
@@ -104,7 +112,14 @@ fn multiset<E>(
     found: impl Iterator<Item = Result<Entry, E>>,
     out: &mut ByPartition,
 ) -> Result<(), E> {
-    let mut counts: HashMap<u128, Count> = HashMap::new();
+    // By what is compared in all rows, and by all columns.
+    let mut counts: HashMap<(u128, u128), Count> = HashMap::new();
+    let whole = |entry: &Entry| {
+        (
+            entry.identity,
+            identity_of_content(&entry.columns, |_| true),
+        )
+    };
     for entry in expected {
         let entry = entry?;
         if entry.op == Op::Bad {
@@ -112,28 +127,57 @@ fn multiset<E>(
             findings.missing.add(1, entry.offset);
             continue;
         }
-        let count = counts.entry(entry.identity).or_insert(Count {
+        let count = counts.entry(whole(&entry)).or_insert(Count {
             partition: entry.partition,
             offset: entry.offset,
             expected: 0,
             found: 0,
+            older: 0,
         });
         count.expected += 1;
     }
     for entry in found {
-        let count = counts.entry(entry?.identity).or_insert(Count {
+        let entry = entry?;
+        let older = (0..entry.columns.len()).any(|i| log.is_older(i, entry.age));
+        let count = counts.entry(whole(&entry)).or_insert(Count {
             partition: u32::MAX,
             offset: -1,
             expected: 0,
             found: 0,
+            older: 0,
         });
         count.found += 1;
+        count.older += u64::from(older);
     }
-    for count in counts.values() {
+    // Rows without a record, and older than one of their columns: each may be one of
+    // those that lack.
+    let mut spare: HashMap<u128, u64> = HashMap::new();
+    for ((identity, _), count) in &counts {
+        let over = count.found.saturating_sub(count.expected).min(count.older);
+        *spare.entry(*identity).or_default() += over;
+    }
+    let mut taken: HashMap<u128, u64> = HashMap::new();
+    for ((identity, _), count) in &counts {
         let findings = out.entry(count.partition).or_default();
         let short = count.expected.saturating_sub(count.found);
+        let left = spare.get_mut(identity);
+        let older = left.as_ref().map_or(0, |left| short.min(**left));
+        if let Some(left) = left {
+            *left -= older;
+        }
+        *taken.entry(*identity).or_default() += older;
+        findings.older.add(older, count.offset);
+        findings.missing.add(short - older, count.offset);
+    }
+    for ((identity, _), count) in &counts {
+        let findings = out.entry(count.partition).or_default();
         let over = count.found.saturating_sub(count.expected);
-        findings.missing.add(short, count.offset);
+        let older = taken.get_mut(identity).map_or(0, |taken| {
+            let older = over.min(count.older).min(*taken);
+            *taken -= older;
+            older
+        });
+        let over = over - older;
         match (count.expected, log.is_silent(None)) {
             (_, true) => findings.unverifiable.add(over, count.offset),
             (0, false) => findings.extra.add(over, count.offset),
@@ -189,13 +233,22 @@ impl State {
     }
 
     fn may_be(&self, columns: &[u64]) -> bool {
-        let one = |row: &Option<Vec<u64>>| row.as_deref() == Some(columns);
+        let one = |row: &Option<Vec<u64>>| {
+            row.as_ref()
+                .is_some_and(|row| differing(row, columns).next().is_none())
+        };
         one(&self.row) || self.before.iter().any(one)
     }
 
     fn may_be_nothing(&self) -> bool {
         self.row.is_none() || self.before.contains(&None)
     }
+}
+
+/// The columns in which a row is not as expected. What nobody can expect is never
+/// different.
+fn differing<'r>(expected: &'r [u64], found: &'r [u64]) -> impl Iterator<Item = usize> + 'r {
+    (0..expected.len()).filter(|&i| expected[i] != SKIPPED && expected[i] != found[i])
 }
 
 fn by_key<E>(
@@ -276,10 +329,13 @@ fn judge_found(
             findings.unverifiable.add(1, offset);
         }
         (rows, _) => {
-            findings.different.add(1, offset);
-            let row = rows[0];
-            let differ = (0..row.len()).filter(|&i| row[i] != entry.columns[i]);
-            findings.columns.extend(differ);
+            let mut differ = differing(rows[0], &entry.columns);
+            if differ.by_ref().all(|i| log.is_older(i, entry.age)) {
+                findings.older.add(1, offset);
+            } else {
+                findings.different.add(1, offset);
+                findings.columns.extend(differing(rows[0], &entry.columns));
+            }
         }
     }
 }
@@ -302,15 +358,10 @@ fn judge_missing(fold: &Fold, out: &mut ByPartition) {
     }
 }
 
-/// The identity of a row by its content.
-#[must_use]
-pub fn content(columns: &[u64]) -> u128 {
-    identity_of_content(columns)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verify::entry::NULL;
     use std::convert::Infallible;
 
     /// Behind the position.
@@ -327,6 +378,11 @@ mod tests {
         fn is_late(&self, _: u32, offset: i64) -> bool {
             offset >= LATE
         }
+
+        /// The second column was changed ten transactions ago.
+        fn is_older(&self, column: usize, age: u32) -> bool {
+            column == 1 && age >= 10
+        }
     }
 
     fn put(identity: u128, offset: i64, columns: &[u64]) -> Entry {
@@ -335,6 +391,7 @@ mod tests {
             partition: 0,
             offset,
             op: Op::Put,
+            age: 0,
             columns: columns.to_vec(),
         }
     }
@@ -380,6 +437,59 @@ mod tests {
             (1, Some(&1))
         );
         assert_eq!(found.different.first.first(), Some(&5));
+    }
+
+    #[test]
+    fn what_nobody_can_expect_is_not_compared_where_it_was_not_sent() {
+        let mut out = ByPartition::new();
+        let log = [put(1, 0, &[1, ABSENT]), put(2, 1, &[1, 5])];
+        let rows = [put(1, -1, &[1, 9]), put(2, -1, &[1, 6])];
+        let expected = log.into_iter().map(Ok::<_, Infallible>);
+        let found = rows.into_iter().map(Ok::<_, Infallible>);
+        bucket(KEY, &[NULL, SKIPPED], &From(0), expected, found, &mut out).unwrap();
+        let found = only(out);
+        assert_eq!(found.different.first, BTreeSet::from([1]));
+    }
+
+    #[test]
+    fn rows_from_before_their_column_was_changed_are_told_apart() {
+        let old = |row: Entry, age| Entry { age, ..row };
+        let log = [put(1, 0, &[1, 1]), put(2, 1, &[2, 2]), put(3, 2, &[3, 3])];
+        let rows = [
+            old(put(1, 0, &[1, NULL]), 11),
+            old(put(2, 1, &[2, NULL]), 9),
+            old(put(3, 2, &[9, NULL]), 11),
+        ];
+        for how in [How::Coordinate, KEY] {
+            let found = only(compared(how, 0, &log, &rows));
+            assert_eq!(found.older.first, BTreeSet::from([0]));
+            assert_eq!(found.different.first, BTreeSet::from([1, 2]));
+        }
+        // By content the second column tells nothing there.
+        let log = [put(1, 0, &[1, 1]), put(1, 1, &[1, 2]), put(1, 2, &[1, 3])];
+        let rows = [
+            old(put(1, -1, &[1, NULL]), 11),
+            old(put(1, -1, &[1, 2]), 11),
+            old(put(1, -1, &[1, 3]), 9),
+        ];
+        let found = only(compared(How::Content, 0, &log, &rows));
+        assert_eq!(
+            (found.older.first, found.missing.count),
+            (BTreeSet::from([0]), 0)
+        );
+        let young = [
+            old(put(1, -1, &[1, NULL]), 9),
+            rows[1].clone(),
+            rows[2].clone(),
+        ];
+        let found = compared(How::Content, 0, &log, &young);
+        assert_eq!(found[&0].missing.first, BTreeSet::from([0]));
+        assert_eq!(found[&u32::MAX].extra.count, 1);
+        let gone = [rows[1].clone(), rows[2].clone()];
+        assert_eq!(
+            only(compared(How::Content, 0, &log, &gone)).missing.count,
+            1
+        );
     }
 
     #[test]

@@ -40,11 +40,17 @@ pub type Letters = HashSet<Place>;
 /// A row as the database writes it, hashed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canonical {
-    /// Equal for equal keys; `None` without a key.
-    pub key: Option<String>,
-    /// A hash per column.
+    /// The same exactly where the database calls the keys equal; `None` without a key,
+    /// or where a record's key was read off the clock.
+    pub key: Option<u128>,
+    /// How many transactions ago the row was written; 0 where nobody knows.
+    pub age: u32,
+    /// A hash per column; [`entry::SKIPPED`] for what a record had read off the clock.
     pub columns: Vec<u64>,
 }
+
+/// The plain texts of a row's columns, by their place.
+pub type Texts<'t> = &'t dyn Fn(usize) -> Option<String>;
 
 /// Why a database did not say how it would write values.
 #[derive(Debug)]
@@ -188,7 +194,7 @@ impl Database {
     pub async fn rows(
         &mut self,
         table: &DbTable,
-        each: impl FnMut(Canonical, &[Option<&str>]) -> std::io::Result<()>,
+        each: impl FnMut(Canonical, Texts<'_>) -> std::io::Result<()>,
     ) -> Result<(), Failed> {
         match (self, table) {
             (Self::Postgres(db), DbTable::Postgres(table)) => db.rows(table, each).await?,
@@ -211,6 +217,16 @@ impl DbTable {
             Self::Postgres(table) => table.defaults(),
             Self::Sqlite(table) => table.defaults(),
             Self::Cassandra(table) => table.defaults(),
+        }
+    }
+
+    /// How many transactions ago a column became what it is, where that was later than
+    /// its table; of all columns, or of none where the database does not tell.
+    #[must_use]
+    pub fn changed(&self) -> &[Option<u32>] {
+        match self {
+            Self::Postgres(table) => table.changed(),
+            Self::Sqlite(_) | Self::Cassandra(_) => &[],
         }
     }
 

@@ -32,21 +32,24 @@ pub fn hash_bytes(bytes: &[u8]) -> u64 {
 
 /// What two rows have in common when they are the same one.
 #[must_use]
-pub fn identity<'t>(parts: impl Iterator<Item = Option<&'t str>>) -> u128 {
+pub fn identity<'t>(parts: impl Iterator<Item = Option<&'t [u8]>>) -> u128 {
     let mut bytes = Vec::new();
     for part in parts {
-        let text = part.unwrap_or_default();
+        let inside = part.unwrap_or_default();
         bytes.push(u8::from(part.is_some()));
-        bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(text.as_bytes());
+        bytes.extend_from_slice(&(inside.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(inside);
     }
     xxh3_128(&bytes)
 }
 
-/// The identity of a row that has nothing else: its content.
+/// The identity of a row that has nothing else: its content, as far as that column is
+/// `told`.
 #[must_use]
-pub fn identity_of_content(columns: &[u64]) -> u128 {
-    let bytes: Vec<u8> = columns.iter().flat_map(|c| c.to_le_bytes()).collect();
+pub fn identity_of_content(columns: &[u64], told: impl Fn(usize) -> bool) -> u128 {
+    let told = |(i, column): (usize, &u64)| if told(i) { *column } else { SKIPPED };
+    let columns = columns.iter().enumerate().map(told);
+    let bytes: Vec<u8> = columns.flat_map(u64::to_le_bytes).collect();
     xxh3_128(&bytes)
 }
 
@@ -72,6 +75,8 @@ pub struct Entry {
     pub offset: i64,
     /// What it does.
     pub op: Op,
+    /// See [`super::database::Canonical::age`]; 0 for a record.
+    pub age: u32,
     /// A hash per column.
     pub columns: Vec<u64>,
 }
@@ -109,6 +114,7 @@ impl Buckets {
         file.write_all(&entry.identity.to_le_bytes())?;
         file.write_all(&entry.partition.to_le_bytes())?;
         file.write_all(&entry.offset.to_le_bytes())?;
+        file.write_all(&entry.age.to_le_bytes())?;
         file.write_all(&[match entry.op {
             Op::Put => 0,
             Op::Delete => 1,
@@ -162,6 +168,7 @@ impl Entries {
             identity: u128::from_le_bytes(bytes(file)?),
             partition: u32::from_le_bytes(bytes(file)?),
             offset: i64::from_le_bytes(bytes(file)?),
+            age: u32::from_le_bytes(bytes(file)?),
             op: match bytes::<1>(file)? {
                 [0] => Op::Put,
                 [1] => Op::Delete,
@@ -171,7 +178,7 @@ impl Entries {
                 .map(|_| bytes(file).map(u64::from_le_bytes))
                 .collect::<io::Result<_>>()?,
         };
-        self.left -= (29 + 8 * self.width) as u64;
+        self.left -= (33 + 8 * self.width) as u64;
         Ok(entry)
     }
 }
@@ -196,6 +203,7 @@ mod tests {
             partition: 7,
             offset,
             op,
+            age: 3,
             columns: vec![offset as u64, ABSENT],
         };
         let all = [
@@ -220,7 +228,7 @@ mod tests {
     #[test]
     fn null_is_no_empty_text_and_parts_have_borders() {
         assert_ne!(hash(None), hash(Some("")));
-        let of = |parts: &[Option<&str>]| identity(parts.iter().copied());
+        let of = |parts: &[Option<&str>]| identity(parts.iter().map(|p| p.map(str::as_bytes)));
         assert_ne!(of(&[Some("a"), Some("b")]), of(&[Some("ab"), Some("")]));
         assert_ne!(of(&[None]), of(&[Some("")]));
     }

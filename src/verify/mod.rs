@@ -17,27 +17,19 @@ mod entry;
 mod log;
 mod postgres;
 mod report;
+mod sink;
 mod sqlite;
 mod table;
 
 use crate::admin::AdminError;
 use crate::cli::ConfigArg;
-use crate::config::{Backend, Config, Sink as Settings};
+use crate::config::{Config, Sink as Settings};
 use crate::consume::{Cluster, cluster_config};
 use crate::exit::Exit;
 use clap::Args;
-use database::{Database, Failed, Standing};
-use plimsoll_cassandra::CassandraSink;
-use plimsoll_postgres::PostgresSink;
-use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Missing, Prepared, Sink, SinkError, Table, TableRule, rule_for};
-use plimsoll_sqlite::{SqliteSettings, SqliteSink};
-use report::{Report, TableReport};
-use std::collections::BTreeMap;
-use std::io::{self, Write};
+use report::{Failure, Report, TableReport};
+use std::io::Write;
 use std::str::FromStr;
-use std::sync::Arc;
-use table::Comparing;
 
 /// `verify`
 #[derive(Debug, Args)]
@@ -83,6 +75,8 @@ impl Sample {
 
 /// Compares, and prints what was found.
 ///
+/// What cannot be compared is told beside what can, and hides none of it.
+///
 /// # Errors
 /// A config that is wrong, a sink that is not in it, or nobody takes the output.
 pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Exit, AdminError> {
@@ -99,16 +93,8 @@ pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Exit, AdminErro
         .enable_all()
         .build()
         .map_err(|e| AdminError::System(format!("no runtime: {e}")))?;
-    let tables = match runtime.block_on(all(&config, args)) {
-        Ok(tables) => tables,
-        Err(error @ (AdminError::Config(_) | AdminError::Output(_))) => return Err(error),
-        Err(error) => {
-            // Whatever the reason: the question has no answer.
-            let _ = writeln!(io::stderr(), "could not tell: {error}");
-            return Ok(report::Verdict::CouldNotTell.exit());
-        }
-    };
-    let report = Report::new(tables);
+    let (tables, failures) = runtime.block_on(all(&config, args));
+    let report = Report::new(tables, failures);
     if args.json {
         let text =
             serde_json::to_string_pretty(&report).map_err(|e| AdminError::System(e.to_string()))?;
@@ -124,160 +110,35 @@ fn names(config: &Config) -> String {
     names.join(", ")
 }
 
-async fn all(config: &Config, args: &VerifyArgs) -> Result<Vec<TableReport>, AdminError> {
-    let client = cluster_config(&config.kafka, "plimsoll-verify");
-    let cluster = Cluster::silent(client)?;
-    let cluster_id = cluster.id()?;
-    let mut reports = Vec::new();
+/// What was compared, and what could not be.
+type Compared = (Vec<TableReport>, Vec<Failure>);
+
+async fn all(config: &Config, args: &VerifyArgs) -> Compared {
+    let (mut reports, mut failures) = Compared::default();
     let chosen = |s: &&Settings| args.sink.as_ref().is_none_or(|name| s.name == *name);
-    for settings in config.sinks.iter().filter(chosen) {
-        let failed = |e: Failed| AdminError::Refused(format!("sinks.{}: {e}", settings.name));
-        let mut database = open(settings).await?;
-        let standings = database.positions(&settings.name).await.map_err(failed)?;
-        if let Some(other) = standings
-            .iter()
-            .filter_map(|s| s.cluster.as_ref())
-            .find(|id| **id != cluster_id)
-        {
-            return Err(AdminError::Refused(format!(
-                "sinks.{}: its positions are of cluster {other}, and this is cluster {cluster_id}; hint: \
-                 kafka.bootstrap_servers names another Kafka than the service's",
-                settings.name
-            )));
+    let client = cluster_config(&config.kafka, "plimsoll-verify");
+    let cluster = Cluster::silent(client).and_then(|cluster| {
+        let id = cluster.id()?;
+        Ok((cluster, id))
+    });
+    let (cluster, id) = match cluster {
+        Ok(reached) => reached,
+        Err(fault) => {
+            let error = AdminError::from(fault).to_string();
+            let of = |s: &Settings| Failure::new(&s.name, None, &error);
+            failures.extend(config.sinks.iter().filter(chosen).map(of));
+            return (reports, failures);
         }
-        if standings.is_empty() {
-            return Err(AdminError::Refused(format!(
-                "sinks.{}: it has no position yet, so there is nothing to compare; hint: start the service first",
-                settings.name
-            )));
-        }
-        let letters = database.letters(&settings.name).await.map_err(failed)?;
-        for group in groups(settings, &standings).await? {
-            let comparing = Comparing {
-                config,
-                settings,
-                cluster: &cluster,
-                group: &group,
-                letters: &letters,
-                sample: args.sample,
-                memory: args.memory_mib << 20,
-            };
-            reports.push(comparing.run(&mut database).await?);
-        }
-    }
-    Ok(reports)
-}
-
-async fn open(settings: &Settings) -> Result<Database, AdminError> {
-    let failed = |e: sqlx::Error| {
-        AdminError::Refused(format!("sinks.{}: {}", settings.name, Failed::from(e)))
     };
-    match &settings.backend {
-        Backend::Postgres(postgres) => {
-            let options =
-                plimsoll_postgres::connect_options(postgres.url.reveal()).map_err(|e| {
-                    AdminError::Refused(format!("sinks.{}.postgres.url: {e}", settings.name))
-                })?;
-            let opened = postgres::Postgres::open(options, &postgres.state_schema).await;
-            Ok(Database::Postgres(Box::new(opened.map_err(failed)?)))
-        }
-        Backend::Sqlite(sqlite) => {
-            let opened = sqlite::Sqlite::open(&sqlite.path).await;
-            Ok(Database::Sqlite(Box::new(opened.map_err(failed)?)))
-        }
-        Backend::Cassandra(cassandra) => {
-            let cassandra = cassandra::Cassandra::new(cassandra.clone());
-            Ok(Database::Cassandra(Box::new(cassandra)))
-        }
-    }
-}
-
-/// Topics that go into one table: their rows can only be compared together.
-struct Group {
-    /// The table's name for SQL.
-    target: String,
-    /// For the decoder.
-    table: Table,
-    /// What a missing field does.
-    missing: Missing,
-    /// The partitions that feed it.
-    standings: Vec<Standing>,
-}
-
-async fn groups(settings: &Settings, standings: &[Standing]) -> Result<Vec<Group>, AdminError> {
-    let refused = AdminError::sink(&settings.name);
-    match &settings.backend {
-        Backend::Postgres(postgres) => {
-            let sink = PostgresSink::open(postgres.clone(), "verify").map(PostgresSink::read_only);
-            match sink {
-                Ok(sink) => {
-                    let target =
-                        |p: &Prepared<_>| plimsoll_postgres::PgPlan::target(&p.plan).to_owned();
-                    grouped(&sink, &postgres.tables, standings, target).await
-                }
-                Err(error) => Err(error),
-            }
-        }
-        Backend::Sqlite(sqlite) => {
-            // So that looking makes nothing.
-            let looking = SqliteSettings {
-                auto_migrate: false,
-                ..sqlite.clone()
-            };
-            match SqliteSink::open(looking) {
-                Ok(sink) => {
-                    let target = |p: &Prepared<_>| p.table.name.clone();
-                    grouped(&sink, &sqlite.tables, standings, target).await
-                }
-                Err(error) => Err(error),
-            }
-        }
-        Backend::Cassandra(cassandra) => {
-            if let Some(table) = cassandra.tables.iter().find(|table| table.ttl.is_some()) {
-                let name = &table.rule.settings.table;
-                let what = format!(
-                    "rows of table {name} end by themselves, and the log does not tell when"
-                );
-                return Err(refused(SinkError::new(Class::Halt, what)));
-            }
-            let rules: Vec<TableRule> = cassandra.tables.iter().map(|t| t.rule.clone()).collect();
-            let sink = CassandraSink::new(cassandra.clone());
-            let target = |p: &Prepared<_>| p.table.name.clone();
-            grouped(&sink, &rules, standings, target).await
-        }
-    }
-    .map_err(refused)
-}
-
-async fn grouped<S: Sink>(
-    sink: &S,
-    rules: &[TableRule],
-    standings: &[Standing],
-    target: impl Fn(&Prepared<S::Plan>) -> String,
-) -> Result<Vec<Group>, SinkError> {
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    for topic in standings.chunk_by(|a, b| a.topic == b.topic) {
-        let name = &topic[0].topic;
-        let Some(rule) = rule_for(rules, name) else {
-            let what = format!("no table takes the records of topic \"{name}\"");
-            return Err(SinkError::new(Class::Halt, what));
+    for settings in config.sinks.iter().filter(chosen) {
+        let comparing = sink::OneSink {
+            config,
+            settings,
+            cluster: &cluster,
+            cluster_id: &id,
+            args,
         };
-        let prepared: Arc<Prepared<S::Plan>> = sink.prepare(name).await?;
-        let target = target(&prepared);
-        let group = groups.entry(target.clone()).or_insert_with(|| Group {
-            target,
-            table: prepared.table.clone(),
-            missing: rule.missing,
-            standings: Vec::new(),
-        });
-        if group.table != prepared.table || group.missing != rule.missing {
-            let what = format!(
-                "table {} is fed by topics with different settings, which cannot be compared together",
-                group.table.name
-            );
-            return Err(SinkError::new(Class::Halt, what));
-        }
-        group.standings.extend_from_slice(topic);
+        comparing.run(&mut reports, &mut failures).await;
     }
-    Ok(groups.into_values().collect())
+    (reports, failures)
 }

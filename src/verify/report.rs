@@ -86,6 +86,9 @@ pub struct PartitionReport {
     pub extra: Shown,
     /// Rows of which the log does not tell any more.
     pub unverifiable: Shown,
+    /// Rows that are not as their record says, in columns alone that were changed
+    /// after the row was written.
+    pub older_than_alter: Shown,
 }
 
 impl PartitionReport {
@@ -111,6 +114,7 @@ impl PartitionReport {
             doubled: none(),
             extra: none(),
             unverifiable: none(),
+            older_than_alter: none(),
         }
     }
 
@@ -121,6 +125,7 @@ impl PartitionReport {
         self.doubled = (&findings.doubled).into();
         self.extra = (&findings.extra).into();
         self.unverifiable = (&findings.unverifiable).into();
+        self.older_than_alter = (&findings.older).into();
         self.different_columns = findings
             .columns
             .iter()
@@ -132,7 +137,7 @@ impl PartitionReport {
         let wrong = [&self.missing, &self.different, &self.doubled, &self.extra];
         if wrong.iter().any(|shown| shown.count > 0) {
             Verdict::Different
-        } else if self.gone > 0 || self.unverifiable.count > 0 {
+        } else if self.gone + self.unverifiable.count + self.older_than_alter.count > 0 {
             Verdict::CouldNotTell
         } else {
             Verdict::Exact
@@ -151,7 +156,8 @@ pub struct TableReport {
     pub mode: &'static str,
     /// `coordinate`, `content` or `key`.
     pub compared_by: &'static str,
-    /// Columns that are another thing in each row where the field is missing.
+    /// Columns that are another thing in each row where the field is missing: not
+    /// compared there, and nowhere where rows are compared by content.
     pub columns_not_compared: Vec<String>,
     /// Rows in the table.
     pub rows: u64,
@@ -168,23 +174,50 @@ impl TableReport {
     }
 }
 
+/// A sink, or one table or topic of it, that could not be compared.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    /// The sink.
+    pub sink: String,
+    /// The table; `None`: all of the sink, or what the error names.
+    pub table: Option<String>,
+    /// Why.
+    pub error: String,
+}
+
+impl Failure {
+    /// Of a sink.
+    #[must_use]
+    pub fn new(sink: &str, table: Option<&str>, error: &str) -> Self {
+        Self {
+            sink: sink.to_owned(),
+            table: table.map(str::to_owned),
+            error: error.to_owned(),
+        }
+    }
+}
+
 /// Everything.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// What it comes to.
+    /// The worst of all.
     pub verdict: Verdict,
     /// By sink and table.
     pub tables: Vec<TableReport>,
+    /// What could not be compared.
+    pub errors: Vec<Failure>,
 }
 
 impl Report {
-    /// Of tables.
+    /// Of tables that were compared, and what could not be.
     #[must_use]
-    pub fn new(tables: Vec<TableReport>) -> Self {
+    pub fn new(tables: Vec<TableReport>, errors: Vec<Failure>) -> Self {
         let all = tables.iter().map(TableReport::verdict);
+        let failed = errors.iter().map(|_| Verdict::CouldNotTell);
         Self {
-            verdict: all.max().unwrap_or(Verdict::Exact),
+            verdict: all.chain(failed).max().unwrap_or(Verdict::Exact),
             tables,
+            errors,
         }
     }
 
@@ -212,15 +245,23 @@ impl Report {
                 "sinks.{sink} → {name} ({mode}, by {compared_by}{of}): {}, {rows} rows",
                 table.verdict().words()
             )?;
+            let where_missing = match *compared_by {
+                "content" => "",
+                _ => " where its field is missing",
+            };
             for column in &table.columns_not_compared {
                 writeln!(
                     out,
-                    "  column \"{column}\" is not compared: its default is another thing in each row"
+                    "  column \"{column}\" is not compared{where_missing}: its default is another thing in each row"
                 )?;
             }
             for partition in &table.partitions {
                 print_partition(partition, out)?;
             }
+        }
+        for Failure { sink, table, error } in &self.errors {
+            let of = table.as_ref().map_or(String::new(), |t| format!(" → {t}"));
+            writeln!(out, "sinks.{sink}{of}: could not tell: {error}")?;
         }
         writeln!(out, "{}", self.verdict.words())
     }
@@ -257,6 +298,7 @@ fn print_partition(p: &PartitionReport, out: &mut impl Write) -> io::Result<()> 
         ("doubled", &p.doubled),
         ("extra", &p.extra),
         ("unverifiable", &p.unverifiable),
+        ("older than a change of their columns", &p.older_than_alter),
     ] {
         if shown.count == 0 {
             continue;

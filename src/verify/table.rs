@@ -1,12 +1,15 @@
 //! One table: its rows and the records of its topics, cut into buckets of
 //! hashes, and compared bucket by bucket.
 
-use super::compare::{self, ByPartition, How, Log, bucket, content};
-use super::database::{Canonical, Database, DbTable, Failed, Letters, Place, Standing, Unreadable};
+use super::Sample;
+use super::compare::{self, ByPartition, How, Log, bucket};
+use super::database::{
+    Canonical, Database, DbTable, Failed, Letters, Place, Standing, Texts, Unreadable,
+};
 use super::entry::{self, Buckets, Entry, Op};
 use super::log::{Piece, Reading, is_compacted};
 use super::report::{PartitionReport, TableReport};
-use super::{Group, Sample};
+use super::sink::Group;
 use crate::admin::AdminError;
 use crate::config::{Config, Sink as Settings};
 use crate::consume::Cluster;
@@ -27,7 +30,7 @@ pub struct Comparing<'c> {
     pub config: &'c Config,
     pub settings: &'c Settings,
     pub cluster: &'c Cluster,
-    pub(super) group: &'c Group,
+    pub group: &'c Group,
     pub letters: &'c Letters,
     pub(super) sample: Sample,
     /// Bytes.
@@ -49,6 +52,9 @@ struct Part {
     records: u64,
     passed: u64,
     dead: u64,
+    /// Records whose row nobody can name: its key, or all that there is to know it by,
+    /// was read off the clock.
+    unknown: u64,
 }
 
 impl Part {
@@ -64,15 +70,20 @@ impl Part {
 }
 
 /// The partitions as the comparison asks them.
-struct Parts<'p>(&'p [Part], How);
+struct Parts<'p> {
+    parts: &'p [Part],
+    how: How,
+    /// See [`DbTable::changed`].
+    changed: &'p [Option<u32>],
+}
 
 impl Log for Parts<'_> {
     fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool {
-        let gone = || self.0.iter().any(|part| part.gone() > 0);
-        let compacted = || self.1 == How::Content && self.0.iter().any(|part| part.compacted);
+        let compacted = |part: &Part| self.how == How::Content && part.compacted;
+        let silent = |part: &Part| part.gone() > 0 || part.unknown > 0 || compacted(part);
         match coordinate {
-            None => gone() || compacted(),
-            Some((at, offset)) => self.0.get(at as usize).is_some_and(|part| {
+            None => self.parts.iter().any(silent),
+            Some((at, offset)) => self.parts.get(at as usize).is_some_and(|part| {
                 offset < part.position
                     && (part.compacted || (part.start..part.low).contains(&offset))
             }),
@@ -80,9 +91,16 @@ impl Log for Parts<'_> {
     }
 
     fn is_late(&self, partition: u32, offset: i64) -> bool {
-        self.0
+        self.parts
             .get(partition as usize)
             .is_some_and(|part| offset >= part.position)
+    }
+
+    fn is_older(&self, column: usize, age: u32) -> bool {
+        let changed = |column: usize| self.changed.get(column).copied().flatten();
+        // What is as old as a change was written by it: the table was, anew.
+        let rewritten = || self.changed.iter().flatten().any(|change| *change == age);
+        age > 0 && changed(column).is_some_and(|change| age >= change || rewritten())
     }
 }
 
@@ -97,11 +115,10 @@ impl Comparing<'_> {
     /// Compares.
     pub async fn run(&self, database: &mut Database) -> Result<TableReport, AdminError> {
         let table = &self.group.table;
-        let failed = |e: Failed| self.failed(&e);
         let db_table = database
             .table(&self.group.target, self.topic(), table)
             .await
-            .map_err(failed)?;
+            .map_err(|e| failed(&e))?;
         let coordinate = self.coordinate();
         let how = match (table.mode, &coordinate) {
             (Mode::Upsert, _) => How::Key {
@@ -120,7 +137,7 @@ impl Comparing<'_> {
             .collect();
         let width = table.columns.len();
         let count = self.buckets(&parts, width);
-        let disk = |e| failed(Failed::Disk(e));
+        let disk = |e| failed(&Failed::Disk(e));
         let mut found = Buckets::new(count, width).map_err(disk)?;
         let mut expected = Buckets::new(count, width).map_err(disk)?;
         let skipped: Vec<bool> = db_table.defaults().iter().map(Option::is_none).collect();
@@ -135,14 +152,14 @@ impl Comparing<'_> {
                 let place = coordinate
                     .as_ref()
                     .and_then(|c| c.of_row(texts, only_topic));
-                let entry = found_entry(how, canonical, place, &places, &skipped);
+                let entry = found_entry(how, canonical, place, &places, &skipped, &db_table);
                 match self.sample.takes(entry.identity) {
                     true => found.push(&entry),
                     false => Ok(()),
                 }
             })
             .await
-            .map_err(failed)?;
+            .map_err(|e| failed(&e))?;
 
         if !database.is_snapshot() {
             self.read_on(&mut parts)?;
@@ -170,6 +187,7 @@ impl Comparing<'_> {
                 comparing: self,
                 how,
                 at,
+                position: parts[at as usize].position,
                 db_table: &db_table,
                 skipped: &skipped,
             };
@@ -180,7 +198,11 @@ impl Comparing<'_> {
         bar.set_message("comparing");
         let defaults = db_table.default_hashes();
         let mut findings = ByPartition::new();
-        let log = Parts(&parts, how);
+        let log = Parts {
+            parts: &parts,
+            how,
+            changed: db_table.changed(),
+        };
         let sides = expected
             .into_readers()
             .map_err(disk)?
@@ -191,13 +213,6 @@ impl Comparing<'_> {
         }
         bar.finish_and_clear();
         Ok(self.report(how, &parts, &findings, &skipped, rows))
-    }
-
-    fn failed(&self, error: &Failed) -> AdminError {
-        AdminError::Refused(format!(
-            "sinks.{}, table {}: {error}",
-            self.settings.name, self.group.table.name
-        ))
     }
 
     /// The columns that tell a row's coordinate, where there are such.
@@ -259,6 +274,7 @@ impl Comparing<'_> {
             records: 0,
             passed: 0,
             dead: 0,
+            unknown: 0,
         };
         Ok(standings.iter().zip(tps).zip(lows).map(part).collect())
     }
@@ -320,6 +336,7 @@ impl Comparing<'_> {
                 report.dead_letters = part.dead;
                 report.gone = part.gone();
                 report.fill(of(at), &names);
+                report.unverifiable.count += part.unknown;
                 report
             })
             .collect();
@@ -349,26 +366,41 @@ impl Comparing<'_> {
     }
 }
 
+fn failed(error: &Failed) -> AdminError {
+    AdminError::Refused(error.to_string())
+}
+
 impl Coordinate {
-    fn of_row(&self, texts: &[Option<&str>], only_topic: Option<&str>) -> Option<Place> {
+    fn of_row(&self, text: Texts<'_>, only_topic: Option<&str>) -> Option<Place> {
         Some(Place {
             topic: match self.topic {
-                Some(column) => texts[column]?.to_owned(),
+                Some(column) => text(column)?,
                 None => only_topic?.to_owned(),
             },
-            partition: texts[self.partition]?.parse().ok()?,
-            offset: texts[self.offset]?.parse().ok()?,
+            partition: whole(&text(self.partition)?)?.try_into().ok()?,
+            offset: whole(&text(self.offset)?)?,
         })
     }
 }
 
-fn by_place(place: &Place) -> u128 {
-    let (partition, offset) = (place.partition.to_string(), place.offset.to_string());
-    entry::identity([Some(place.topic.as_str()), Some(&partition), Some(&offset)].into_iter())
+/// A whole number, in a column that shows places behind the point, too.
+fn whole(text: &str) -> Option<i64> {
+    let (number, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let nothing = fraction.bytes().all(|digit| digit == b'0');
+    nothing.then(|| number.parse().ok())?
 }
 
-fn by_key(key: Option<&str>) -> u128 {
-    entry::identity(std::iter::once(key))
+fn by_place(place: &Place) -> u128 {
+    let (partition, offset) = (place.partition.to_string(), place.offset.to_string());
+    let parts = [place.topic.as_str(), &partition, &offset];
+    entry::identity(parts.iter().map(|part| Some(part.as_bytes())))
+}
+
+/// The identity of a row by its content: by the columns that were there, and what they
+/// are, when the first row was written.
+fn content(columns: &[u64], db_table: &DbTable) -> u128 {
+    let changed = db_table.changed();
+    entry::identity_of_content(columns, |i| changed.get(i).copied().flatten().is_none())
 }
 
 fn skip(columns: &mut [u64], skipped: &[bool]) {
@@ -385,21 +417,29 @@ fn found_entry(
     place: Option<Place>,
     places: &HashMap<(&str, i32), u32>,
     skipped: &[bool],
+    db_table: &DbTable,
 ) -> Entry {
-    let Canonical { key, mut columns } = canonical;
-    skip(&mut columns, skipped);
+    let Canonical {
+        key,
+        age,
+        mut columns,
+    } = canonical;
+    if how == How::Content {
+        skip(&mut columns, skipped);
+    }
     let known = place
         .as_ref()
         .and_then(|p| places.get(&(p.topic.as_str(), p.partition)));
     Entry {
         identity: match (how, &place) {
-            (How::Key { .. }, _) => by_key(key.as_deref()),
+            (How::Key { .. }, _) => key.unwrap_or_default(),
             (How::Coordinate, Some(place)) => by_place(place),
-            (How::Coordinate, None) | (How::Content, _) => content(&columns),
+            (How::Coordinate, None) | (How::Content, _) => content(&columns, db_table),
         },
         partition: known.copied().unwrap_or(u32::MAX),
         offset: place.map_or(-1, |p| p.offset),
         op: Op::Put,
+        age,
         columns,
     }
 }
@@ -409,6 +449,7 @@ struct Judged<'j, 'c> {
     comparing: &'j Comparing<'c>,
     how: How,
     at: u32,
+    position: i64,
     db_table: &'j DbTable,
     skipped: &'j [bool],
 }
@@ -442,8 +483,9 @@ impl Judged<'_, '_> {
         let (puts, deletes): (Vec<usize>, Vec<usize>) =
             (0..rows.len()).partition(|&i| rows.row(i).0.op == RowOp::Put);
         let mut entries: Vec<Entry> = bad.iter().map(|&offset| self.bad(tp, offset)).collect();
-        for (part, key_only) in [(puts, false), (deletes, true)] {
-            self.canonical(tp, &rows, &part, key_only, database, &mut entries)
+        for (wanted, key_only) in [(puts, false), (deletes, true)] {
+            part.unknown += self
+                .canonical(tp, &rows, &wanted, key_only, database, &mut entries)
                 .await?;
         }
         // The order of the log.
@@ -452,7 +494,7 @@ impl Judged<'_, '_> {
             if self.comparing.sample.takes(entry.identity) {
                 expected
                     .push(&entry)
-                    .map_err(|e| self.comparing.failed(&Failed::Disk(e)))?;
+                    .map_err(|e| failed(&Failed::Disk(e)))?;
             }
         }
         Ok(())
@@ -473,11 +515,13 @@ impl Judged<'_, '_> {
             partition: self.at,
             offset,
             op: Op::Bad,
+            age: 0,
             columns: vec![entry::SKIPPED; self.skipped.len()],
         }
     }
 
-    /// Asks the database, in halves where one of the values is none.
+    /// Asks the database, in halves where one of the values is none. Says of how many
+    /// records below the position nobody can tell the row.
     async fn canonical(
         &self,
         tp: &TopicPartition,
@@ -486,7 +530,8 @@ impl Judged<'_, '_> {
         key_only: bool,
         database: &mut Database,
         entries: &mut Vec<Entry>,
-    ) -> Result<(), AdminError> {
+    ) -> Result<u64, AdminError> {
+        let mut unknown = 0;
         let mut todo = vec![wanted];
         while let Some(part) = todo.pop() {
             if part.is_empty() {
@@ -500,10 +545,14 @@ impl Judged<'_, '_> {
                 (Ok(all), _) => {
                     for (canonical, &i) in all.into_iter().zip(part) {
                         let op = if key_only { Op::Delete } else { Op::Put };
-                        entries.push(self.entry(tp, rows.row(i).0.offset, op, canonical));
+                        let offset = rows.row(i).0.offset;
+                        match self.entry(tp, offset, op, canonical) {
+                            Some(entry) => entries.push(entry),
+                            None => unknown += u64::from(offset < self.position),
+                        }
                     }
                 }
-                (Err(Unreadable::Failed(error)), _) => return Err(self.comparing.failed(&error)),
+                (Err(Unreadable::Failed(error)), _) => return Err(failed(&error)),
                 (Err(Unreadable::Value), &[only]) => {
                     let offset = rows.row(only).0.offset;
                     let key = match (self.how, key_only) {
@@ -514,13 +563,14 @@ impl Judged<'_, '_> {
                     };
                     entries.push(match key {
                         // A later record of its key may supersede it.
-                        Ok(all) => all.into_iter().next().map_or_else(
-                            || self.bad(tp, offset),
-                            |canonical| self.entry(tp, offset, Op::Bad, canonical),
-                        ),
+                        Ok(all) => all
+                            .into_iter()
+                            .next()
+                            .and_then(|canonical| self.entry(tp, offset, Op::Bad, canonical))
+                            .unwrap_or_else(|| self.bad(tp, offset)),
                         Err(Unreadable::Value) => self.bad(tp, offset),
                         Err(Unreadable::Failed(error)) => {
-                            return Err(self.comparing.failed(&error));
+                            return Err(failed(&error));
                         }
                     });
                 }
@@ -530,29 +580,43 @@ impl Judged<'_, '_> {
                 }
             }
         }
-        Ok(())
+        Ok(unknown)
     }
 
-    fn entry(&self, tp: &TopicPartition, offset: i64, op: Op, canonical: Canonical) -> Entry {
-        let Canonical { key, mut columns } = canonical;
+    /// `None`: nobody can say which row it is.
+    fn entry(
+        &self,
+        tp: &TopicPartition,
+        offset: i64,
+        op: Op,
+        canonical: Canonical,
+    ) -> Option<Entry> {
+        let Canonical {
+            key, mut columns, ..
+        } = canonical;
         if self.how == How::Content {
             for (column, default) in columns.iter_mut().zip(self.db_table.default_hashes()) {
                 if *column == entry::ABSENT {
                     *column = default;
                 }
             }
+            let unknown = |(column, skipped): (&u64, &bool)| *column == entry::SKIPPED && !skipped;
+            if columns.iter().zip(self.skipped).any(unknown) {
+                return None;
+            }
+            skip(&mut columns, self.skipped);
         }
-        skip(&mut columns, self.skipped);
-        Entry {
+        Some(Entry {
             identity: match self.how {
-                How::Key { .. } => by_key(key.as_deref()),
+                How::Key { .. } => key?,
                 How::Coordinate => by_place(&self.place(tp, offset)),
-                How::Content => content(&columns),
+                How::Content => content(&columns, self.db_table),
             },
             partition: self.at,
             offset,
             op,
+            age: 0,
             columns,
-        }
+        })
     }
 }

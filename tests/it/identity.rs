@@ -4,6 +4,7 @@ use crate::harness::case::Case;
 use crate::harness::oracle::Mode;
 use crate::harness::process::{Process, plimsoll, plimsoll_ok};
 use crate::harness::{unique, wait};
+use std::os::unix::process::ExitStatusExt;
 
 /// Waits until the one partition is halted, and returns why.
 #[track_caller]
@@ -51,8 +52,7 @@ fn refused(case: &Case, what: &str, more: &[&str]) -> String {
 
 /// Deletes the topic and makes it again, with so many records.
 fn recreate(case: &mut Case, records: usize) {
-    case.kafka.delete_topic(&case.topic);
-    case.kafka.create_topic(&case.topic, 1);
+    case.kafka.recreate_topic(&case.topic, 1);
     // The old one's client remembers the old topic.
     case.producer = case.kafka.producer();
     case.produce(records);
@@ -218,4 +218,83 @@ fn a_log_table_is_reset_once_it_is_empty_and_no_position_outside_the_log_adopted
     settle(&case, "reset", &["--force"]);
     case.assert_exact();
     assert!(process.drain().success());
+}
+
+/// What an operator does to the state by hand, while an owner lives or none.
+fn a_position_lost(mode: Mode, act: &str, running: Running) {
+    let mut case = Case::new("lost_position", mode, 1);
+    case.produce(100);
+    let process = Process::start_ready(&case.service);
+    case.wait_caught_up();
+    let at = case.kafka.ends(&case.topic)[0].to_string();
+    let process = match running {
+        Running::Stopped => {
+            assert!(process.drain().success());
+            case.database.execute(act);
+            case.produce(10);
+            Process::start(&case.service)
+        }
+        Running::Busy | Running::Idle => {
+            if let Running::Busy = running {
+                case.produce(2_000);
+            }
+            case.database.execute(act);
+            process
+        }
+    };
+    let reason = halted(&process, "is gone, though its start was settled");
+    let hint = format!(
+        "plimsoll positions set --sink orders --topic {} --partition 0 --to",
+        case.topic
+    );
+    assert!(reason.contains(&hint), "{reason}");
+    // Nothing begins again by itself, in another life neither.
+    assert_eq!(process.kill().signal(), Some(9));
+    let process = Process::start(&case.service);
+    halted(&process, "is gone, though its start was settled");
+    let rows = "SELECT count(*) FROM {s}.orders";
+    let written = case.database.number(rows);
+    assert_eq!(
+        case.database
+            .number("SELECT count(*) FROM {s}_state.positions"),
+        0
+    );
+    // The way out, while it runs. Where it was busy the table says how far it came.
+    let to = match running {
+        Running::Busy => case
+            .database
+            .number("SELECT max(off) + 1 FROM {s}.orders")
+            .to_string(),
+        Running::Idle | Running::Stopped => at,
+    };
+    settle(&case, "set", &["--partition", "0", "--to", &to]);
+    case.produce(50);
+    case.assert_exact();
+    assert!(case.database.number(rows) > written);
+    assert!(process.drain().success());
+}
+
+#[derive(Clone, Copy)]
+enum Running {
+    Busy,
+    Idle,
+    Stopped,
+}
+
+#[test]
+fn invariant_2_a_position_table_that_is_emptied_under_a_busy_owner_begins_nothing_again() {
+    let act = "TRUNCATE {s}_state.positions";
+    a_position_lost(Mode::Append, act, Running::Busy);
+}
+
+#[test]
+fn invariant_2_a_position_row_that_is_removed_under_an_idle_owner_begins_nothing_again() {
+    let act = "DELETE FROM {s}_state.positions";
+    a_position_lost(Mode::Append, act, Running::Idle);
+}
+
+#[test]
+fn invariant_2_a_position_that_is_gone_at_the_start_begins_nothing_again() {
+    let act = "TRUNCATE {s}_state.positions";
+    a_position_lost(Mode::Append, act, Running::Stopped);
 }

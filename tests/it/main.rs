@@ -1,6 +1,7 @@
 //! Tests against a real Kafka, Postgres and Cassandra: `make test`.
 
 mod alerts;
+mod answers;
 mod bad_records;
 mod cassandra;
 mod commands;
@@ -12,7 +13,9 @@ mod limits;
 mod log_shapes;
 mod members;
 mod modes;
+mod old_kafka;
 mod outages;
+mod rights;
 mod secured;
 mod seen;
 mod several;
@@ -21,5 +24,6 @@ mod starts;
 mod storm;
 mod tls;
 mod types;
+mod upgrade;
 mod verify;
 mod zombies;

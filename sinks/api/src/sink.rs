@@ -66,6 +66,34 @@ pub struct NewPosition {
     pub high_watermark: Position,
 }
 
+/// A partition whose start was settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The partition.
+    pub tp: TopicPartition,
+    /// Whether its position row stands.
+    pub stands: bool,
+}
+
+impl Settled {
+    /// The refusal to claim a partition whose position row is gone.
+    #[must_use]
+    pub fn lost(tp: &TopicPartition, sink: &str) -> SinkError {
+        SinkError::new(
+            Class::Halt,
+            format!(
+                "the position of {tp} in sink \"{sink}\" is gone, though its start was settled: \
+                 its rows may stand in the table, and none is written twice or left out on a guess"
+            ),
+        )
+        .hint(format!(
+            "say where to go on: `plimsoll positions set --sink {sink} --topic {} --partition {} \
+             --to OFFSET`; to begin anew, empty the table first, then set it to earliest",
+            tp.topic, tp.partition
+        ))
+    }
+}
+
 /// What a claim returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
@@ -202,12 +230,13 @@ pub trait Sink: Send + Sync + 'static {
         topic: &str,
     ) -> impl Future<Output = Result<Arc<Prepared<Self::Plan>>, SinkError>> + Send;
 
-    /// Which partitions have a position, of all topics of this sink.
-    fn settled(&self) -> impl Future<Output = Result<Vec<TopicPartition>, SinkError>> + Send;
+    /// Which partitions were given a start, of all topics of this sink. Kept apart
+    /// from the positions, so that a position that is lost is no new partition.
+    fn settled(&self) -> impl Future<Output = Result<Vec<Settled>, SinkError>> + Send;
 
-    /// Writes starts, all in one transaction. Positions that stand already are
-    /// left alone; where the rule says all or none
-    /// ([`StartRule::all_or_none`]), one that stands is an error of class
+    /// Writes starts, all in one transaction. Partitions that were settled already
+    /// are left alone, whether their positions stand or not; where the rule says
+    /// all or none ([`StartRule::all_or_none`]), one of them is an error of class
     /// `Moved`, and nothing is written.
     fn settle(
         &self,
@@ -218,7 +247,7 @@ pub trait Sink: Send + Sync + 'static {
 
     /// Claims a partition: everybody else is fenced from here on. Uses a
     /// connection outside the writers' pool. A row that is missing is an error
-    /// of class `Stale`; another cluster's or group's is one of class `Halt`.
+    /// of class `Stale`, or [`Settled::lost`] where the sink can tell; another cluster's or group's is one of class `Halt`.
     fn claim(
         &self,
         member: &Member,
@@ -244,6 +273,14 @@ pub trait Sink: Send + Sync + 'static {
         &self,
         batch: &Batch<'_, Self::Plan>,
     ) -> impl Future<Output = Result<Committed, SinkError>> + Send;
+
+    /// Whether the database takes the rows of a batch now; an error says why not.
+    /// Nothing stays but what a commit of the same records writes anyway, and the
+    /// position does not move.
+    fn takes(
+        &self,
+        batch: &Batch<'_, Self::Plan>,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send;
 
     /// Gives a claim back: the row's owner becomes none, if it still is this
     /// one.

@@ -5,12 +5,13 @@
 use crate::error::{Failure, of_execution};
 use crate::positions::{self, Stored};
 use crate::retry::patiently;
+use crate::starts;
 use crate::state::State;
 use plimsoll_protocol::{
     Claim, Class, Epoch, Generation, Owner, Position, StartRule, TopicPartition, rewind,
 };
 use plimsoll_sink_api::{
-    Claimed, Identity, Member, NewPosition, PositionChange, SetOutcome, SinkError,
+    Claimed, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled, SinkError,
 };
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
@@ -125,7 +126,11 @@ pub(crate) async fn settle(
 ) -> Result<(), SinkError> {
     let _turn = state.turn.lock().await;
     for _ in 0..ROUNDS {
-        let there: Vec<TopicPartition> = list(state).await?.iter().map(Row::tp).collect();
+        let there: Vec<TopicPartition> = starts::settled(state)
+            .await?
+            .into_iter()
+            .map(|settled| settled.tp)
+            .collect();
         let missing: Vec<&NewPosition> = starts.iter().filter(|s| !there.contains(&s.tp)).collect();
         if rule.all_or_none() && missing.len() < starts.len() {
             // Another process was first; its starts count.
@@ -137,18 +142,23 @@ pub(crate) async fn settle(
         if missing.is_empty() {
             return Ok(());
         }
-        if insert(state, identity, &missing).await? {
+        if insert(state, identity, &missing, 0).await? {
+            for start in missing {
+                starts::note(state, &start.tp).await?;
+            }
             return Ok(());
         }
     }
     Err(contended())
 }
 
-/// Makes rows, all of them or none; says whether it did.
+/// Makes rows, all of them or none, of the generation behind `after`; says
+/// whether it did.
 async fn insert(
     state: &State,
     identity: &Identity,
     starts: &[&NewPosition],
+    after: i64,
 ) -> Result<bool, SinkError> {
     let now = now_us();
     let values: Vec<_> = starts
@@ -162,7 +172,7 @@ async fn insert(
                 &identity.group_id,
                 &identity.cluster_id,
                 &start.topic_id,
-                generation.number,
+                after + generation.number,
                 generation.base,
                 start.position.offset(),
                 start.position.offset(),
@@ -207,14 +217,16 @@ fn begin(row: &Row, stored: Option<&Stored>, rewind_ms: i64) -> (Position, Posit
     }
 }
 
-/// Claims a partition.
+/// Claims a partition; the position row of its generation, too, where there is one
+/// yet. Where one is known to have been, and is gone, nothing is claimed: what it
+/// counted stands in the table.
 pub(crate) async fn claim(
     state: &State,
     member: &Member,
     identity: &Identity,
     tp: &TopicPartition,
     rewind_ms: i64,
-) -> Result<(Claimed, Generation), SinkError> {
+) -> Result<(Claimed, Life), SinkError> {
     let _turn = state.turn.lock().await;
     for _ in 0..ROUNDS {
         let Some(row) = read(state, tp).await? else {
@@ -240,7 +252,15 @@ pub(crate) async fn claim(
         if !applied(execute(state, &state.statements.claim, &values).await?)? {
             continue;
         }
+        starts::note(state, tp).await?;
         let stored = positions::read(state, tp, row.generation).await?;
+        match &stored {
+            Some(_) => starts::note_position(state, tp, row.generation).await?,
+            None if starts::positioned(state, tp).await? == Some(row.generation) => {
+                return Err(Settled::lost(tp, &state.sink));
+            }
+            None => {}
+        }
         let (position, reached) = begin(&row, stored.as_ref(), rewind_ms);
         return Ok((
             Claimed {
@@ -253,10 +273,20 @@ pub(crate) async fn claim(
                 // Nobody's writes have to be stopped: they are too old to win.
                 terminated: 0,
             },
-            row.generation(),
+            Life {
+                generation: row.generation(),
+                positioned: stored.is_some(),
+            },
         ));
     }
     Err(contended())
+}
+
+/// What a claim begins.
+pub(crate) struct Life {
+    pub(crate) generation: Generation,
+    /// The generation has a row in `positions`, and that is noted.
+    pub(crate) positioned: bool,
 }
 
 /// Gives a claim back, if it still stands.
@@ -317,8 +347,13 @@ pub(crate) async fn set(
                 topic_id: change.topic_id.clone(),
                 high_watermark: change.high_watermark,
             };
-            match insert(state, identity, &[&start]).await? {
-                true => return Ok(SetOutcome::Set { before: None }),
+            // What an earlier life left behind must not be taken for this one's.
+            let after = starts::latest_generation(state, tp).await?;
+            match insert(state, identity, &[&start], after).await? {
+                true => {
+                    starts::note(state, tp).await?;
+                    return Ok(SetOutcome::Set { before: None });
+                }
                 false => continue,
             }
         };

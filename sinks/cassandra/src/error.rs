@@ -75,7 +75,7 @@ pub(crate) fn of_prepare(error: &PrepareError) -> Failure {
         PrepareError::AllAttemptsFailed { first_attempt } => {
             let mut failure = of_attempt(first_attempt);
             // A statement has no values: what is invalid is the schema.
-            if failure.error.class == Class::Rejected {
+            if matches!(failure.error.class, Class::Rejected | Class::Suspect) {
                 failure.error.class = Class::Stale;
             }
             failure
@@ -218,19 +218,34 @@ fn of_server(error: &DbError, message: &str) -> Failure {
     }
 }
 
-/// One code for a bad value, a table that is gone, and a column that changed its
-/// type; the message tells them apart.
+/// One code for a bad value, a table that is gone, a column that changed its type, a
+/// guardrail, and a disk that is full; the message tells some of them apart.
 fn of_invalid(message: &str) -> Failure {
     let said = message.to_ascii_lowercase();
+    let any = |words: &[&str]| words.iter().any(|word| said.contains(word));
     let gone = [
         "unconfigured",
         "undefined column",
         "unknown identifier",
         "does not exist",
     ];
-    let class = match gone.iter().any(|word| said.contains(word)) {
-        true => Class::Stale,
-        false => Class::Rejected,
+    let large = ["too large", "is longer than maximum", "batch too large"];
+    let class = if any(&["disk usage exceeds"]) {
+        return Failure {
+            busy: true,
+            ..failure(
+                Class::Away,
+                "the disks of replicas are full",
+                Some(0x2200),
+                message.to_owned(),
+            )
+        };
+    } else if any(&gone) {
+        Class::Stale
+    } else if any(&large) {
+        Class::Rejected
+    } else {
+        Class::Suspect
     };
     failure(class, "invalid", Some(0x2200), message.to_owned())
 }
@@ -265,11 +280,17 @@ mod tests {
     #[test]
     fn what_is_invalid_is_a_record_or_the_schema() {
         let rejected = (Class::Rejected, false, false);
+        let suspect = (Class::Suspect, false, false);
         let stale = (Class::Stale, false, false);
         assert_eq!(
             class(DbError::Invalid, "Mutation of 20MiB is too large"),
             rejected
         );
+        let long = "Key length of 65536 is longer than maximum of 65535";
+        assert_eq!(class(DbError::Invalid, long), rejected);
+        let full = "Write request failed because disk usage exceeds failure threshold";
+        assert_eq!(class(DbError::Invalid, full), (Class::Away, true, false));
+        assert_eq!(class(DbError::Invalid, "Expected 4 byte int"), suspect);
         assert_eq!(class(DbError::Invalid, "unconfigured table orders"), stale);
         assert_eq!(class(DbError::Invalid, "Undefined column name x"), stale);
     }

@@ -22,6 +22,7 @@ mod retry;
 mod rows;
 mod settings;
 mod sink;
+mod starts;
 mod state;
 mod statements;
 mod tls;

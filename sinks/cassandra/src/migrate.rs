@@ -7,12 +7,17 @@ use plimsoll_sink_api::SinkError;
 use plimsoll_sink_api::text::ident;
 use scylla::client::session::Session;
 
-const STATE: &str = include_str!("../../../migrations/cassandra/0001_state.cql");
+/// In their order. A file that was released is never changed.
+const FILES: [&str; 2] = [
+    include_str!("../../../migrations/cassandra/0001_state.cql"),
+    include_str!("../../../migrations/cassandra/0002_starts.cql"),
+];
 
 /// The statements, without comments.
 fn statements(keyspace: &str) -> Vec<String> {
-    let code: Vec<&str> = STATE
-        .lines()
+    let code: Vec<&str> = FILES
+        .iter()
+        .flat_map(|file| file.lines())
         .filter(|line| !line.starts_with("--"))
         .collect();
     code.join("\n")
@@ -24,7 +29,7 @@ fn statements(keyspace: &str) -> Vec<String> {
 
 /// The CQL of the migrations, for people.
 pub(crate) fn cql(keyspace: &str) -> String {
-    STATE.replace("{keyspace}", &ident(keyspace))
+    FILES.join("\n").replace("{keyspace}", &ident(keyspace))
 }
 
 /// Makes what is missing. Two processes that make one table at once may leave a
@@ -82,11 +87,14 @@ mod tests {
     #[test]
     fn each_table_is_a_statement() {
         let all = statements("k\"s");
-        assert_eq!(all.len(), 4);
-        for (cql, table) in all
-            .iter()
-            .zip(["claims", "positions", "heartbeats", "dead_letters"])
-        {
+        assert_eq!(all.len(), 5);
+        for (cql, table) in all.iter().zip([
+            "claims",
+            "positions",
+            "heartbeats",
+            "dead_letters",
+            "starts",
+        ]) {
             let begin = format!("CREATE TABLE IF NOT EXISTS \"k\"\"s\".{table} (");
             assert!(cql.starts_with(&begin), "{cql}");
         }

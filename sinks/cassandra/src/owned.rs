@@ -9,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Held {
     pub(crate) claim: Claim,
     pub(crate) generation: Generation,
+    /// The generation has a row in `positions`, and that is noted.
+    pub(crate) positioned: bool,
     /// Where the next batch begins.
     pub(crate) position: Position,
     pub(crate) marks: Marks,
@@ -35,8 +37,15 @@ impl Owned {
         (held.claim == claim && held.position == at).then_some(held)
     }
 
+    /// The generation of a claim that is still held, wherever it stands.
+    pub(crate) fn generation(&self, tp: &TopicPartition, claim: Claim) -> Option<Generation> {
+        let owned = self.lock();
+        let held = owned.get(tp).filter(|held| held.claim == claim);
+        held.map(|held| held.generation)
+    }
+
     /// Everything below `position` was acknowledged, and the position is
-    /// written.
+    /// written and noted.
     pub(crate) fn advance(
         &self,
         tp: &TopicPartition,
@@ -48,6 +57,7 @@ impl Owned {
             && held.claim == claim
         {
             held.position = position;
+            held.positioned = true;
             held.marks = marks;
         }
     }

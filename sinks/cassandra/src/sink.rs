@@ -8,12 +8,12 @@ use crate::rows::Encoded;
 use crate::state::{Lazy, State};
 use crate::write::{self, Way};
 use crate::{
-    CassandraSettings, CassandraTable, Consistency, catalogue, letters, migrate, positions,
+    CassandraSettings, CassandraTable, Consistency, catalogue, letters, migrate, positions, starts,
 };
 use plimsoll_protocol::{Claim, Class, Generation, Marks, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, NewPosition,
-    PositionChange, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
+    PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition,
 };
 use scylla::client::session::Session;
 use std::sync::Arc;
@@ -151,10 +151,9 @@ impl Sink for CassandraSink {
         }))
     }
 
-    async fn settled(&self) -> Result<Vec<TopicPartition>, SinkError> {
+    async fn settled(&self) -> Result<Vec<Settled>, SinkError> {
         let state = self.state().await?;
-        let rows = claims::list(state).await.map_err(|f| self.judged(f))?;
-        Ok(rows.iter().map(claims::Row::tp).collect())
+        starts::settled(state).await.map_err(|f| self.judged(f))
     }
 
     async fn settle(
@@ -174,13 +173,14 @@ impl Sink for CassandraSink {
     ) -> Result<Claimed, SinkError> {
         let state = self.state().await?;
         let window = millis(self.settings.rewind);
-        let (claimed, generation) = claims::claim(state, member, identity, tp, window).await?;
+        let (claimed, life) = claims::claim(state, member, identity, tp, window).await?;
         let _ = self.member.set(member.owner.0);
         self.owned.insert(
             tp.clone(),
             Held {
                 claim: claimed.claim,
-                generation,
+                generation: life.generation,
+                positioned: life.positioned,
                 position: claimed.position,
                 marks: Marks::begin(claimed.position, self.elapsed_ms(), window),
             },
@@ -215,6 +215,11 @@ impl Sink for CassandraSink {
         positions::advance(state, &tp, &held, batch, &marks)
             .await
             .map_err(|f| self.judged(f))?;
+        if !held.positioned {
+            starts::note_position(state, &tp, held.generation.number)
+                .await
+                .map_err(|f| self.judged(f))?;
+        }
         self.owned.advance(&tp, batch.claim, to, marks);
         Ok(Committed {
             rows: batch.rows.len() as u64,
@@ -222,6 +227,22 @@ impl Sink for CassandraSink {
             repeated: sent.repeated,
             ..Committed::default()
         })
+    }
+
+    /// The rows are written as their commit will write them: with the timestamps of
+    /// their own offsets, so that once more is as good as once.
+    async fn takes(&self, batch: &Batch<'_, CassandraPlan>) -> Result<(), SinkError> {
+        let state = self.state().await?;
+        let tp = TopicPartition::new(batch.topic, batch.partition);
+        let Some(generation) = self.owned.generation(&tp, batch.claim) else {
+            return Err(moved("the claim is not held any more"));
+        };
+        let plan = &batch.table.plan;
+        let encoded = Encoded::of(&plan.layout, generation, batch.rows, now_ms())?;
+        write::rows(self.way(state), plan, &encoded)
+            .await
+            .map(|_| ())
+            .map_err(|f| self.judged(f))
     }
 
     /// Nothing can be taken back here: what is rehearsed is that every value fits

@@ -15,11 +15,16 @@ pub(crate) struct Statements {
     pub(crate) claim_row: PreparedStatement,
     pub(crate) claim_rows: PreparedStatement,
     pub(crate) settle: PreparedStatement,
+    pub(crate) note_start: PreparedStatement,
+    pub(crate) note_position: PreparedStatement,
+    pub(crate) start: PreparedStatement,
+    pub(crate) starts: PreparedStatement,
     pub(crate) claim: PreparedStatement,
     pub(crate) release: PreparedStatement,
     pub(crate) remember_topic: PreparedStatement,
     pub(crate) set: PreparedStatement,
     pub(crate) position: PreparedStatement,
+    pub(crate) latest_generation: PreparedStatement,
     pub(crate) advance: PreparedStatement,
     pub(crate) heartbeat: PreparedStatement,
     pub(crate) heartbeats: PreparedStatement,
@@ -80,6 +85,26 @@ impl Statements {
                 None,
             )
             .await?,
+            note_start: make(
+                format!("INSERT INTO {k}.starts (sink, topic, partition) VALUES (?, ?, ?)"),
+                None,
+            )
+            .await?,
+            note_position: make(
+                format!("UPDATE {k}.starts USING TIMESTAMP ? SET positioned = ? WHERE {ONE}"),
+                None,
+            )
+            .await?,
+            start: make(
+                format!("SELECT positioned FROM {k}.starts WHERE {ONE}"),
+                Some(read),
+            )
+            .await?,
+            starts: make(
+                format!("SELECT topic, partition FROM {k}.starts WHERE sink = ?"),
+                Some(read),
+            )
+            .await?,
             claim: make(
                 format!(
                     "UPDATE {k}.claims SET epoch = ?, owner = ?, owner_name = ?, \
@@ -119,6 +144,12 @@ impl Statements {
                      leader_epoch, moved_at, toTimestamp(now()) \
                      FROM {k}.positions WHERE {ONE} AND generation = ?"
                 ),
+                Some(read),
+            )
+            .await?,
+            // The latest comes first: see the table's order.
+            latest_generation: make(
+                format!("SELECT generation FROM {k}.positions WHERE {ONE} LIMIT 1"),
                 Some(read),
             )
             .await?,

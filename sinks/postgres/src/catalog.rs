@@ -307,7 +307,7 @@ pub(crate) async fn read(
 /// that was just dropped and is made anew.
 fn failed(error: sqlx::Error) -> SinkError {
     let mut error = from_sqlx(error);
-    if error.class == Class::Stale {
+    if matches!(error.class, Class::Stale | Class::Suspect) {
         error.class = Class::Halt;
     }
     if crate::error::has_code(&error, "42501") {

@@ -1,6 +1,6 @@
 //! The claim: one statement that waits for the row lock, raises the epoch and
 //! returns the position. A plain SELECT could read the old one while a COMMIT is
-//! in flight.
+//! in flight. It notes the start too, where a binary that kept none settled it.
 
 use crate::error::{halt, on_state};
 use crate::names::{Names, uuid};
@@ -28,14 +28,17 @@ pub(crate) async fn run(
 ) -> Result<Claiming, SinkError> {
     let failed = |e| on_state(&names.shown, e);
     let sql = format!(
-        "UPDATE {} AS p SET epoch = p.epoch + 1, owner = $4::text::uuid, owner_name = $5, \
+        "WITH claimed AS (UPDATE {} AS p SET epoch = p.epoch + 1, owner = $4::text::uuid, owner_name = $5, \
          group_id = $6, cluster_id = $7, claimed_at = clock_timestamp(), \
          heartbeat = clock_timestamp() \
          WHERE p.sink = $1 AND p.topic = $2 AND p.kafka_partition = $3 \
          AND coalesce(p.group_id, $6) = $6 AND coalesce(p.cluster_id, $7) = $7 \
          RETURNING p.next_offset, p.epoch, p.fingerprint_offset, p.fingerprint_hash, \
-         p.leader_epoch, p.topic_id",
-        names.positions
+         p.leader_epoch, p.topic_id), \
+         noted AS (INSERT INTO {} (sink, topic, kafka_partition) \
+         SELECT $1, $2, $3 FROM claimed ON CONFLICT DO NOTHING) \
+         SELECT * FROM claimed",
+        names.positions, names.starts
     );
     let row = sqlx::query(AssertSqlSafe(sql))
         .bind(sink)

@@ -41,11 +41,7 @@ fn from_server(e: &PgDatabaseError) -> SinkError {
         text.push_str(part);
     }
     SinkError {
-        class: match code {
-            // The server closed a session that had been stopped for long.
-            "25P03" | "25P04" => Class::Away,
-            _ => classify(code),
-        },
+        class: classify(code),
         detail: Box::new(Detail {
             code: Some(code.to_owned()),
             condition: condition(code).to_owned(),
@@ -135,6 +131,10 @@ pub(crate) fn on_state(schema: &str, error: sqlx::Error) -> SinkError {
                  to the role"
             ));
         }
+        // A plan that no longer fits: another session has none.
+        Some("0A000") => error.class = Class::Again,
+        // No record is in these statements but as a dead letter.
+        _ if error.class == Class::Suspect => error.class = Class::Halt,
         _ => {}
     }
     error
@@ -145,6 +145,7 @@ pub(crate) fn on_state(schema: &str, error: sqlx::Error) -> SinkError {
 pub(crate) fn condition(code: &str) -> &'static str {
     match code {
         "PLM01" => "position_moved",
+        "PLM02" => "table_changed",
         "0A000" => "feature_not_supported",
         "21000" => "cardinality_violation",
         "22000" => "data_exception",
@@ -210,6 +211,9 @@ pub(crate) fn condition(code: &str) -> &'static str {
         "58000" => "system_error",
         "58030" => "io_error",
         "P0001" => "raise_exception",
+        "P0002" => "no_data_found",
+        "P0003" => "too_many_rows",
+        "P0004" => "assert_failure",
         "XX000" => "internal_error",
         "XX001" => "data_corrupted",
         "XX002" => "index_corrupted",

@@ -6,7 +6,7 @@ use crate::names::Names;
 use crate::plan::PgPlan;
 use crate::statement;
 use crate::text::literal;
-use plimsoll_protocol::TopicPartition;
+use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::{KeptLetter, LetterFilter, LetterPage, Payload, Replay, Secret, SinkError};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
@@ -159,6 +159,7 @@ pub(crate) async fn remove(
 /// The service itself never deletes a letter, so its role may lack the right.
 fn may_not_delete(mut error: SinkError) -> SinkError {
     if has_code(&error, "42501") {
+        error.class = Class::Halt;
         error.detail.hint =
             Some("grant DELETE on plimsoll's dead_letters table to the role".to_owned());
     }

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Row, SqlSafeStr};
 use std::fmt::Write;
 
 /// In their order. A file that was released is never changed.
-const FILES: [(i64, &str, &str); 2] = [
+const FILES: [(i64, &str, &str); 3] = [
     (
         1,
         "positions",
@@ -21,6 +21,11 @@ const FILES: [(i64, &str, &str); 2] = [
         2,
         "dead letters",
         include_str!("../../../migrations/postgres/0002_dead_letters.sql"),
+    ),
+    (
+        3,
+        "starts",
+        include_str!("../../../migrations/postgres/0003_starts.sql"),
     ),
 ];
 

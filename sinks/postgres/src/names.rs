@@ -11,6 +11,7 @@ pub(crate) struct Names {
     pub(crate) shown: String,
     pub(crate) schema: String,
     pub(crate) positions: String,
+    pub(crate) starts: String,
     pub(crate) dead_letters: String,
     pub(crate) migrations: String,
     pub(crate) advance: String,
@@ -22,6 +23,7 @@ impl Names {
         Self {
             shown: shown.to_owned(),
             positions: format!("{schema}.positions"),
+            starts: format!("{schema}.starts"),
             dead_letters: format!("{schema}.dead_letters"),
             migrations: format!("{schema}.migrations"),
             advance: format!("{schema}.advance"),

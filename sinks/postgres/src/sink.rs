@@ -15,7 +15,7 @@ use crate::{PostgresSettings, letters, log, migrate, privileges, probe, state, s
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Blocked, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member,
-    Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Sink, SinkError,
+    Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
     StoredPosition, TableSettings, rule_for,
 };
 use std::collections::HashMap;
@@ -218,9 +218,10 @@ impl PostgresSink {
     async fn keep_after(&self, mut lease: Lease, error: &SinkError) {
         let answered = error.detail.code.is_some();
         match error.class {
-            Class::Rejected | Class::Again | Class::Moved if answered => {}
-            Class::Rejected | Class::Again | Class::Moved => return,
-            // The cached plan may be the trouble, or the connection itself.
+            // The cached plan is the trouble: this session keeps it.
+            Class::Suspect if has_code(error, "0A000") => return,
+            Class::Rejected | Class::Suspect | Class::Again | Class::Moved if answered => {}
+            Class::Rejected | Class::Suspect | Class::Again | Class::Moved => return,
             Class::Stale | Class::Halt | Class::Away => return,
         }
         let Ok(session) = lease.session() else { return };
@@ -298,7 +299,7 @@ impl PostgresSink {
             error.detail.hint =
                 Some("`plimsoll check --connect` lists what to grant to the role".to_owned());
         }
-        if error.class == Class::Rejected {
+        if matches!(error.class, Class::Rejected | Class::Suspect) {
             error.detail.table.get_or_insert_with(|| table.clone());
         }
         error
@@ -358,7 +359,7 @@ impl Sink for PostgresSink {
         Ok(prepared)
     }
 
-    async fn settled(&self) -> Result<Vec<TopicPartition>, SinkError> {
+    async fn settled(&self) -> Result<Vec<Settled>, SinkError> {
         within(self.limit(), async {
             let mut lease = self.control.lease().await?;
             let settled = state::settled(&mut lease.session.conn, &self.names, self.sink()).await?;
@@ -450,6 +451,29 @@ impl Sink for PostgresSink {
                 error.detail.column = column;
             }
             return Err(error);
+        }
+    }
+
+    async fn takes(&self, batch: &Batch<'_, PgPlan>) -> Result<(), SinkError> {
+        let mut lease = self.pool.lease().await?;
+        let session = lease.session()?;
+        let pid = session.pid;
+        match self
+            .watched(
+                (batch.topic, batch.partition),
+                pid,
+                commit::rehearse(session, batch),
+            )
+            .await
+        {
+            Ok(_) => {
+                lease.done();
+                Ok(())
+            }
+            Err(error) => {
+                self.keep_after(lease, &error).await;
+                Err(error)
+            }
         }
     }
 
@@ -598,7 +622,7 @@ impl Sink for PostgresSink {
             }
             Err(mut error) => {
                 self.keep_after(lease, &error).await;
-                if error.class == Class::Rejected {
+                if matches!(error.class, Class::Rejected | Class::Suspect) {
                     let table = &replay.table.table.name;
                     error.detail.table.get_or_insert_with(|| table.clone());
                 }

@@ -1,10 +1,10 @@
-//! The position rows besides claim and commit.
+//! The rows of positions and starts besides claim and commit.
 
 use crate::error::{from_sqlx, has_code, on_state};
 use crate::names::{Names, uuid};
 use plimsoll_protocol::{Claim, Class, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, SinkError,
+    Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled, SinkError,
     StoredPosition,
 };
 use sqlx::postgres::{PgConnection, PgRow};
@@ -14,22 +14,32 @@ use std::time::Duration;
 /// A sign of life is not repeated within this time: a commit is one too.
 const HEARTBEAT_SPARE: &str = "interval '1 second'";
 
+/// A position without a start is of a binary that kept none.
 pub(crate) async fn settled(
     conn: &mut PgConnection,
     names: &Names,
     sink: &str,
-) -> Result<Vec<TopicPartition>, SinkError> {
+) -> Result<Vec<Settled>, SinkError> {
     let sql = format!(
-        "SELECT topic, kafka_partition FROM {} WHERE sink = $1 ORDER BY topic, kafka_partition",
-        names.positions
+        "SELECT topic, kafka_partition, p.sink IS NOT NULL AS stands \
+         FROM (SELECT * FROM {} WHERE sink = $1) AS p \
+         FULL JOIN (SELECT * FROM {} WHERE sink = $1) AS s USING (topic, kafka_partition) \
+         ORDER BY topic, kafka_partition",
+        names.positions, names.starts
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(sink)
         .fetch_all(conn)
         .await
         .map_err(|e| on_state(&names.shown, e))?;
+    let settled = |row: &PgRow| {
+        Ok(Settled {
+            tp: topic_partition(row)?,
+            stands: row.try_get("stands")?,
+        })
+    };
     rows.iter()
-        .map(topic_partition)
+        .map(settled)
         .collect::<sqlx::Result<_>>()
         .map_err(from_sqlx)
 }
@@ -39,8 +49,8 @@ fn topic_partition(row: &PgRow) -> sqlx::Result<TopicPartition> {
     Ok(TopicPartition::new(topic, row.try_get("kafka_partition")?))
 }
 
-/// All starts in one statement; rows that stand are left alone, or are the reason
-/// to write none, as the rule says.
+/// All starts in one statement; partitions that were settled are left alone, or
+/// are the reason to write none, as the rule says.
 pub(crate) async fn settle(
     conn: &mut PgConnection,
     names: &Names,
@@ -55,11 +65,16 @@ pub(crate) async fn settle(
         "ON CONFLICT (sink, topic, kafka_partition) DO NOTHING"
     };
     let sql = format!(
-        "INSERT INTO {} (sink, topic, kafka_partition, next_offset, start_offset, group_id, cluster_id, \
-         topic_id) SELECT $1, s.topic, s.partition, s.at, s.at, $2, $3, s.id \
-         FROM unnest($4::text[], $5::int4[], $6::int8[], $7::text[]) AS s(topic, partition, at, id) \
-         ORDER BY s.topic, s.partition {leave_alone}",
-        names.positions
+        "WITH given AS (SELECT * FROM unnest($4::text[], $5::int4[], $6::int8[], $7::text[]) \
+             AS g(topic, partition, at, id)), \
+         new AS (INSERT INTO {} (sink, topic, kafka_partition) \
+             SELECT $1, topic, partition FROM given ORDER BY topic, partition {leave_alone} \
+             RETURNING topic, kafka_partition AS partition) \
+         INSERT INTO {} (sink, topic, kafka_partition, next_offset, start_offset, group_id, \
+             cluster_id, topic_id) \
+         SELECT $1, topic, partition, at, at, $2, $3, id FROM given JOIN new USING (topic, partition) \
+         ORDER BY topic, partition {leave_alone}",
+        names.starts, names.positions
     );
     let topics: Vec<&str> = starts.iter().map(|s| &*s.tp.topic).collect();
     let partitions: Vec<i32> = starts.iter().map(|s| s.tp.partition).collect();
@@ -260,10 +275,12 @@ pub(crate) async fn set(
              owner_name = NULL, group_id = EXCLUDED.group_id, cluster_id = EXCLUDED.cluster_id, \
              topic_id = EXCLUDED.topic_id, leader_epoch = NULL, fingerprint_offset = NULL, \
              fingerprint_hash = NULL, moved_at = CASE WHEN $4::int8 IS NULL THEN p.moved_at \
-             ELSE clock_timestamp() END RETURNING 1) \
+             ELSE clock_timestamp() END RETURNING 1), \
+         noted AS (INSERT INTO {1} (sink, topic, kafka_partition) \
+             SELECT $1, $2, $3 FROM put ON CONFLICT DO NOTHING) \
          SELECT b.next_offset, b.owner_name, b.age, b.g, b.c, (SELECT count(*) FROM put) AS done \
          FROM (SELECT 1) AS one LEFT JOIN before AS b ON true",
-        names.positions
+        names.positions, names.starts
     );
     let identity = &change.identity;
     let row = sqlx::query(AssertSqlSafe(sql))

@@ -46,8 +46,8 @@ use connection::{Database, Lane, Open, within};
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, Mode,
-    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
-    rule_for,
+    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
+    StoredPosition, rule_for,
 };
 use std::sync::Arc;
 
@@ -118,7 +118,7 @@ impl Sink for SqliteSink {
         }
     }
 
-    async fn settled(&self) -> Result<Vec<TopicPartition>, SinkError> {
+    async fn settled(&self) -> Result<Vec<Settled>, SinkError> {
         positions::settled(&self.database, &self.settings.sink).await
     }
 
@@ -142,6 +142,10 @@ impl Sink for SqliteSink {
 
     async fn commit(&self, batch: &Batch<'_, SqlitePlan>) -> Result<Committed, SinkError> {
         commit::commit(&self.database, &self.settings.sink, batch).await
+    }
+
+    async fn takes(&self, batch: &Batch<'_, SqlitePlan>) -> Result<(), SinkError> {
+        commit::rehearse(&self.database, batch).await.map(|_| ())
     }
 
     async fn rehearse(&self, batch: &Batch<'_, SqlitePlan>) -> Result<Committed, SinkError> {

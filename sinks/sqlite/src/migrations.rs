@@ -11,27 +11,40 @@ use std::borrow::Cow;
 /// The bookkeeping stands beside the user's own, which may be sqlx's too.
 const BOOKKEEPING: &str = "plimsoll_migrations";
 
-const STATE: &str = include_str!("../../../migrations/sqlite/0001_state.sql");
+/// In their order. A file that was released is never changed.
+const FILES: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "state",
+        include_str!("../../../migrations/sqlite/0001_state.sql"),
+    ),
+    (
+        2,
+        "starts",
+        include_str!("../../../migrations/sqlite/0002_starts.sql"),
+    ),
+];
 
 fn migrator() -> Migrator {
-    let description = Cow::Borrowed("state");
     // Without a transaction of sqlx's: `run` holds one.
     let no_tx = true;
-    let state = Migration::new(
-        1,
-        description,
-        MigrationType::Simple,
-        STATE.into_sql_str(),
-        no_tx,
-    );
-    let mut migrator = Migrator::with_migrations(vec![state]);
+    let migration = |&(version, description, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(
+            version,
+            Cow::Borrowed(description),
+            MigrationType::Simple,
+            sql.into_sql_str(),
+            no_tx,
+        )
+    };
+    let mut migrator = Migrator::with_migrations(FILES.iter().map(migration).collect());
     migrator.dangerous_set_table_name(BOOKKEEPING);
     migrator
 }
 
 /// The SQL of the migrations, for people.
 pub fn sql() -> String {
-    STATE.to_owned()
+    FILES.map(|(_, _, sql)| sql).join("\n")
 }
 
 /// Makes the file, plimsoll's own tables, and the log tables whose names are

@@ -1,11 +1,12 @@
-//! The position rows: starts, claims, signs of life, and what operators do.
+//! The rows of positions and starts: settling, claims, signs of life, and what
+//! operators do.
 
 use crate::connection::{Database, End, Lane, Open, Transaction, within};
 use crate::error::from_sqlx;
 use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Claimed, Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, SinkError,
-    StoredPosition,
+    Claimed, Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled,
+    SinkError, StoredPosition,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -39,15 +40,24 @@ macro_rules! transaction {
     }};
 }
 
-/// Which partitions have a position.
-pub async fn settled(database: &Database, sink: &str) -> Result<Vec<TopicPartition>, SinkError> {
+/// Which partitions were given a start. A position without one is of a binary
+/// that kept none.
+pub async fn settled(database: &Database, sink: &str) -> Result<Vec<Settled>, SinkError> {
     within(async {
         let mut lease = database.lease(Lane::Other, Open::Existing).await?;
         let settled = sqlx::query(
-            "SELECT topic, kafka_partition FROM plimsoll_positions WHERE sink = ?1 ORDER BY 1, 2",
+            "SELECT topic, kafka_partition, p.sink IS NOT NULL
+               FROM (SELECT * FROM plimsoll_positions WHERE sink = ?1) AS p
+               FULL JOIN (SELECT * FROM plimsoll_starts WHERE sink = ?1) AS s
+              USING (topic, kafka_partition) ORDER BY 1, 2",
         )
         .bind(sink.to_owned())
-        .try_map(|row: SqliteRow| Ok(TopicPartition::new(row.try_get(0)?, row.try_get(1)?)))
+        .try_map(|row: SqliteRow| {
+            Ok(Settled {
+                tp: TopicPartition::new(row.try_get(0)?, row.try_get(1)?),
+                stands: row.try_get(2)?,
+            })
+        })
         .fetch_all(lease.connection())
         .await
         .map_err(|e| from_sqlx(&e))?;
@@ -67,8 +77,9 @@ pub async fn settle(
 ) -> Result<(), SinkError> {
     transaction!(database, |connection| async {
         for start in starts {
-            let made = insert(connection, sink, identity, start).await?;
-            if !made && rule.all_or_none() {
+            let new = note(connection, sink, &start.tp).await?
+                && insert(connection, sink, identity, start).await?;
+            if !new && rule.all_or_none() {
                 // Another process was first; its starts count.
                 let why = "the topic's start was settled meanwhile";
                 return Err(SinkError::new(Class::Moved, why));
@@ -78,7 +89,27 @@ pub async fn settle(
     })
 }
 
-/// Makes a row where there is none; says whether it did.
+/// Notes that a partition was given a start, where that is not noted yet; says
+/// whether it did.
+async fn note(
+    connection: &mut SqliteConnection,
+    sink: &str,
+    tp: &TopicPartition,
+) -> Result<bool, SinkError> {
+    sqlx::query(
+        "INSERT INTO plimsoll_starts (sink, topic, kafka_partition)
+         VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )
+    .bind(sink.to_owned())
+    .bind(tp.topic.clone())
+    .bind(tp.partition)
+    .execute(connection)
+    .await
+    .map(|done| done.rows_affected() > 0)
+    .map_err(|e| from_sqlx(&e))
+}
+
+/// Makes a position row where there is none; says whether it did.
 async fn insert(
     connection: &mut SqliteConnection,
     sink: &str,
@@ -194,9 +225,10 @@ pub async fn claim(
         .bind(sink.to_owned())
         .bind(tp.topic.clone())
         .bind(tp.partition)
-        .execute(connection)
+        .execute(&mut *connection)
         .await
         .map_err(|e| from_sqlx(&e))?;
+        note(connection, sink, tp).await?;
         Ok(Claimed {
             claim,
             position: stored.position,
@@ -345,6 +377,7 @@ pub async fn set(
                 high_watermark: change.high_watermark,
             };
             insert(connection, sink, identity, &start).await?;
+            note(connection, sink, tp).await?;
             return Ok(SetOutcome::Set { before: None });
         };
         if !change.take_over {

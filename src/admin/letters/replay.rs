@@ -305,7 +305,7 @@ impl Replaying<'_> {
                 Err(error) => match error.class {
                     // The position moved on, or the letter is gone: look again.
                     Class::Moved | Class::Again => {}
-                    Class::Rejected => {
+                    Class::Rejected | Class::Suspect => {
                         tally.bad += 1;
                         return Ok(format!("still bad: {error}"));
                     }

@@ -6,6 +6,7 @@ use crate::batch::Chunk;
 use crate::consume::{RestartReason, recreated};
 use crate::error::KafkaFault;
 use crate::health::{Asking, Halt};
+use plimsoll_protocol::{Confirmation, confirm};
 use plimsoll_sink_api::Sink;
 
 impl<S: Sink> Writer<S> {
@@ -32,28 +33,32 @@ impl<S: Sink> Writer<S> {
             let why = match looked {
                 // The service ends.
                 Err(_) => return Err(Trouble::End(Done::Drop)),
-                Ok(Ok(found)) if found == self.topic_id => {
-                    health.kafka_back(sink, &asking);
-                    continue;
-                }
-                Ok(Ok(Some(found))) => {
-                    let (from, known) = (chunk.span().from(), self.topic_id.as_deref());
-                    let halt = Halt {
-                        offset: Some(from.offset()),
-                        column: None,
-                        reason: recreated(sink, &self.tp, from, known.unwrap_or("?"), &found),
-                    };
-                    return Err(Trouble::End(Done::Halt(Box::new(halt))));
-                }
-                Ok(Ok(None)) => KafkaFault::new(format!(
-                    "the id of topic {} is not told any more",
-                    self.tp.topic
-                )),
+                Ok(Ok(told)) => match confirm(self.topic_id.as_deref(), told.as_deref()) {
+                    Confirmation::Confirmed => {
+                        health.kafka_back(sink, &asking);
+                        continue;
+                    }
+                    Confirmation::Recreated => return Err(self.recreated(chunk, told)),
+                    Confirmation::Untold => KafkaFault::new(format!(
+                        "the id of topic {} is not told any more",
+                        self.tp.topic
+                    )),
+                },
                 Ok(Err(fault)) => fault,
             };
             health.kafka_away(sink, asking, &why);
             return Err(Trouble::End(Done::Restart(RestartReason::Unconfirmed)));
         }
         Ok(())
+    }
+
+    fn recreated(&self, chunk: &Chunk, told: Option<String>) -> Trouble {
+        let (from, known) = (chunk.span().from(), self.topic_id.as_deref());
+        let (known, told) = (known.unwrap_or("?"), told.unwrap_or_default());
+        Trouble::End(Done::Halt(Box::new(Halt {
+            offset: Some(from.offset()),
+            column: None,
+            reason: recreated(&self.lane.name, &self.tp, from, known, &told),
+        })))
     }
 }

@@ -57,6 +57,7 @@ impl<S: Sink> Poll<S> {
             let meant =
                 topic.is_empty() || (part.tp.partition == partition && *part.tp.topic == *topic);
             if meant && let Phase::Live(live) = &mut part.phase {
+                live.guard.fail();
                 live.failed.get_or_insert_with(|| failure.clone());
             }
         }

@@ -255,16 +255,13 @@ impl<S: Sink> Poll<S> {
         let Ok(offset) = Position::new(message.offset()) else {
             return drop_it("no_offset");
         };
-        if live.failed.is_some() {
-            // Between an error and what follows it, records may be missing.
-            return drop_it("after_error");
-        }
         if live.born == self.windows {
             return drop_it("not_live");
         }
         match live.guard.admit(offset) {
             Admission::Take => {}
             Admission::Seen => return drop_it("seen"),
+            Admission::AfterError => return drop_it("after_error"),
         }
         let now = live.filling.since().unwrap_or_else(Instant::now);
         push(&mut live.filling, message, now);

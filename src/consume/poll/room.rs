@@ -93,9 +93,7 @@ impl<S: Sink> Poll<S> {
         };
         // The consumer stands behind all that was popped, whether it was taken
         // from the window or still waits there.
-        // After an error it may stand behind a record that never came.
         if !self.in_window
-            && live.failed.is_none()
             && let Some(position) = position_of(&self.consumer, &part.tp)
         {
             live.guard.pass(position);
@@ -121,7 +119,6 @@ impl<S: Sink> Poll<S> {
     pub(super) fn pass_markers(&mut self) {
         for i in 0..self.parts.len() {
             if let Phase::Live(live) = &self.parts[i].phase
-                && live.failed.is_none()
                 && live.filling.is_empty()
                 && position_of(&self.consumer, &self.parts[i].tp).is_some_and(|p| p > live.sealed)
             {

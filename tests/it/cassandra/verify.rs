@@ -126,7 +126,7 @@ fn rows_that_end_by_themselves_are_not_compared() {
     let process = Process::start_ready(&world.service);
     world.wait_caught_up();
     let output = plimsoll(&world.service.config(), &["verify"]);
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("end by themselves"), "{said}");
     assert!(process.drain().success());

@@ -1,11 +1,14 @@
 //! What the tests stand on: servers, processes, a proxy, and the oracle.
 
+pub mod acl;
 pub mod alerts;
 pub mod authority;
 pub mod case;
 pub mod cassandra;
 pub mod disk;
 pub mod kafka;
+pub mod kafka_proxy;
+pub mod kafka_wire;
 pub mod oracle;
 pub mod orders;
 pub mod postgres;

@@ -25,8 +25,13 @@ pub struct Process {
 impl Process {
     /// Starts the service.
     pub fn start(service: &Service) -> Self {
+        Self::start_as(PLIMSOLL, service)
+    }
+
+    /// The same of another binary, which may be an older one.
+    pub fn start_as(binary: &str, service: &Service) -> Self {
         let (config, http) = service.write();
-        Self::run(&config, http)
+        Self::run(binary, &config, http)
     }
 
     /// Starts it with a config of the test's own, in which `@HTTP@` stands for
@@ -35,13 +40,13 @@ impl Process {
         let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let path = folder.join("plimsoll.toml");
         fs::write(&path, config.replace("@HTTP@", &http.to_string())).expect("a config file");
-        Self::run(&path, http)
+        Self::run(PLIMSOLL, &path, http)
     }
 
-    fn run(config: &Path, http: SocketAddr) -> Self {
+    fn run(binary: &str, config: &Path, http: SocketAddr) -> Self {
         let log = config.with_extension("log");
         let out = fs::File::create(&log).expect("a log file");
-        let mut command = Command::new(PLIMSOLL);
+        let mut command = Command::new(binary);
         command.arg("run").arg("--config").arg(config);
         // As the README's sample wants it.
         command.env("DATABASE_URL", super::servers::postgres());

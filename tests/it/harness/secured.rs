@@ -24,7 +24,7 @@ impl SecuredKafka {
         let authority = Authority::new("kafka");
         let ports = [free_port(), free_port(), free_port(), free_port()];
         let broker =
-            OwnKafka::start_with(|plain, folder| properties(&plain, folder, &authority, ports));
+            OwnKafka::start_edited(|plain, folder| properties(&plain, folder, &authority, ports));
         Self {
             broker,
             authority,

@@ -4,6 +4,7 @@
 //! in the run's folder, where `scripts/with-servers` finds it if the test dies.
 
 use super::disk::SmallDisk;
+use super::kafka_proxy::KafkaProxy;
 use super::{folder, free_port, wait};
 use std::fs;
 use std::net::SocketAddr;
@@ -23,6 +24,15 @@ pub fn variable(name: &str) -> String {
 /// The shared broker's `host:port`.
 pub fn kafka() -> String {
     variable("PLIMSOLL_TEST_KAFKA")
+}
+
+/// Which release of Kafka the shared broker is, in numbers: `[3, 9]`.
+pub fn kafka_release() -> Vec<u32> {
+    let number = |part: &str| part.parse().expect("a number");
+    variable("PLIMSOLL_TEST_KAFKA_RELEASE")
+        .split('.')
+        .map(number)
+        .collect()
 }
 
 /// The shared Postgres' URL.
@@ -198,23 +208,44 @@ pub struct OwnKafka {
 impl OwnKafka {
     /// Starts one.
     pub fn start() -> Self {
-        Self::start_with(|properties, _| properties)
+        Self::start_with("")
     }
 
-    /// Starts one with properties of the test's own, which may name files in the
-    /// broker's folder.
-    pub fn start_with(edit: impl FnOnce(String, &Path) -> String) -> Self {
+    /// Starts one that clients reach by a proxy as well: what the proxy's clients
+    /// may not read, others still may.
+    pub fn start_behind(proxy: &KafkaProxy) -> Self {
+        let (inside, outside) = (proxy.upstream(), proxy.port());
+        Self::start_with(&format!(
+            "
+listeners=PLAINTEXT://127.0.0.1:@BROKER@,PROXIED://127.0.0.1:{inside},CONTROLLER://127.0.0.1:@CONTROLLER@
+advertised.listeners=PLAINTEXT://127.0.0.1:@BROKER@,PROXIED://127.0.0.1:{outside}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+"
+        ))
+    }
+
+    /// With more properties, which count over those of all brokers.
+    fn start_with(more: &str) -> Self {
+        Self::start_edited(|shared, _| format!("{shared}{more}"))
+    }
+
+    /// With properties of the test's own, which may name files in the broker's
+    /// folder.
+    pub fn start_edited(edit: impl FnOnce(String, &Path) -> String) -> Self {
         let folder = folder("own_kafka");
         let port = free_port();
-        let properties = fs::read_to_string(variable("PLIMSOLL_TEST_KAFKA_PROPERTIES"))
-            .expect("the broker's properties")
+        let shared = fs::read_to_string(variable("PLIMSOLL_TEST_KAFKA_PROPERTIES"))
+            .expect("the broker's properties");
+        let properties = edit(shared, &folder)
             .replace("@BROKER@", &port.to_string())
             .replace("@CONTROLLER@", &free_port().to_string())
             .replace(
                 "@DATA@",
                 folder.join("data").to_str().expect("a plain path"),
             );
-        let properties = edit(properties, &folder);
         fs::write(folder.join("server.properties"), properties).expect("the broker's properties");
         let mut kafka = Self {
             folder,
@@ -257,6 +288,32 @@ impl OwnKafka {
                 Err(said)
             }
         });
+    }
+
+    /// Cuts the newest segment of partition 0 of a topic in half while it is down, as
+    /// a replica has it that became the leader uncleanly. Says how many bytes are gone.
+    pub fn cut_log(&self, topic: &str) -> u64 {
+        assert!(self.broker.is_none(), "the broker runs");
+        let folder = self.folder.join("data").join(format!("{topic}-0"));
+        let entries = fs::read_dir(&folder).expect("the topic's folder");
+        let files: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
+        let of = |extension: &str| {
+            let found = files
+                .iter()
+                .filter(|f| f.extension().is_some_and(|e| e == extension));
+            found.max().expect("a segment").clone()
+        };
+        let log = fs::OpenOptions::new()
+            .write(true)
+            .open(of("log"))
+            .expect("a segment");
+        let length = log.metadata().expect("a length").len();
+        log.set_len(length / 2).expect("cut");
+        // The broker makes them anew, and drops the batch that was cut through.
+        for index in ["index", "timeindex"] {
+            fs::remove_file(of(index)).expect("an index");
+        }
+        length - length / 2
     }
 
     /// Ends it as a power cut would.

@@ -4,6 +4,8 @@ use super::processes::{Outcome, happens};
 use super::producers::Producers;
 use super::schedule::{Kind, Step};
 use super::world::{CALL_TIMEOUT_MS, Instance, World, grown};
+use super::{answers, side, tables};
+use crate::harness::kafka_proxy::Fault;
 use crate::harness::oracle::Mode;
 use crate::harness::proxy::Next;
 use std::sync::atomic::Ordering;
@@ -25,6 +27,14 @@ pub fn strike(step: &Step, world: &World, producers: &Producers) -> Outcome {
         Kind::PartitionAdded => add_partition(world, producers),
         Kind::SlowDatabase => slow_down(world, step.chance),
         Kind::TablespaceFull => fill(world),
+        Kind::KafkaError => answers::error(world, step.chance),
+        Kind::BatchDamaged => answers::spoil(world, Fault::Damaged),
+        Kind::BatchUnreadable => answers::spoil(world, Fault::Unreadable),
+        Kind::ReadRevoked => answers::revoke(world),
+        Kind::TopicRecreated => side::recreate(world),
+        Kind::LogTruncated => side::truncate(world),
+        Kind::TableAltered => tables::alter(world, step.chance),
+        Kind::TableLocked => tables::lock(world, step.chance),
         other => unreachable!("{other:?} is a fault of a process"),
     }
 }

@@ -7,12 +7,15 @@
 //! producers ──► topic                 └► oracle: log against tables
 //! ```
 
+mod answers;
 mod around;
 mod ledger;
 mod oracle;
 mod processes;
 mod producers;
 mod schedule;
+mod side;
+mod tables;
 mod world;
 
 use crate::harness::process::plimsoll;
@@ -114,6 +117,11 @@ fn every_fault_is_survived_and_nothing_is_lost_or_doubled() {
             sink.database
                 .wait_caught_up_within(left, &world.kafka, &world.topic);
         }
+        let side = &world.side;
+        let left = LIVENESS.saturating_sub(since.elapsed());
+        side.database
+            .wait_caught_up_within(left, &world.kafka, &side.topic);
+        side::assert_exact(&world);
         let caught_up = since.elapsed();
         slowest = slowest.max(caught_up);
         assert_verified(&world);

@@ -39,11 +39,27 @@ pub enum Kind {
     SlowDatabase,
     /// The table's file system has no room left.
     TablespaceFull,
+    /// An answer of Kafka is an error.
+    KafkaError,
+    /// A batch comes that is not what was written.
+    BatchDamaged,
+    /// A batch comes that cannot be decompressed.
+    BatchUnreadable,
+    /// The right to read the topic is taken away, and given back.
+    ReadRevoked,
+    /// A topic is deleted, made again and filled.
+    TopicRecreated,
+    /// A log loses its end, and grows again.
+    LogTruncated,
+    /// Columns come and go, types and defaults change.
+    TableAltered,
+    /// Another session locks the table.
+    TableLocked,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 25] = [
         Self::Kill,
         Self::KillInCommit,
         Self::Stop,
@@ -61,6 +77,14 @@ impl Kind {
         Self::PartitionAdded,
         Self::SlowDatabase,
         Self::TablespaceFull,
+        Self::KafkaError,
+        Self::BatchDamaged,
+        Self::BatchUnreadable,
+        Self::ReadRevoked,
+        Self::TopicRecreated,
+        Self::LogTruncated,
+        Self::TableAltered,
+        Self::TableLocked,
     ];
 
     /// For people.
@@ -83,6 +107,14 @@ impl Kind {
             Self::PartitionAdded => "partition added",
             Self::SlowDatabase => "slow database",
             Self::TablespaceFull => "tablespace full",
+            Self::KafkaError => "an error in an answer of Kafka",
+            Self::BatchDamaged => "damaged batch",
+            Self::BatchUnreadable => "batch that cannot be decompressed",
+            Self::ReadRevoked => "READ revoked and granted",
+            Self::TopicRecreated => "topic deleted, made again and filled",
+            Self::LogTruncated => "log truncated, and grown again",
+            Self::TableAltered => "ALTER of columns, types and defaults",
+            Self::TableLocked => "table locked",
         }
     }
 

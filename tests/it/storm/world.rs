@@ -1,7 +1,10 @@
 //! What the storm blows over: servers, three tables, and the instances.
 
+use super::side::{self, Side};
+use crate::harness::acl::Rule;
 use crate::harness::disk::SmallDisk;
 use crate::harness::kafka::Kafka;
+use crate::harness::kafka_proxy::KafkaProxy;
 use crate::harness::oracle::{self, Mode};
 use crate::harness::postgres::Database;
 use crate::harness::process::Process;
@@ -28,7 +31,9 @@ pub const SESSION_TIMEOUT_MS: u64 = 3_000;
 pub struct World {
     /// The broker, which is restarted.
     pub broker: Mutex<OwnKafka>,
-    /// Questions to it.
+    /// Between it and the instances.
+    pub kafka_proxy: KafkaProxy,
+    /// Questions to it, past the proxy.
     pub kafka: Kafka,
     /// The database server, which is restarted.
     pub server: OwnPostgres,
@@ -40,6 +45,8 @@ pub struct World {
     pub partitions: AtomicI32,
     /// A sink for each mode.
     pub sinks: Vec<Sink>,
+    /// One more, whose log is lost now and then.
+    pub side: Side,
     /// The last one is the one that joins and leaves.
     pub instances: Vec<Instance>,
 }
@@ -86,7 +93,8 @@ impl World {
     /// With a small file system of so many MiB, and nobody in it yet.
     pub fn new(disk_mib: u64) -> Self {
         let disk = SmallDisk::mount(disk_mib);
-        let broker = OwnKafka::start();
+        let kafka_proxy = KafkaProxy::start();
+        let broker = OwnKafka::start_behind(&kafka_proxy);
         let server = match &disk {
             Ok(disk) => OwnPostgres::start_beside(disk),
             Err(_) => OwnPostgres::start(),
@@ -94,6 +102,10 @@ impl World {
         let kafka = Kafka::at(&broker.bootstrap());
         let topic = unique("storm");
         kafka.create_topic(&topic, PARTITIONS);
+        // Without a rule of its own nobody could read it beside one that forbids.
+        kafka.add_rule(&Rule::open(&topic)).expect("a rule");
+        let side = unique("storm_side");
+        kafka.create_topic(&side, 1);
         let sinks: Vec<Sink> = Mode::ALL
             .into_iter()
             .map(|mode| {
@@ -102,14 +114,17 @@ impl World {
                 Sink { mode, database }
             })
             .collect();
+        let side = Side::new(side, Database::on(&server.url(), "storm_side"));
         let world = Self {
             broker: Mutex::new(broker),
+            kafka_proxy,
             kafka,
             server,
             disk,
             topic,
             partitions: AtomicI32::new(PARTITIONS),
             sinks,
+            side,
             instances: Vec::new(),
         };
         if let Ok(disk) = &world.disk {
@@ -149,7 +164,7 @@ impl World {
     }
 
     fn config(&self, url: &str) -> String {
-        let bootstrap = self.broker.lock().expect("not poisoned").bootstrap();
+        let bootstrap = format!("127.0.0.1:{}", self.kafka_proxy.port());
         let topic = &self.topic;
         let mut config = format!(
             r#"
@@ -206,6 +221,30 @@ call_timeout_ms = {CALL_TIMEOUT_MS}
             )
             .expect("a string grows");
         }
+        let Side {
+            topic, database, ..
+        } = &self.side;
+        let (table, state) = (database.table(side::NAME), database.state_schema());
+        write!(
+            config,
+            r#"
+[sinks.{name}]
+topics = ["{topic}"]
+group_id = "{topic}"
+
+[sinks.{name}.batch]
+linger_ms = 50
+
+[sinks.{name}.postgres]
+url = "{url}"
+state_schema = "{state}"
+table = "{table}"
+mode = "append"
+call_timeout_ms = {CALL_TIMEOUT_MS}
+"#,
+            name = side::NAME,
+        )
+        .expect("a string grows");
         config
     }
 

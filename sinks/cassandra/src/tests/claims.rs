@@ -2,7 +2,9 @@
 
 use super::{Process, World, at, identity, text, tp};
 use plimsoll_protocol::{Class, Position, StartRule, TopicPartition};
-use plimsoll_sink_api::{Cell, Identity, NewPosition, Op, PositionChange, SetOutcome, Sink};
+use plimsoll_sink_api::{
+    Cell, Identity, NewPosition, Op, PositionChange, SetOutcome, Settled, Sink,
+};
 use std::time::Duration;
 
 async fn world() -> World {
@@ -75,7 +77,13 @@ async fn configured_starts_are_written_for_all_or_for_none() {
     // Partition 0 stands already.
     let late = settle(StartRule::Configured, &[start(0, 9), start(1, 9)]).await;
     assert_eq!(late.unwrap_err().class, Class::Moved);
-    assert_eq!(p.sink.settled().await.unwrap(), [tp()]);
+    assert_eq!(
+        p.sink.settled().await.unwrap(),
+        [Settled {
+            tp: tp(),
+            stands: true
+        }]
+    );
     // From the first record on: those that stand are left alone.
     settle(StartRule::FirstRecord, &[start(0, 9), start(1, 0)])
         .await
@@ -83,6 +91,45 @@ async fn configured_starts_are_written_for_all_or_for_none() {
     let all = p.sink.positions().await.unwrap();
     let found: Vec<_> = all.iter().map(|p| (p.tp.partition, p.position)).collect();
     assert_eq!(found, [(0, Position::ZERO), (1, Position::ZERO)]);
+}
+
+/// What of the state is emptied, and whether in the first life of a partition.
+async fn lost(tables: &[&str], first_life: bool) {
+    let world = world().await;
+    let mut p = Process::start(&world, "orders", 1).await;
+    p.commit(0, 50, &[put(49)]).await.unwrap();
+    if !first_life {
+        p.claim().await;
+    }
+    for table in tables {
+        let keyspace = &world.keyspace;
+        world.cql(&format!("TRUNCATE {keyspace}.{table}")).await;
+    }
+    let stands = !tables.contains(&"claims");
+    let settled = [Settled { tp: tp(), stands }];
+    assert_eq!(p.sink.settled().await.unwrap(), settled);
+    for rule in [StartRule::FirstRecord, StartRule::Configured] {
+        let late = p.sink.settle(&identity(), rule, &[start(0, 9)]).await;
+        assert_eq!(late.is_err(), rule.all_or_none());
+    }
+    let claim = p.sink.claim(&p.member, &identity(), &tp()).await;
+    let class = if stands { Class::Halt } else { Class::Stale };
+    assert_eq!(claim.unwrap_err().class, class);
+    // The way out: a generation of which nothing was left behind.
+    p.sink.set_position(&change(7, true)).await.unwrap();
+    let claimed = p.claim().await;
+    assert_eq!((claimed.position, claimed.reached), (at(7), at(7)));
+    p.commit(7, 8, &[put(7)]).await.unwrap();
+    assert_eq!(p.claim().await.reached, at(8));
+}
+
+#[tokio::test]
+async fn invariant_2_a_position_that_is_lost_is_not_begun_again() {
+    for first_life in [true, false] {
+        lost(&["positions"], first_life).await;
+        lost(&["claims"], first_life).await;
+        lost(&["claims", "positions"], first_life).await;
+    }
 }
 
 #[tokio::test]

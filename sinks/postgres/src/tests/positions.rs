@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::PostgresSink;
 use plimsoll_protocol::{Class, Position, StartRule, TopicPartition};
-use plimsoll_sink_api::{Identity, Mode, NewPosition, Secret, SetOutcome, Sink};
+use plimsoll_sink_api::{Identity, Mode, NewPosition, Secret, SetOutcome, Settled, Sink};
 use std::time::Duration;
 
 const TABLE: &str = "CREATE TABLE o (id int PRIMARY KEY)";
@@ -59,6 +59,61 @@ async fn invariant_1_starts_that_were_overtaken_are_written_for_no_partition() {
         .await
         .unwrap();
     assert_eq!(sink.settled().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn invariant_2_a_partition_whose_position_is_lost_is_not_settled_again() {
+    let mut world = World::new("p_lost", TABLE).await;
+    let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
+    let standing = |stands| Settled { tp: tp(), stands };
+    assert_eq!(sink.settled().await.unwrap(), [standing(true)]);
+    world.run("TRUNCATE p_lost_state.positions").await;
+    assert_eq!(sink.settled().await.unwrap(), [standing(false)]);
+    let start = NewPosition {
+        tp: tp(),
+        position: at(5),
+        topic_id: None,
+        high_watermark: Position::ZERO,
+    };
+    // Whoever looked up a start before it was settled the first time is late.
+    let first = StartRule::FirstRecord;
+    let late = std::slice::from_ref(&start);
+    sink.settle(&identity(), first, late).await.unwrap();
+    let all = sink.settle(&identity(), StartRule::Configured, late).await;
+    assert_eq!(all.unwrap_err().class, Class::Moved);
+    assert!(sink.positions().await.unwrap().is_empty());
+    let claim = sink.claim(&member(1), &identity(), &tp()).await;
+    assert_eq!(claim.unwrap_err().class, Class::Stale);
+    // The way out.
+    let fresh = Duration::from_secs(15);
+    let seven = change(identity(), &tp(), at(7), false, fresh);
+    let set = sink.set_position(&seven).await.unwrap();
+    assert_eq!(set, SetOutcome::Set { before: None });
+    let claim = sink.claim(&member(1), &identity(), &tp()).await;
+    assert_eq!(claim.unwrap().position, at(7));
+    assert_eq!(sink.settled().await.unwrap(), [standing(true)]);
+}
+
+#[tokio::test]
+async fn a_start_that_an_older_binary_settled_is_noted_by_the_next_claim_or_set() {
+    for (name, by_claim) in [("p_older_claim", true), ("p_older_set", false)] {
+        let mut world = World::new(name, TABLE).await;
+        let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
+        // As it is when a binary that keeps no starts has settled one.
+        world.run(&format!("TRUNCATE {name}_state.starts")).await;
+        let standing = |stands| Settled { tp: tp(), stands };
+        assert_eq!(sink.settled().await.unwrap(), [standing(true)]);
+        if by_claim {
+            let claim = sink.claim(&member(1), &identity(), &tp()).await;
+            claim.unwrap();
+        } else {
+            let fresh = Duration::from_secs(15);
+            let seven = change(identity(), &tp(), at(7), false, fresh);
+            sink.set_position(&seven).await.unwrap();
+        }
+        world.run(&format!("TRUNCATE {name}_state.positions")).await;
+        assert_eq!(sink.settled().await.unwrap(), [standing(false)]);
+    }
 }
 
 #[tokio::test]
@@ -259,9 +314,10 @@ async fn two_may_migrate_at_once_and_a_third_needs_no_right_to_create() {
 #[tokio::test]
 async fn the_printed_migrations_are_those_that_are_applied() {
     let mut world = World::new("p_print", TABLE).await;
-    world
-        .run(&PostgresSink::migrations_sql("p_print_state"))
-        .await;
+    let sql = PostgresSink::migrations_sql("p_print_state");
+    let printed = sql.matches("INSERT INTO \"p_print_state\".migrations");
+    let printed = printed.count().to_string();
+    world.run(&sql).await;
     let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
     let mut writer = Writer::claim(&sink, &member(1)).await;
     writer.commit(&[put(0, vec![number("1")])]).await.unwrap();
@@ -269,7 +325,7 @@ async fn the_printed_migrations_are_those_that_are_applied() {
         world
             .one("SELECT count(*) FROM p_print_state.migrations")
             .await,
-        "2"
+        printed
     );
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Fingerprint, SetOutcome};
+use plimsoll_sink_api::{Fingerprint, SetOutcome, Settled};
 use std::time::Duration;
 
 const TABLE: &str = "CREATE TABLE orders (id INTEGER)";
@@ -200,6 +200,45 @@ async fn invariant_1_starts_that_were_overtaken_are_written_for_no_partition() {
 }
 
 #[tokio::test]
+async fn invariant_2_a_partition_whose_position_is_lost_is_not_settled_again() {
+    let it = fixture().await;
+    let standing = |stands| Settled { tp: tp(), stands };
+    // As it is when a binary that keeps no starts has settled one: the next claim
+    // notes it.
+    it.sql("DELETE FROM plimsoll_starts").await;
+    assert_eq!(it.sink.settled().await.unwrap(), [standing(true)]);
+    let claim = it.sink.claim(&member(1), &identity(), &tp()).await;
+    claim.unwrap();
+    it.sql("DELETE FROM plimsoll_positions").await;
+    assert_eq!(it.sink.settled().await.unwrap(), [standing(false)]);
+    let start = NewPosition {
+        tp: tp(),
+        position: position(5),
+        topic_id: None,
+        high_watermark: Position::ZERO,
+    };
+    let late = std::slice::from_ref(&start);
+    let first = StartRule::FirstRecord;
+    it.sink.settle(&identity(), first, late).await.unwrap();
+    let all = StartRule::Configured;
+    let all = it.sink.settle(&identity(), all, late).await;
+    assert_eq!(all.unwrap_err().class, Class::Moved);
+    assert!(it.sink.positions().await.unwrap().is_empty());
+    let claim = it.sink.claim(&member(1), &identity(), &tp()).await;
+    assert_eq!(claim.unwrap_err().class, Class::Stale);
+    // The way out; what is set so is noted too.
+    it.sql("DELETE FROM plimsoll_starts").await;
+    let seven = || change(identity(), &tp(), position(7), false, Duration::ZERO);
+    let set = it.sink.set_position(&seven()).await;
+    assert_eq!(set.unwrap(), SetOutcome::Set { before: None });
+    it.sql("DELETE FROM plimsoll_positions").await;
+    assert_eq!(it.sink.settled().await.unwrap(), [standing(false)]);
+    it.sink.set_position(&seven()).await.unwrap();
+    let claim = it.sink.claim(&member(1), &identity(), &tp()).await;
+    assert_eq!(claim.unwrap().position, position(7));
+}
+
+#[tokio::test]
 async fn a_release_frees_only_ones_own_claim() {
     let it = fixture().await;
     let old = it.claim;
@@ -278,5 +317,11 @@ async fn sinks_of_one_file_do_not_see_each_others_positions() {
     other.sink = "t".into();
     let other = SqliteSink::open(other).unwrap();
     assert!(other.settled().await.unwrap().is_empty());
-    assert_eq!(it.sink.settled().await.unwrap(), [tp()]);
+    assert_eq!(
+        it.sink.settled().await.unwrap(),
+        [Settled {
+            tp: tp(),
+            stands: true
+        }]
+    );
 }

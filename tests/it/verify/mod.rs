@@ -1,5 +1,10 @@
 //! `plimsoll verify` says "exact" of what is exact, and names what is not.
 
+mod honest;
+mod keys;
+mod reach;
+mod tables;
+
 use crate::harness::case::Case;
 use crate::harness::kafka::Message;
 use crate::harness::oracle::Mode;
@@ -367,28 +372,4 @@ fn a_file_is_compared_by_its_own_rules() {
     );
     let (code, report) = verify_with(&config, &["--sink", "current"]);
     assert_eq!((code, found(&report, "different").0), (1, 1), "{report:#}");
-}
-
-#[test]
-fn what_cannot_be_asked_is_no_answer() {
-    let mut case = written("verify_unreachable", Mode::Append, 10);
-    case.service.url = "postgres://postgres@127.0.0.1:1/postgres".to_owned();
-    let (code, said) = verify(&case);
-    assert_eq!(code, 2, "{said}");
-    assert!(said.as_str().is_some_and(|s| s.contains("could not tell")));
-    let output = plimsoll(&case.service.config(), &["verify", "--sink", "nobody"]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        said.contains("no sink \"nobody\"") && said.contains("orders"),
-        "{said}"
-    );
-    // A sink that has never run has nothing that could be exact.
-    let case = Case::new("verify_unstarted", Mode::Append, 1);
-    let (code, _) = verify_with(&case.service.config(), &[]);
-    assert_eq!(code, 2);
-    let migrated = plimsoll(&case.service.config(), &["migrate"]);
-    assert!(migrated.status.success());
-    let (code, said) = verify(&case);
-    assert_eq!(code, 2, "{said}");
-    assert!(said.as_str().is_some_and(|s| s.contains("no position yet")));
 }

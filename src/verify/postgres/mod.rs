@@ -2,13 +2,17 @@
 //! server itself writes them, so that 1 and 1.0, two forms of a uuid or two time
 //! zones are equal where they are equal to the column.
 
+mod catalogue;
+mod equality;
+
 use super::cells::{Form, text_of};
-use super::database::{Canonical, Letters, Place, Standing, Unreadable};
+use super::database::{Canonical, Letters, Place, Standing, Texts, Unreadable};
 use super::entry;
+use equality::Equality;
 use plimsoll_sink_api::{Cell, Table};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
-use std::fmt::Write;
+use std::collections::HashSet;
 
 /// Rows that are fetched at a time.
 const PAGE: usize = 2_000;
@@ -16,9 +20,15 @@ const PAGE: usize = 2_000;
 /// How a column is read and compared.
 pub struct PgColumn {
     form: Form,
-    /// With length and precision, qualified.
-    type_sql: String,
     quoted: String,
+    /// The type below all domains, with length and precision, as a cast of `@`.
+    cast: String,
+    /// Of a column of the key.
+    equality: Option<Equality>,
+    /// A text may be another value at each time.
+    reads_clock: bool,
+    /// See [`super::database::DbTable::changed`].
+    changed: Option<u32>,
 }
 
 /// A table.
@@ -26,8 +36,10 @@ pub struct PgTable {
     target: String,
     columns: Vec<PgColumn>,
     keys: Vec<usize>,
-    /// See [`super::database::Database::defaults`].
+    /// See [`super::database::DbTable::defaults`].
     defaults: Vec<Option<u64>>,
+    /// See [`super::database::DbTable::changed`].
+    changed: Vec<Option<u32>>,
 }
 
 /// Two sessions: one for the snapshot, one that judges values.
@@ -48,10 +60,11 @@ impl Postgres {
         let mut snapshot = options.connect().await?;
         let mut judge = options.connect().await?;
         for connection in [&mut snapshot, &mut judge] {
-            // Types are named with their schema.
+            // Types are named with their schema. A table that another session has
+            // locked for long must not keep the other sinks waiting.
             run(
                 connection,
-                "SET search_path = ''; SET statement_timeout = 0",
+                "SET search_path = ''; SET statement_timeout = 0; SET lock_timeout = '30s'",
             )
             .await?;
         }
@@ -111,55 +124,22 @@ impl Postgres {
 
     /// Reads the catalogue.
     pub async fn table(&mut self, target: &str, table: &Table) -> sqlx::Result<PgTable> {
-        let sql = "SELECT pg_catalog.format_type(a.atttypid, a.atttypmod), b.typcategory = 'A', \
-                   b.typname, e.typname, pg_catalog.pg_get_expr(d.adbin, d.adrelid) \
-                   FROM pg_catalog.pg_attribute AS a \
-                   JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid \
-                   JOIN pg_catalog.pg_type AS b \
-                   ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END \
-                   LEFT JOIN pg_catalog.pg_type AS e ON e.oid = b.typelem \
-                   LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
-                   WHERE a.attrelid = $1::pg_catalog.regclass AND a.attname = $2 AND NOT a.attisdropped";
         let (mut columns, mut defaults) = (Vec::new(), Vec::new());
         for column in &table.columns {
-            let row = sqlx::query(sql)
-                .bind(target)
-                .bind(&column.name)
-                .fetch_one(&mut self.snapshot)
-                .await?;
-            let array: bool = row.try_get(1)?;
-            let (base, element): (String, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
-            let default: Option<String> = row.try_get(4)?;
-            columns.push(PgColumn {
-                form: Form::of(column, array, &base, element.as_deref()),
-                type_sql: row.try_get(0)?,
-                quoted: ident(&column.name),
-            });
-            defaults.push(match default {
-                None => Some(entry::NULL),
-                Some(sql) => self.default(&sql).await?,
-            });
+            let (column, default) =
+                catalogue::column(&mut self.snapshot, &mut self.judge, target, column).await?;
+            columns.push(column);
+            defaults.push(default);
         }
         Ok(PgTable {
             target: target.to_owned(),
+            changed: columns.iter().map(|column| column.changed).collect(),
             columns,
             keys: (0..table.columns.len())
                 .filter(|&i| table.columns[i].key)
                 .collect(),
             defaults,
         })
-    }
-
-    /// The value of a default that is the same for every row; `None` for one
-    /// that calls a function that is not immutable.
-    async fn default(&mut self, sql: &str) -> sqlx::Result<Option<u64>> {
-        if !is_constant(sql) {
-            return Ok(None);
-        }
-        let row = sqlx::query(AssertSqlSafe(format!("SELECT ({sql})::text")))
-            .fetch_one(&mut self.judge)
-            .await?;
-        Ok(Some(entry::hash(row.try_get::<Option<&str>, _>(0)?)))
     }
 
     /// Records as the server would write them. `key_only`: of tombstones.
@@ -174,9 +154,15 @@ impl Postgres {
             false => (0..table.columns.len()).collect(),
         };
         let mut arrays: Vec<Vec<Option<String>>> = vec![Vec::new(); wanted.len()];
-        for cells in rows {
+        // Rows and columns whose value was another one when it was written.
+        let mut clocks = HashSet::new();
+        for (at, cells) in rows.iter().enumerate() {
             for (array, &i) in arrays.iter_mut().zip(&wanted) {
-                array.push(text_of(table.columns[i].form, &cells[i])?);
+                let text = text_of(table.columns[i].form, &cells[i])?;
+                if table.columns[i].reads_clock && text.as_deref().is_some_and(reads_clock) {
+                    clocks.insert((at, i));
+                }
+                array.push(text);
             }
         }
         let mut query = sqlx::query(AssertSqlSafe(table.judge_sql(&wanted)));
@@ -192,16 +178,24 @@ impl Postgres {
             })?;
         let failed = |e: sqlx::Error| Unreadable::Failed(e.into());
         let mut all = Vec::with_capacity(answers.len());
-        for (answer, cells) in answers.iter().zip(rows) {
-            let key = key_of(answer).map_err(failed)?;
+        for (n, (answer, cells)) in answers.iter().zip(rows).enumerate() {
+            let mut key = table.key_of(answer).map_err(failed)?;
+            if table.keys.iter().any(|&i| clocks.contains(&(n, i))) {
+                key = None;
+            }
             let mut columns = vec![entry::SKIPPED; table.columns.len()];
             for (at, &i) in wanted.iter().enumerate() {
                 columns[i] = match cells[i] {
                     Cell::Absent => entry::ABSENT,
-                    _ => entry::hash(answer.try_get(at + 1).map_err(failed)?),
+                    _ if clocks.contains(&(n, i)) => entry::SKIPPED,
+                    _ => entry::hash(answer.try_get(table.keys.len() + at).map_err(failed)?),
                 };
             }
-            all.push(Canonical { key, columns });
+            all.push(Canonical {
+                key,
+                age: 0,
+                columns,
+            });
         }
         Ok(all)
     }
@@ -210,16 +204,18 @@ impl Postgres {
     pub async fn rows(
         &mut self,
         table: &PgTable,
-        mut each: impl FnMut(Canonical, &[Option<&str>]) -> std::io::Result<()>,
+        mut each: impl FnMut(Canonical, Texts<'_>) -> std::io::Result<()>,
     ) -> sqlx::Result<()> {
-        let mut sql = format!(
-            "DECLARE found NO SCROLL CURSOR FOR SELECT {}",
-            table.key(|c| c.quoted.clone())
-        );
-        for column in &table.columns {
-            let _ = write!(sql, ", {}::text", column.quoted);
+        let mut wanted = table.key_texts(|column| column.quoted.clone());
+        wanted.extend(table.columns.iter().map(|c| format!("{}::text", c.quoted)));
+        if table.changed.iter().any(Option::is_some) {
+            wanted.push("age(xmin)".to_owned());
         }
-        let _ = write!(sql, " FROM {}", table.target);
+        let sql = format!(
+            "DECLARE found NO SCROLL CURSOR FOR SELECT {} FROM {}",
+            wanted.join(", "),
+            table.target
+        );
         run(&mut self.snapshot, &sql).await?;
         loop {
             let rows = sqlx::query(AssertSqlSafe(format!("FETCH {PAGE} FROM found")))
@@ -228,13 +224,18 @@ impl Postgres {
                 .await?;
             for row in &rows {
                 let texts = (0..table.columns.len())
-                    .map(|i| row.try_get(i + 1))
+                    .map(|i| row.try_get(table.keys.len() + i))
                     .collect::<sqlx::Result<Vec<Option<&str>>>>()?;
+                let age = match table.changed.iter().any(Option::is_some) {
+                    true => row.try_get::<i32, _>(table.keys.len() + table.columns.len())?,
+                    false => 0,
+                };
                 let canonical = Canonical {
-                    key: key_of(row)?,
+                    key: table.key_of(row)?,
+                    age: u32::try_from(age).unwrap_or(0),
                     columns: texts.iter().map(|text| entry::hash(*text)).collect(),
                 };
-                each(canonical, &texts).map_err(sqlx::Error::Io)?;
+                each(canonical, &|i| texts[i].map(str::to_owned)).map_err(sqlx::Error::Io)?;
             }
             if rows.len() < PAGE {
                 return run(&mut self.snapshot, "CLOSE found").await;
@@ -243,8 +244,12 @@ impl Postgres {
     }
 }
 
-fn key_of(row: &PgRow) -> sqlx::Result<Option<String>> {
-    row.try_get(0)
+/// Words for times that depend on when they are read.
+fn reads_clock(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["now", "today", "tomorrow", "yesterday"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) -> sqlx::Result<()> {
@@ -254,107 +259,58 @@ async fn run(connection: &mut PgConnection, sql: &str) -> sqlx::Result<()> {
         .map(|_| ())
 }
 
-/// Literals, signs and casts: nothing that may differ from row to row.
-fn is_constant(sql: &str) -> bool {
-    let mut outside = true;
-    sql.chars().all(|c| {
-        if c == '\'' {
-            outside = !outside;
-        }
-        !outside || c != '('
-    }) && !["CURRENT_", "LOCALTIME", "SESSION_USER", "USER"]
-        .iter()
-        .any(|word| sql.to_uppercase().contains(word))
-        || is_typed_literal(sql)
-}
-
-/// `'0'::numeric(12,2)`: a type's own brackets.
-fn is_typed_literal(sql: &str) -> bool {
-    let Some((literal, type_name)) = sql.rsplit_once("'::") else {
-        return false;
-    };
-    literal.starts_with('\'')
-        && type_name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || " (),_\".[]".contains(c))
-}
-
 impl PgTable {
-    /// How the columns' types are called, and what stands for a missing field;
-    /// `None`: it is another thing in each row.
+    /// What stands for a missing field; `None`: another thing in each row.
     #[must_use]
     pub fn defaults(&self) -> &[Option<u64>] {
         &self.defaults
     }
 
-    /// The key by the equality of its types: their own hash functions say the
-    /// same of 1 and 1.0. NULL for a table without one.
-    fn key(&self, value: impl Fn(&PgColumn) -> String) -> String {
+    /// See [`super::database::DbTable::changed`].
+    #[must_use]
+    pub fn changed(&self) -> &[Option<u32>] {
+        &self.changed
+    }
+
+    /// The texts by which keys are told apart.
+    fn key_texts(&self, value: impl Fn(&PgColumn) -> String) -> Vec<String> {
+        let keys = self.keys.iter().map(|&i| &self.columns[i]);
+        keys.filter_map(|column| Some(column.equality.as_ref()?.sql(&value(column))))
+            .collect()
+    }
+
+    /// The key out of an answer that begins with these texts.
+    fn key_of(&self, row: &PgRow) -> sqlx::Result<Option<u128>> {
         if self.keys.is_empty() {
-            return "NULL::text".to_owned();
+            return Ok(None);
         }
-        let row: Vec<String> = self.keys.iter().map(|&i| value(&self.columns[i])).collect();
-        let row = row.join(", ");
-        format!(
-            "pg_catalog.hash_record_extended(ROW({row}), 0)::text || ' ' || \
-             pg_catalog.hash_record_extended(ROW({row}), 1)::text"
-        )
+        let mut texts = Vec::with_capacity(self.keys.len());
+        for (at, &i) in self.keys.iter().enumerate() {
+            let text: Option<&str> = row.try_get(at)?;
+            let equality = self.columns[i].equality.as_ref();
+            texts.push(text.zip(equality).map(|(text, e)| e.finished(text)));
+        }
+        let parts = texts.iter().map(|text| text.as_ref().map(String::as_bytes));
+        Ok(Some(entry::identity(parts)))
     }
 
     fn judge_sql(&self, wanted: &[usize]) -> String {
-        let cast = |i: usize| format!("(u.c{i})::{}", self.columns[i].type_sql);
-        let place = |column: &PgColumn| {
-            self.columns
-                .iter()
-                .position(|c| std::ptr::eq(c, column))
-                .map_or_else(String::new, cast)
+        let place = |i: usize| self.columns[i].cast.replacen('@', &format!("(u.c{i})"), 1);
+        let at = |column: &PgColumn| {
+            let found = self.columns.iter().position(|c| std::ptr::eq(c, column));
+            found.map_or_else(String::new, place)
         };
-        let mut sql = format!("SELECT {}", self.key(place));
-        for &i in wanted {
-            let _ = write!(sql, ", ({})::text", cast(i));
-        }
+        let mut asked = self.key_texts(at);
+        asked.extend(wanted.iter().map(|&i| format!("({})::text", place(i))));
         let arrays: Vec<String> = (1..=wanted.len())
             .map(|n| format!("${n}::text[]"))
             .collect();
         let names: Vec<String> = wanted.iter().map(|i| format!("c{i}")).collect();
-        let _ = write!(
-            sql,
-            " FROM unnest({}) WITH ORDINALITY AS u({}, n) ORDER BY u.n",
+        format!(
+            "SELECT {} FROM unnest({}) WITH ORDINALITY AS u({}, n) ORDER BY u.n",
+            asked.join(", "),
             arrays.join(", "),
             names.join(", ")
-        );
-        sql
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_literals_are_the_same_for_every_row() {
-        for sql in [
-            "'none'::text",
-            "0",
-            "-1.5",
-            "true",
-            "'{}'::jsonb",
-            "NULL::character varying",
-            "'it''s (so)'::text",
-            "'0'::numeric(12,2)",
-            "'a'::public.\"Mood\"",
-        ] {
-            assert!(is_constant(sql), "{sql}");
-        }
-        for sql in [
-            "now()",
-            "nextval('a_id_seq'::regclass)",
-            "CURRENT_TIMESTAMP",
-            "('a'::text || random())",
-            "LOCALTIMESTAMP",
-            "lower('x'::text)",
-        ] {
-            assert!(!is_constant(sql), "{sql}");
-        }
+        )
     }
 }
