@@ -8,7 +8,7 @@ use crate::harness::service::Service;
 use crate::harness::{block_on, folder, servers, unique, wait};
 use sqlx::{Connection, SqliteConnection};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One column of plimsoll's own tables, and all that the catalogue says of it.
 type Shape = BTreeSet<String>;
@@ -141,7 +141,7 @@ fn a_state_of_0_1_in_postgres_is_migrated_and_gone_on_from() {
 }
 
 /// Values of a SQLite file, a row each, as text in one.
-fn sqlite(path: &PathBuf, sql: &str) -> Vec<String> {
+fn sqlite(path: &Path, sql: &str) -> Vec<String> {
     let url = format!("sqlite:{}?mode=rwc", path.display());
     block_on(async {
         let mut connection = SqliteConnection::connect(&url).await.expect("the file");
@@ -151,7 +151,7 @@ fn sqlite(path: &PathBuf, sql: &str) -> Vec<String> {
     })
 }
 
-fn sqlite_execute(path: &PathBuf, sql: String) {
+fn sqlite_execute(path: &Path, sql: String) {
     let url = format!("sqlite:{}?mode=rwc", path.display());
     block_on(async {
         let mut connection = SqliteConnection::connect(&url).await.expect("the file");
