@@ -1,5 +1,6 @@
 //! Tests against a real Kafka, Postgres and Cassandra: `make test`.
 
+mod alerts;
 mod answers;
 mod bad_records;
 mod cassandra;
@@ -16,6 +17,8 @@ mod oddities;
 mod old_kafka;
 mod outages;
 mod rights;
+mod secured;
+mod seen;
 mod several;
 mod sigkill;
 mod starts;
