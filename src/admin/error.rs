@@ -14,7 +14,7 @@ pub enum AdminError {
     #[error("{0}")]
     Config(Faults),
     /// Kafka did not answer, or not as it should.
-    #[error("{0}; hint: is kafka.bootstrap_servers right, and may this machine reach it?")]
+    #[error("{0}; hint: {hint}", hint = .0.hint())]
     Kafka(#[from] KafkaFault),
     /// A sink's database did not do what was asked.
     #[error("sinks.{sink}: {error}")]

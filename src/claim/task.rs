@@ -123,6 +123,13 @@ pub async fn claim_loop<S: Sink>(
             waiting.push_back(Waiting::new(request));
         }
         waiting.retain(|w| w.request.leased.now() == Assignment::Live);
+        if waiting.is_empty() {
+            // Nobody asks any more: what was not answered is no trouble.
+            claims
+                .lane
+                .health
+                .kafka_back(&claims.lane.name, &Asking::Claims);
+        }
         let now = Instant::now();
         let (due, later) = std::mem::take(&mut waiting)
             .into_iter()
@@ -168,19 +175,18 @@ impl<S: Sink> Claims<S> {
         let (lane, request) = (&self.lane, &one.request);
         match failure {
             Failure::Kafka(fault) => {
-                lane.health
-                    .kafka_away(&lane.name, Asking::Claims, fault.to_string());
+                lane.health.kafka_away(&lane.name, Asking::Claims, &fault);
                 Some(one.backoff.next_wait())
             }
             Failure::Sink(error) => match error.class {
                 Class::Away | Class::Again | Class::Moved => {
-                    lane.note_away(&error);
+                    lane.note_away(Some(&request.tp), &error);
                     Some(one.backoff.next_wait())
                 }
                 Class::Stale => {
                     // The row or its table is missing: settle again.
                     self.settled.remove(&request.tp);
-                    lane.note_away(&error);
+                    lane.note_away(Some(&request.tp), &error);
                     warn!(sink = lane.name, partition = %request.tp, "not claimed yet: {error}");
                     Some(one.backoff.next_wait())
                 }
@@ -255,7 +261,9 @@ impl<S: Sink> Claims<S> {
             Ok((Err(fault), _)) => return self.not_looked(held, &fault),
             Err(_) => return self.not_looked(held, &KafkaFault::new("the look ended early")),
         };
-        self.lane.health.kafka_back(&self.lane.name, Asking::Claims);
+        self.lane
+            .health
+            .kafka_back(&self.lane.name, &Asking::Claims);
         let mut again = Vec::new();
         for ((mut one, mut claimed), look) in held.into_iter().zip(found) {
             let found = match look {
@@ -310,8 +318,7 @@ impl<S: Sink> Claims<S> {
     /// either.
     fn not_looked(&self, held: Vec<(Waiting, Claimed)>, fault: &KafkaFault) -> Vec<Waiting> {
         let lane = &self.lane;
-        lane.health
-            .kafka_away(&lane.name, Asking::Claims, fault.to_string());
+        lane.health.kafka_away(&lane.name, Asking::Claims, fault);
         let later = |(mut one, _): (Waiting, Claimed)| {
             one.at = Instant::now() + one.backoff.next_wait();
             one
@@ -344,7 +351,7 @@ impl<S: Sink> Claims<S> {
                 None
             }
             Class::Away | Class::Again | Class::Moved | Class::Stale => {
-                self.lane.note_away(error);
+                self.lane.note_away(Some(&one.request.tp), error);
                 Some(one.backoff.next_wait())
             }
         }

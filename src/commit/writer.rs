@@ -11,7 +11,7 @@ use crate::batch::Chunk;
 use crate::config::{OnBadRecord, UnknownFields};
 use crate::consume::{Control, Generation, Leased, Looked, Looks, RestartReason, epoch_fell};
 use crate::decode::Decoder;
-use crate::health::{Halt, Health};
+use crate::health::{About, Halt, Health};
 use crate::metrics::{self as names, PartitionMetrics};
 use crate::route::Router;
 use metrics::counter;
@@ -72,11 +72,24 @@ impl<S: Sink> Lane<S> {
         }
     }
 
-    /// Notes that the database did not do its part, and why.
-    pub fn note_away(&self, error: &SinkError) {
+    /// Notes that the database did not do its part for a partition, and why.
+    pub fn note_away(&self, tp: Option<&TopicPartition>, error: &SinkError) {
         counter!(names::RETRIES, "sink" => self.name.clone(), "reason" => error.class.as_str())
             .increment(1);
-        self.health.away(&self.name, error.to_string());
+        let (health, code) = (
+            &self.health,
+            error.detail.code.as_deref().unwrap_or_default(),
+        );
+        match error.detail.blocked {
+            // It is there, and somebody holds a lock in it.
+            true => health.trouble(
+                &self.name,
+                About::Lock(tp.cloned()),
+                code,
+                error.to_string(),
+            ),
+            false => health.away(&self.name, code, error.to_string()),
+        }
     }
 }
 
@@ -325,10 +338,13 @@ impl<S: Sink> Writer<S> {
                 return Ok(());
             }
             self.confirm(chunk).await?;
-            match self
+            let committed = self
                 .commit_built(table, chunk, part, &built, &mut reread)
-                .await
-            {
+                .await;
+            self.lane
+                .health
+                .over(&self.lane.name, &About::Retrying(self.tp.clone()));
+            match committed {
                 Ok(committed) => {
                     self.acknowledge(chunk, part, &built, committed);
                     return Ok(());
@@ -373,7 +389,7 @@ impl<S: Sink> Writer<S> {
                 }
                 Err(error) => match error.class {
                     Class::Away | Class::Again | Class::Moved => {
-                        self.lane.note_away(&error);
+                        self.lane.note_away(Some(&self.tp), &error);
                         self.wait(backoff.next_wait()).await?;
                     }
                     Class::Stale | Class::Suspect | Class::Halt | Class::Rejected => {
@@ -400,7 +416,7 @@ impl<S: Sink> Writer<S> {
         reread: &mut Vec<Class>,
     ) -> Result<Committed, Option<Trouble>> {
         let mut backoff = Backoff::default();
-        let mut repeated = false;
+        let mut attempts = 0_u64;
         loop {
             let batch = Batch {
                 topic: &self.tp.topic,
@@ -435,16 +451,19 @@ impl<S: Sink> Writer<S> {
                     false => Reread::Not,
                 },
             };
+            attempts += 1;
             match next_step(failed, self.leased.now()) {
                 Step::Repeat => {
+                    self.note_retrying(attempts, &error);
                     counter!(names::RETRIES, "sink" => self.lane.name.clone(), "reason" => error.class.as_str())
                         .increment(1);
                     // The first time at once: whoever was in the way is through.
-                    if std::mem::replace(&mut repeated, true) {
+                    if attempts > 1 {
                         self.wait(backoff.next_wait()).await.map_err(Some)?;
                     }
                 }
                 Step::Judge => {
+                    self.note_retrying(attempts, &error);
                     warn!(sink = self.lane.name, partition = %self.tp, "commit of {} unanswered: {error}", part.span);
                     if self
                         .judge(part.span, &error, &mut backoff)
@@ -484,6 +503,14 @@ impl<S: Sink> Writer<S> {
         }
     }
 
+    /// Told once it has gone on for a while.
+    fn note_retrying(&self, attempts: u64, error: &SinkError) {
+        let code = error.detail.code.as_deref().unwrap_or_default();
+        let what = format!("{attempts} attempts so far; the last one said: {error}");
+        let about = About::Retrying(self.tp.clone());
+        self.lane.health.trouble(&self.lane.name, about, code, what);
+    }
+
     /// Claims again, as long as it takes, and finds out what became of a commit:
     /// true when it was applied, false when the identical batch is to be sent
     /// again.
@@ -493,7 +520,7 @@ impl<S: Sink> Writer<S> {
         unanswered: &SinkError,
         backoff: &mut Backoff,
     ) -> Result<bool, Trouble> {
-        self.lane.note_away(unanswered);
+        self.lane.note_away(Some(&self.tp), unanswered);
         loop {
             self.wait(backoff.next_wait()).await?;
             if self.leased.now() == Assignment::Gone {
@@ -508,7 +535,7 @@ impl<S: Sink> Writer<S> {
                 Ok(claimed) => claimed,
                 Err(error) => match error.class {
                     Class::Away | Class::Again | Class::Moved => {
-                        self.lane.note_away(&error);
+                        self.lane.note_away(Some(&self.tp), &error);
                         continue;
                     }
                     // The row is gone: the claim of a restart settles it anew.
@@ -598,7 +625,7 @@ impl<S: Sink> Writer<S> {
         if !std::mem::replace(&mut self.moved, true) {
             self.lane.health.moves(&self.lane.name, &self.tp);
         }
-        self.lane.health.back(&self.lane.name);
+        self.lane.health.committed(&self.lane.name, &self.tp);
         let (tp, generation) = (self.tp.clone(), self.generation);
         self.lane.tell(Control::Committed {
             tp,

@@ -3,7 +3,7 @@
 
 use crate::batch::{Budget, Chunk, Filling};
 use crate::config::Kafka;
-use crate::consume::{cluster_config, push};
+use crate::consume::{cluster_config, keep_tokens, push};
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Span, TopicPartition};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
@@ -98,6 +98,7 @@ impl Reading {
             .set("auto.offset.reset", "error")
             .set("queued.max.messages.kbytes", QUEUE_KIB.to_string())
             .create()?;
+        keep_tokens(consumer.client());
         let mut list = TopicPartitionList::new();
         let mut parts = BTreeMap::new();
         let budget: Arc<Budget> = Budget::new(usize::MAX);

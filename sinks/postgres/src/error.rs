@@ -48,8 +48,8 @@ fn from_server(e: &PgDatabaseError) -> SinkError {
             table: e.table().map(str::to_owned),
             column: e.column().map(str::to_owned),
             constraint: e.constraint().map(str::to_owned),
-            hint: None,
             text: Secret::new(text),
+            ..Detail::default()
         }),
     }
 }

@@ -10,6 +10,7 @@
 
 mod array;
 mod binary;
+mod blocked;
 mod catalog;
 mod claim;
 mod commit;

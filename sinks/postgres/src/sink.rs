@@ -1,11 +1,12 @@
 //! The sink: which connection does what, and how long it may take.
 
+use crate::blocked::Waiters;
 use crate::catalog::{self, Relation, TableName};
 use crate::claim::{self, Claiming};
 use crate::commit;
-use crate::connect::{Dialer, Role, Session, lock_limit};
+use crate::connect::{Dialer, Role, Session};
 use crate::control::{Control, within};
-use crate::error::{away, halt, has_code};
+use crate::error::{halt, has_code};
 use crate::names::Names;
 use crate::plan::{self, PgPlan};
 use crate::pool::{Lease, Pool};
@@ -13,8 +14,8 @@ use crate::sweep::{self, Purpose};
 use crate::{PostgresSettings, letters, log, migrate, privileges, probe, state, statement};
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, Mode,
-    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
+    Batch, Blocked, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member,
+    Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
     StoredPosition, TableSettings, rule_for,
 };
 use std::collections::HashMap;
@@ -40,6 +41,7 @@ pub struct PostgresSink {
     copy_above: usize,
     /// By topic: the last plan, handed out again while nothing changed.
     plans: Mutex<HashMap<String, Arc<Prepared<PgPlan>>>>,
+    waiters: Waiters,
 }
 
 impl std::fmt::Debug for PostgresSink {
@@ -67,6 +69,7 @@ impl PostgresSink {
             creates: settings.auto_migrate,
             copy_above: commit::COPY_ABOVE,
             plans: Mutex::default(),
+            waiters: Waiters::default(),
             dialer,
             settings,
         })
@@ -134,7 +137,11 @@ impl PostgresSink {
         let mut attempt = 1;
         loop {
             let mut lease = self.control.lease().await?;
-            let found = catalog::read(&mut lease.session.conn, name).await?;
+            let session = &mut lease.session;
+            let pid = session.pid;
+            let found = self
+                .beside(pid, catalog::read(&mut session.conn, name))
+                .await?;
             if let Some(relation) = found {
                 lease.done();
                 return Ok((relation, None));
@@ -186,7 +193,10 @@ impl PostgresSink {
         let session = lease.session()?;
         let pid = session.pid;
         let work = commit::run(session, &self.names, self.sink(), batch, self.copy_above);
-        match self.watched(pid, work).await {
+        match self
+            .watched((batch.topic, batch.partition), pid, work)
+            .await
+        {
             Ok((rows, terminated)) => {
                 lease.done();
                 Ok(Committed {
@@ -223,14 +233,32 @@ impl PostgresSink {
 
     async fn watched<T>(
         &self,
+        (topic, partition): (&str, i32),
         pid: i32,
         work: impl Future<Output = Result<T, SinkError>>,
     ) -> Result<(T, u32), SinkError> {
+        let about = TopicPartition::new(topic, partition);
+        let waiter = self.waiters.waiter(Some(about));
         within(self.limit(), async {
-            let (result, swept) = sweep::watch(&self.dialer, pid, Purpose::Commit, work).await;
+            let (result, swept) =
+                sweep::watch(&self.dialer, pid, Purpose::Commit, &waiter, work).await;
             result.map(|value| (value, swept.terminated))
         })
         .await
+        .map_err(|error| waiter.explain(error))
+    }
+
+    /// Runs what the control connection does beside claims; `about` is in its way
+    /// where it has to wait for a lock.
+    async fn beside<T>(
+        &self,
+        pid: i32,
+        work: impl Future<Output = Result<T, SinkError>>,
+    ) -> Result<T, SinkError> {
+        let waiter = self.waiters.waiter(None);
+        let watched = sweep::watch(&self.dialer, pid, Purpose::Other, &waiter, work);
+        let (result, _) = watched.await;
+        result.map_err(|error| waiter.explain(error))
     }
 
     /// A `log` table holds rows of the batch already.
@@ -243,7 +271,10 @@ impl PostgresSink {
         let session = lease.session()?;
         let pid = session.pid;
         let work = log::run(session, &self.names, self.sink(), batch);
-        match self.watched(pid, work).await? {
+        match self
+            .watched((batch.topic, batch.partition), pid, work)
+            .await?
+        {
             (Some(done), terminated) => {
                 lease.done();
                 Ok(Committed {
@@ -372,20 +403,10 @@ impl Sink for PostgresSink {
                 identity,
                 tp,
             );
-            let (result, swept) = sweep::watch(&self.dialer, pid, Purpose::Claim, work).await;
-            let outcome = match result {
-                Err(e) if has_code(&e, "55P03") => {
-                    let who = swept
-                        .foreign
-                        .unwrap_or_else(|| "another session".to_owned());
-                    return Err(away(format!(
-                        "the position of {tp} has been locked for {} ms by {who}",
-                        lock_limit(self.limit()).as_millis()
-                    ))
-                    .hint("end the transaction that holds the row"));
-                }
-                other => other?,
-            };
+            let waiter = self.waiters.waiter(Some(tp.clone()));
+            let watched = sweep::watch(&self.dialer, pid, Purpose::Claim, &waiter, work);
+            let (result, swept) = watched.await;
+            let outcome = result.map_err(|error| waiter.explain(error))?;
             lease.done();
             match outcome {
                 Claiming::Done(claimed) => Ok(Claimed {
@@ -397,6 +418,10 @@ impl Sink for PostgresSink {
             }
         })
         .await
+    }
+
+    fn blocked(&self) -> Vec<Blocked> {
+        self.waiters.all()
     }
 
     async fn commit(&self, batch: &Batch<'_, PgPlan>) -> Result<Committed, SinkError> {
@@ -433,7 +458,14 @@ impl Sink for PostgresSink {
         let mut lease = self.pool.lease().await?;
         let session = lease.session()?;
         let pid = session.pid;
-        match self.watched(pid, commit::rehearse(session, batch)).await {
+        match self
+            .watched(
+                (batch.topic, batch.partition),
+                pid,
+                commit::rehearse(session, batch),
+            )
+            .await
+        {
             Ok(_) => {
                 lease.done();
                 Ok(())
@@ -483,8 +515,10 @@ impl Sink for PostgresSink {
     async fn heartbeat(&self, member: &Member) -> Result<(), SinkError> {
         within(self.limit(), async {
             let mut lease = self.control.lease().await?;
-            let conn = &mut lease.session.conn;
-            state::heartbeat(conn, &self.names, self.sink(), member).await?;
+            let session = &mut lease.session;
+            let pid = session.pid;
+            let work = state::heartbeat(&mut session.conn, &self.names, self.sink(), member);
+            self.beside(pid, work).await?;
             lease.done();
             Ok(())
         })
@@ -494,7 +528,10 @@ impl Sink for PostgresSink {
     async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
         within(self.limit(), async {
             let mut lease = self.control.lease().await?;
-            let rows = state::positions(&mut lease.session.conn, &self.names, self.sink()).await?;
+            let session = &mut lease.session;
+            let pid = session.pid;
+            let work = state::positions(&mut session.conn, &self.names, self.sink());
+            let rows = self.beside(pid, work).await?;
             lease.done();
             Ok(rows)
         })
@@ -571,7 +608,10 @@ impl Sink for PostgresSink {
         let session = lease.session()?;
         let pid = session.pid;
         let work = letters::replay(&mut session.conn, &self.names, self.sink(), replay);
-        match self.watched(pid, work).await {
+        match self
+            .watched((replay.topic, replay.partition), pid, work)
+            .await
+        {
             Ok((rows, terminated)) => {
                 lease.done();
                 Ok(Committed {

@@ -24,6 +24,7 @@ mod connection;
 mod default;
 mod encode;
 mod error;
+mod holder;
 mod letters;
 mod migrations;
 mod number;

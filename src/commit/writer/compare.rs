@@ -57,7 +57,7 @@ impl<S: Sink> Writer<S> {
             }
             Ok(Finding::Changing) => "it is refused at one time and taken at another",
             Err(Unknown::Away(away)) => {
-                self.lane.note_away(&away);
+                self.lane.note_away(Some(&self.tp), &away);
                 return self.again(changes).await;
             }
             Err(Unknown::Other(trouble)) => return trouble,

@@ -115,7 +115,7 @@ impl<S: Sink> Poll<S> {
         self.setup
             .lane
             .health
-            .moves(&self.setup.lane.name, &part.tp);
+            .leaves(&self.setup.lane.name, &part.tp);
     }
 
     /// Takes partitions out of the local assignment. Only what it holds, or

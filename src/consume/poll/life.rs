@@ -10,6 +10,7 @@ use crate::consume::control::RestartReason;
 use crate::consume::lists::{one, position_of};
 use crate::consume::partition::{Live, Phase, Stand};
 use crate::consume::queue::Arrivals;
+use crate::health::About;
 use crate::metrics::{self as names, PartitionMetrics};
 use metrics::counter;
 use plimsoll_protocol::Guard;
@@ -109,6 +110,25 @@ impl<S: Sink> Poll<S> {
             .any(|p| matches!(p.phase, Phase::Claiming));
         if self.assigned_once && !claiming {
             self.setup.lane.health.claimed(&self.setup.lane.name);
+        }
+    }
+
+    /// What is assigned, and what of it is not consumed yet.
+    pub(super) fn note_claiming(&self) {
+        let (sink, health) = (&self.setup.lane.name, &self.setup.lane.health);
+        health.holds(sink, self.parts.len());
+        for part in &self.parts {
+            match &part.phase {
+                Phase::Claiming | Phase::Cooling(_) => {
+                    let what = "assigned, and the claim has not gone through; it waits for the \
+                                database, or for what Kafka says of the log";
+                    let about = About::Claiming(part.tp.clone());
+                    health.trouble(sink, about, "", what.to_owned());
+                }
+                Phase::Live(_) | Phase::Draining => {
+                    health.over(sink, &About::Claiming(part.tp.clone()));
+                }
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the tests stand on: servers, processes, a proxy, and the oracle.
 
 pub mod acl;
+pub mod alerts;
 pub mod authority;
 pub mod case;
 pub mod cassandra;
@@ -15,6 +16,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod scrape;
+pub mod secured;
 pub mod servers;
 pub mod service;
 pub mod wait;

@@ -139,6 +139,11 @@ impl Process {
         kib.and_then(|n| n.parse::<u64>().ok()).expect("VmRSS") * 1024
     }
 
+    /// The file that it was started with, for commands beside it.
+    pub fn config(&self) -> PathBuf {
+        self.log.with_extension("toml")
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

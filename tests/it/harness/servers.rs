@@ -9,7 +9,7 @@ use super::place::Place;
 use super::{folder, free_port, wait};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -231,11 +231,17 @@ allow.everyone.if.no.acl.found=true
 
     /// With more properties, which count over those of all brokers.
     fn start_with(more: &str) -> Self {
+        Self::start_edited(|shared, _| format!("{shared}{more}"))
+    }
+
+    /// With properties of the test's own, which may name files in the broker's
+    /// folder.
+    pub fn start_edited(edit: impl FnOnce(String, &Path) -> String) -> Self {
         let folder = folder("own_kafka");
         let port = free_port();
         let shared = fs::read_to_string(variable("PLIMSOLL_TEST_KAFKA_PROPERTIES"))
             .expect("the broker's properties");
-        let properties = format!("{shared}{more}")
+        let properties = edit(shared, &folder)
             .replace("@BROKER@", &port.to_string())
             .replace("@CONTROLLER@", &free_port().to_string())
             .replace(
@@ -320,6 +326,13 @@ allow.everyone.if.no.acl.found=true
             broker.wait().expect("the broker ends");
             let _ = fs::remove_file(self.folder.join("pid"));
         }
+    }
+
+    /// Runs one of Kafka's own tools.
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
+        let mut command = self.java(class);
+        command.args(["--bootstrap-server", &self.bootstrap()]);
+        ran(command.args(arguments));
     }
 
     fn java(&self, class: &str) -> Command {
