@@ -615,17 +615,12 @@ impl<S: Sink> Writer<S> {
             counter!(names::REQUESTS, "sink" => sink.clone()).increment(committed.requests);
             counter!(names::REPEATED, "sink" => sink.clone()).increment(committed.repeated);
         }
-        for letter in &built.dead {
-            warn!(
-                sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition,
-                offset = letter.offset, column = letter.column, code = letter.code,
-                "dead letter: {}", letter.condition,
-            );
-        }
+        let health = &self.lane.health;
+        health.set_aside(&self.lane.name, &self.tp, &built.dead);
         if !std::mem::replace(&mut self.moved, true) {
-            self.lane.health.moves(&self.lane.name, &self.tp);
+            health.moves(&self.lane.name, &self.tp);
         }
-        self.lane.health.committed(&self.lane.name, &self.tp);
+        health.committed(&self.lane.name, &self.tp);
         let (tp, generation) = (self.tp.clone(), self.generation);
         self.lane.tell(Control::Committed {
             tp,

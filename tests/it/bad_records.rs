@@ -294,6 +294,9 @@ fn dead_letters_keep_the_bad_and_all_others_are_written(mode: &str) {
     let counted = process.metric("plimsoll_dead_letters_total", &[("topic", &topic)]);
     assert_eq!(counted, letters.len() as f64);
     let log = process.log();
+    // The first of a kind alone, however many there are.
+    let told = log.matches("dead letter: value_not_json").count();
+    assert_eq!(told, 1, "{log}");
     for value in ["seven", "99999999999", "too long by far", "thirteen"] {
         assert!(
             !log.contains(value),
