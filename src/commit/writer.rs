@@ -140,6 +140,21 @@ struct Target<S: Sink> {
     read: Instant,
 }
 
+/// How often the catalogue is read for one batch before an error counts. A table that
+/// is altered again and again is another one each time: with the waits in between
+/// that goes on for some seconds.
+const fn rereads(class: Class) -> usize {
+    match class {
+        Class::Stale => 5,
+        Class::Moved
+        | Class::Again
+        | Class::Away
+        | Class::Rejected
+        | Class::Suspect
+        | Class::Halt => 1,
+    }
+}
+
 impl<S: Sink> Writer<S> {
     /// For a partition that was just claimed.
     pub fn new(
@@ -442,10 +457,11 @@ impl<S: Sink> Writer<S> {
                 Err(error) => error,
             };
             let divisible = part.records.len() > 1;
+            let times = reread.iter().filter(|class| **class == error.class).count();
             let failed = Outcome::Failed {
                 class: error.class,
                 divisible,
-                reread: match reread.contains(&error.class) {
+                reread: match times >= rereads(error.class) {
                     true => Reread::This,
                     false if error.class == Class::Suspect && part.reread => Reread::Larger,
                     false => Reread::Not,
@@ -495,6 +511,10 @@ impl<S: Sink> Writer<S> {
                 Step::Reread => {
                     counter!(names::RETRIES, "sink" => self.lane.name.clone(), "reason" => error.class.as_str())
                         .increment(1);
+                    // The first time at once: most often one ALTER is all.
+                    for _ in 0..times {
+                        self.wait(backoff.next_wait()).await.map_err(Some)?;
+                    }
                     reread.push(error.class);
                     return Err(None);
                 }
