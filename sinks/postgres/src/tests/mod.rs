@@ -6,6 +6,7 @@ mod commits;
 mod lasting;
 mod letters;
 mod positions;
+mod proof;
 mod roundtrip;
 mod shapes;
 mod stale;

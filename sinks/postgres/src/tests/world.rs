@@ -170,6 +170,13 @@ impl World {
             .collect()
     }
 
+    /// The one text of a query, whatever it holds.
+    pub async fn text(&mut self, query: &str) -> String {
+        let sql = AssertSqlSafe(query.to_owned());
+        let row = sqlx::raw_sql(sql).fetch_one(&mut self.sql).await;
+        row.unwrap().get(0)
+    }
+
     pub async fn one(&mut self, query: &str) -> String {
         let rows = self.rows(query).await;
         assert_eq!(rows.len(), 1, "{query}: {rows:?}");
