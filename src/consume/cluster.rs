@@ -3,6 +3,7 @@
 
 use super::context::Context;
 use super::topic_ids::{TopicIds, topic_ids};
+use crate::config::leaves_out;
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Position, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -115,7 +116,8 @@ impl Cluster {
         let topics = metadata
             .topics()
             .iter()
-            .filter(|t| t.error().is_none() && pattern.is_match(t.name()));
+            .filter(|t| t.error().is_none() && pattern.is_match(t.name()))
+            .filter(|t| !leaves_out(pattern.as_str(), t.name()));
         Ok(topics
             .flat_map(|t| {
                 t.partitions()
