@@ -235,7 +235,7 @@ impl<S: Sink> Writer<S> {
             return;
         }
         if let Err(error) = self.lane.sink.release(&self.tp, self.claim).await {
-            debug!(sink = self.lane.name, partition = %self.tp, "claim not given back: {error}");
+            debug!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, "claim not given back: {error}");
         }
     }
 
@@ -480,7 +480,7 @@ impl<S: Sink> Writer<S> {
                 }
                 Step::Judge => {
                     self.note_retrying(attempts, &error);
-                    warn!(sink = self.lane.name, partition = %self.tp, "commit of {} unanswered: {error}", part.span);
+                    warn!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, "commit of {} unanswered: {error}", part.span);
                     if self
                         .judge(part.span, &error, &mut backoff)
                         .await
@@ -491,7 +491,7 @@ impl<S: Sink> Writer<S> {
                 }
                 Step::Restart => {
                     self.metrics.fenced.increment(1);
-                    info!(sink = self.lane.name, partition = %self.tp, span = %part.span, "fenced: claimed anew");
+                    info!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, span = %part.span, "fenced: claimed anew");
                     return Err(Some(Trouble::End(Done::Restart(RestartReason::Fenced))));
                 }
                 // The table answers no error with GoOn; if it did, nothing would
@@ -582,7 +582,7 @@ impl<S: Sink> Writer<S> {
                 plimsoll_protocol::Verdict::OutOfStep => "out_of_step",
             })
             .increment(1);
-            info!(sink = self.lane.name, partition = %self.tp, %span, "judged: {verdict:?}");
+            info!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, %span, "judged: {verdict:?}");
             return match next_step(Outcome::Judged(verdict), self.leased.now()) {
                 Step::GoOn => Ok(true),
                 Step::Repeat => Ok(false),

@@ -17,8 +17,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// Longer than the mock's group needs to form, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than the mock's group needs to form, on a machine that is busy, and than a
+/// halted partition waits before it is tried again.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) struct Rig {
     pub(super) kafka: MockCluster<'static, DefaultProducerContext>,
