@@ -142,9 +142,7 @@ impl Asking<'_> {
             tables.insert(topic, prepared);
         }
         for privilege in lacking {
-            report.fault_of_backend(&format!(
-                "the role lacks {privilege}; hint: GRANT it, or use another role in url"
-            ))?;
+            report.fault_of_backend(&format!("the role lacks {privilege}"))?;
         }
         self.ask_state(sink, report).await?;
         match (self.sample, &self.known) {

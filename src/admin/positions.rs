@@ -2,10 +2,10 @@
 
 use super::error::AdminError;
 use super::kafka::Kafka;
-use super::text::age;
+use super::text::{age, count};
 use super::{block_on, with_sink};
 use crate::cli::ConfigArg;
-use crate::config::{Config, Sink as Settings, reads};
+use crate::config::{Config, Sink as Settings, Topics, reads};
 use crate::consume::Cluster;
 use crate::error::KafkaFault;
 use crate::exit::Exit;
@@ -91,13 +91,7 @@ pub struct SetArgs {
 pub fn set_position(args: &SetArgs, out: &mut impl Write) -> Result<Exit, AdminError> {
     let config = args.config.load()?;
     let settings = find_sink(&config, &args.sink)?;
-    if !reads(&settings.topics, &args.topic) {
-        return Err(AdminError::Refused(format!(
-            "sinks.{}: it does not read the topic \"{}\"; hint: `plimsoll positions list` shows \
-             what it reads",
-            args.sink, args.topic
-        )));
-    }
+    must_read(settings, &args.topic)?;
     let kafka = Kafka::reach(&config)?;
     let tp = TopicPartition::new(&args.topic, args.partition);
     let identity = Identity {
@@ -131,10 +125,9 @@ pub fn set_position(args: &SetArgs, out: &mut impl Write) -> Result<Exit, AdminE
             heartbeat_age,
         } => {
             return Err(AdminError::Refused(format!(
-                "sinks.{}: {tp} is owned by {owner}, who showed a sign of life {} ago; hint: stop \
-                 the service first, or use --force, which fences the owner",
+                "sinks.{}: {}",
                 args.sink,
-                age(heartbeat_age)
+                owner_alive(&tp, &owner, heartbeat_age)
             )));
         }
     };
@@ -157,6 +150,49 @@ pub(super) fn find_sink<'c>(config: &'c Config, name: &str) -> Result<&'c Settin
         })
 }
 
+/// Refuses a topic that the sink does not read.
+pub(super) fn must_read(settings: &Settings, topic: &str) -> Result<(), AdminError> {
+    if reads(&settings.topics, topic) {
+        return Ok(());
+    }
+    let what = match &settings.topics {
+        Topics::Named(names) => format!("it reads {}", names.join(", ")),
+        Topics::Pattern(pattern) => format!("it reads what matches \"{pattern}\""),
+    };
+    Err(AdminError::Refused(format!(
+        "sinks.{}: it does not read the topic \"{topic}\"; hint: {what}",
+        settings.name
+    )))
+}
+
+/// Why an owner that is alive stands in the way.
+pub(super) fn owner_alive(tp: &TopicPartition, owner: &str, seen: Duration) -> String {
+    format!(
+        "{tp} is owned by {owner}, who showed a sign of life {} ago; hint: stop the service \
+         first, or use --force, which fences the owner",
+        age(seen)
+    )
+}
+
+/// A rehearsal answers beside a running service too, and says what stands in the way.
+pub(super) fn note_owner(row: &StoredPosition, force: bool) {
+    if let Some((owner, seen)) = living_owner(row)
+        && !force
+    {
+        let _ = writeln!(
+            io::stderr(),
+            "note: without --dry-run this is refused: {}",
+            owner_alive(&row.tp, owner, seen)
+        );
+    }
+}
+
+/// The owner, if it showed a sign of life a short while ago.
+pub(super) fn living_owner(row: &StoredPosition) -> Option<(&str, Duration)> {
+    let seen = row.heartbeat_age.filter(|seen| *seen < FRESH)?;
+    Some((row.owner.as_deref()?, seen))
+}
+
 /// Where to go, and where the log ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resolved {
@@ -170,9 +206,11 @@ pub(super) fn resolve(
     tp: &TopicPartition,
     target: Target,
 ) -> Result<Resolved, AdminError> {
-    if !cluster.partitions_of(&tp.topic)?.contains(tp) {
+    let known = cluster.partitions_of(&tp.topic)?;
+    if !known.contains(tp) {
         return Err(AdminError::Refused(format!(
-            "--partition: Kafka knows no {tp}; hint: `plimsoll positions list` shows all"
+            "--partition: Kafka knows no {tp}; hint: the topic has {}, counted from 0",
+            count(known.len(), "partition")
         )));
     }
     let one = std::slice::from_ref(tp);
@@ -234,21 +272,8 @@ async fn move_it<S: Sink>(
         .await?
         .into_iter()
         .find(|row| row.tp == *tp);
-    // A rehearsal answers beside a running service too, and says what stands in the way.
-    if let Some(StoredPosition {
-        owner: Some(owner),
-        heartbeat_age: Some(seen),
-        ..
-    }) = &stored
-        && *seen < FRESH
-        && !args.force
-    {
-        let _ = writeln!(
-            io::stderr(),
-            "note: {tp} is owned by {owner}, who showed a sign of life {} ago: without \
-             --dry-run this is refused; hint: stop the service first, or use --force",
-            age(*seen)
-        );
+    if let Some(row) = &stored {
+        note_owner(row, args.force);
     }
     Ok(SetOutcome::Set {
         before: stored.map(|row| row.position),

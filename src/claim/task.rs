@@ -187,7 +187,7 @@ impl<S: Sink> Claims<S> {
                     // The row or its table is missing: settle again.
                     self.settled.remove(&request.tp);
                     lane.note_away(Some(&request.tp), &error);
-                    warn!(sink = lane.name, partition = %request.tp, "not claimed yet: {error}");
+                    warn!(sink = lane.name, topic = %request.tp.topic, partition = request.tp.partition, "not claimed yet: {error}");
                     Some(one.backoff.next_wait())
                 }
                 Class::Halt | Class::Rejected | Class::Suspect => {

@@ -140,6 +140,21 @@ struct Target<S: Sink> {
     read: Instant,
 }
 
+/// How often the catalogue is read for one batch before an error counts. A table that
+/// is altered again and again is another one each time: with the waits in between
+/// that goes on for some seconds.
+const fn rereads(class: Class) -> usize {
+    match class {
+        Class::Stale => 5,
+        Class::Moved
+        | Class::Again
+        | Class::Away
+        | Class::Rejected
+        | Class::Suspect
+        | Class::Halt => 1,
+    }
+}
+
 impl<S: Sink> Writer<S> {
     /// For a partition that was just claimed.
     pub fn new(
@@ -220,7 +235,7 @@ impl<S: Sink> Writer<S> {
             return;
         }
         if let Err(error) = self.lane.sink.release(&self.tp, self.claim).await {
-            debug!(sink = self.lane.name, partition = %self.tp, "claim not given back: {error}");
+            debug!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, "claim not given back: {error}");
         }
     }
 
@@ -442,10 +457,11 @@ impl<S: Sink> Writer<S> {
                 Err(error) => error,
             };
             let divisible = part.records.len() > 1;
+            let times = reread.iter().filter(|class| **class == error.class).count();
             let failed = Outcome::Failed {
                 class: error.class,
                 divisible,
-                reread: match reread.contains(&error.class) {
+                reread: match times >= rereads(error.class) {
                     true => Reread::This,
                     false if error.class == Class::Suspect && part.reread => Reread::Larger,
                     false => Reread::Not,
@@ -464,7 +480,7 @@ impl<S: Sink> Writer<S> {
                 }
                 Step::Judge => {
                     self.note_retrying(attempts, &error);
-                    warn!(sink = self.lane.name, partition = %self.tp, "commit of {} unanswered: {error}", part.span);
+                    warn!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, "commit of {} unanswered: {error}", part.span);
                     if self
                         .judge(part.span, &error, &mut backoff)
                         .await
@@ -475,7 +491,7 @@ impl<S: Sink> Writer<S> {
                 }
                 Step::Restart => {
                     self.metrics.fenced.increment(1);
-                    info!(sink = self.lane.name, partition = %self.tp, span = %part.span, "fenced: claimed anew");
+                    info!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, span = %part.span, "fenced: claimed anew");
                     return Err(Some(Trouble::End(Done::Restart(RestartReason::Fenced))));
                 }
                 // The table answers no error with GoOn; if it did, nothing would
@@ -495,6 +511,10 @@ impl<S: Sink> Writer<S> {
                 Step::Reread => {
                     counter!(names::RETRIES, "sink" => self.lane.name.clone(), "reason" => error.class.as_str())
                         .increment(1);
+                    // The first time at once: most often one ALTER is all.
+                    for _ in 0..times {
+                        self.wait(backoff.next_wait()).await.map_err(Some)?;
+                    }
                     reread.push(error.class);
                     return Err(None);
                 }
@@ -562,7 +582,7 @@ impl<S: Sink> Writer<S> {
                 plimsoll_protocol::Verdict::OutOfStep => "out_of_step",
             })
             .increment(1);
-            info!(sink = self.lane.name, partition = %self.tp, %span, "judged: {verdict:?}");
+            info!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, %span, "judged: {verdict:?}");
             return match next_step(Outcome::Judged(verdict), self.leased.now()) {
                 Step::GoOn => Ok(true),
                 Step::Repeat => Ok(false),

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::group::{Group, group};
 use super::served::serve;
 use super::topic_ids::{ToldTopics, TopicIds, told_topics, topic_ids};
-use crate::config::Topics;
+use crate::config::{Topics, leaves_out};
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Position, TopicPartition};
 use rdkafka::bindings::{rd_kafka_offsets_for_times, rd_kafka_resp_err_t};
@@ -219,7 +219,8 @@ impl Cluster {
         let topics = metadata
             .topics()
             .iter()
-            .filter(|t| t.error().is_none() && pattern.is_match(t.name()));
+            .filter(|t| t.error().is_none() && pattern.is_match(t.name()))
+            .filter(|t| !leaves_out(pattern.as_str(), t.name()));
         Ok(topics
             .flat_map(|t| {
                 t.partitions()

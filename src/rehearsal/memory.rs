@@ -20,6 +20,8 @@ pub enum Fault {
     NotAppliedAnswerLost,
     /// Rolled back for another's sake.
     Deadlock,
+    /// The table is not the one that the rows were made for.
+    Altered,
     /// Before it, somebody else claims the partition.
     ClaimedByAnother,
     /// Before it, an operator sets the position back to zero, and the rows with
@@ -319,6 +321,9 @@ impl Sink for MemorySink {
                 .ok_or_else(|| SinkError::new(Class::Stale, "no position"))?;
             match fault {
                 Some(Fault::NotAppliedAnswerLost) => return Err(away()),
+                Some(Fault::Altered) => {
+                    return Err(SinkError::new(Class::Stale, "the table changed"));
+                }
                 Some(Fault::Deadlock) => {
                     return Err(SinkError::new(Class::Again, "deadlock_detected"));
                 }

@@ -17,8 +17,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// Longer than the mock's group needs to form, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than the mock's group needs to form, on a machine that is busy, and than a
+/// halted partition waits before it is tried again.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) struct Rig {
     pub(super) kafka: MockCluster<'static, DefaultProducerContext>,
@@ -248,6 +249,22 @@ async fn each_record_is_written_once_whatever_becomes_of_commits() {
         .await;
     assert_eq!(rig.sink.happened(), faults, "a fault did not hit");
     assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..500));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_altered_again_and_again_is_read_again_and_halts_nothing() {
+    let sink = MemorySink::default();
+    let faults = [Fault::Altered; 5];
+    sink.script(&faults);
+    let rig = Rig::start(sink, OnBadRecord::Halt);
+    rig.produce(0, numbers(0..10));
+    rig.until("all written", |s| s.position(&tp(0)) == Some(10))
+        .await;
+    assert_eq!(rig.sink.happened(), faults, "a fault did not hit");
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..10));
+    // A halted partition would have been claimed again.
+    assert_eq!(rig.sink.claims(&tp(0)), 1);
     rig.stop().await;
 }
 

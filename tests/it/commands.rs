@@ -164,14 +164,16 @@ fn a_check_lists_what_the_role_may_not_do() {
     scene.service.url = format!("postgres://{role}@{place}");
     let (code, text) = scene.fails(&["check", "--connect"]);
     assert_eq!(code, 1);
-    for privilege in [
-        "UPDATE on table",
-        "DELETE on table",
-        "CREATE on the database",
+    // The statements themselves, with the names of object and role.
+    let table = scene.database.table("t");
+    for statement in [
+        format!("GRANT UPDATE ON TABLE {table} TO {role}"),
+        format!("GRANT DELETE ON TABLE {table} TO {role}"),
+        format!("GRANT CREATE ON DATABASE postgres TO {role}"),
     ] {
-        assert!(text.contains(privilege), "{privilege} is not in:\n{text}");
+        assert!(text.contains(&statement), "{statement} is not in:\n{text}");
     }
-    assert!(!text.contains("INSERT on table"), "{text}");
+    assert!(!text.contains("INSERT on TABLE"), "{text}");
     scene
         .database
         .execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
@@ -249,6 +251,25 @@ fn a_rehearsal_answers_beside_a_running_service() {
     assert!(dry.contains("would be set from"), "{dry}");
     let (code, text) = scene.fails(&scene.set("4"));
     assert_eq!(code, 5, "{text}");
+    for (what, said) in [
+        ("reset", "would be reset from"),
+        ("adopt", "would be adopted at"),
+    ] {
+        let line = [
+            "positions",
+            what,
+            "--sink",
+            "orders",
+            "--topic",
+            &scene.topic,
+        ];
+        let line = [&line[..], &["--partition", "0"]].concat();
+        let dry = scene.ok(&[&line[..], &["--dry-run"]].concat());
+        assert!(dry.contains(said), "{dry}");
+        let (code, text) = scene.fails(&line);
+        assert_eq!(code, 5, "{text}");
+        assert!(text.contains("use --force"), "{text}");
+    }
     assert!(process.drain().success());
 }
 

@@ -10,6 +10,7 @@ mod harness;
 mod identity;
 mod image;
 mod limits;
+mod log_fields;
 mod log_shapes;
 mod members;
 mod modes;

@@ -189,9 +189,16 @@ fn of_server(error: &DbError, message: &str) -> Failure {
         DbError::Other(code @ (CAS_WRITE_UNKNOWN | CDC_WRITE_FAILURE)) => {
             busy("the outcome of the write is unknown", *code)
         }
+        // The server names user, permission and table, and never a value.
         DbError::Unauthorized => hinted(
-            failure(Class::Halt, "the user may not do this", Some(0x2100), text),
-            "GRANT MODIFY and SELECT on the tables and on the state keyspace",
+            failure(
+                Class::Halt,
+                &format!("the user may not do this: {message}"),
+                Some(0x2100),
+                text,
+            ),
+            "GRANT that permission; MODIFY and SELECT on each table and on the state keyspace are \
+             all that is needed",
         ),
         DbError::AuthenticationError => hinted(
             failure(

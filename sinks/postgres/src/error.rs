@@ -98,7 +98,7 @@ pub(crate) fn on_connect(place: &str, error: sqlx::Error) -> SinkError {
         Some("28P01") => Some("check user and password in the URL"),
         Some("28000") => Some("check the user in the URL, and the server's pg_hba.conf"),
         Some("3D000") => Some("create the database, or name another one in the URL"),
-        Some("42501") => Some("grant CONNECT on the database to the role"),
+        Some("42501") => Some("GRANT CONNECT ON DATABASE … TO …, both as the URL names them"),
         Some("53300") => Some("raise the server's max_connections, or lower the sink's"),
         _ => hint,
     };
@@ -127,8 +127,8 @@ pub(crate) fn on_state(schema: &str, error: sqlx::Error) -> SinkError {
         Some("42501") => {
             error.class = Class::Halt;
             error.detail.hint = Some(format!(
-                "grant USAGE on schema \"{schema}\" and SELECT, INSERT and UPDATE on its tables \
-                 to the role"
+                "GRANT USAGE ON SCHEMA \"{schema}\" TO …; GRANT SELECT, INSERT, UPDATE ON ALL \
+                 TABLES IN SCHEMA \"{schema}\" TO …"
             ));
         }
         // A plan that no longer fits: another session has none.

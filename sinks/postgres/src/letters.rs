@@ -133,7 +133,7 @@ pub(crate) async fn replay(
     );
     simple(conn, format!("DO {}; COMMIT", literal(&body)))
         .await
-        .map_err(may_not_delete)?;
+        .map_err(|e| may_not_delete(&names.dead_letters, e))?;
     Ok(rows)
 }
 
@@ -153,15 +153,14 @@ pub(crate) async fn remove(
         .execute(conn)
         .await
         .map(|done| done.rows_affected())
-        .map_err(|e| may_not_delete(on_state(&names.shown, e)))
+        .map_err(|e| may_not_delete(&names.dead_letters, on_state(&names.shown, e)))
 }
 
 /// The service itself never deletes a letter, so its role may lack the right.
-fn may_not_delete(mut error: SinkError) -> SinkError {
+fn may_not_delete(table: &str, mut error: SinkError) -> SinkError {
     if has_code(&error, "42501") {
         error.class = Class::Halt;
-        error.detail.hint =
-            Some("grant DELETE on plimsoll's dead_letters table to the role".to_owned());
+        error.detail.hint = Some(format!("GRANT DELETE ON {table} TO …"));
     }
     error
 }

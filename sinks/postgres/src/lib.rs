@@ -47,6 +47,7 @@ mod url;
 #[cfg(test)]
 mod tests;
 
+pub use catalog::check_table;
 pub use plan::PgPlan;
 pub use settings::PostgresSettings;
 pub use sink::PostgresSink;

@@ -11,7 +11,11 @@ use crate::names::Names;
 use crate::plan::{self, PgPlan};
 use crate::pool::{Lease, Pool};
 use crate::sweep::{self, Purpose};
-use crate::{PostgresSettings, letters, log, migrate, privileges, probe, state, statement};
+use crate::{
+    PostgresSettings, letters, log, migrate,
+    privileges::{self, Lack},
+    probe, state, statement,
+};
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Blocked, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member,
@@ -96,7 +100,8 @@ impl PostgresSink {
         migrate::print(&Names::new(state_schema))
     }
 
-    /// What the role may not do and would have to, in words; writes nothing.
+    /// What the role may not do and would have to, in words, and the statement that
+    /// lets it; writes nothing.
     ///
     /// # Errors
     /// As `prepare`.
@@ -104,20 +109,40 @@ impl PostgresSink {
         let prepared = match self.prepare(topic).await {
             Ok(prepared) => prepared,
             Err(e) if has_code(&e, "42501") => {
-                return Ok(vec![format!(
-                    "USAGE on the schema of the table for \"{topic}\""
-                )]);
+                let what = format!("USAGE on the schema of the table for \"{topic}\"");
+                let mend = e.detail.hint.unwrap_or_default();
+                return Ok(vec![format!("{what}; hint: {mend}")]);
             }
             Err(e) => return Err(e),
         };
+        let missing = self.lacking(&prepared.plan).await?;
+        let told = |lack: Lack| format!("{}; hint: {}", lack.what, lack.mend);
+        Ok(missing.into_iter().map(told).collect())
+    }
+
+    async fn lacking(&self, plan: &PgPlan) -> Result<Vec<Lack>, SinkError> {
         within(self.limit(), async {
             let mut lease = self.control.lease().await?;
             let conn = &mut lease.session.conn;
-            let missing = privileges::missing(conn, &self.names, &prepared.plan).await?;
+            let missing = privileges::missing(conn, &self.names, plan).await?;
             lease.done();
             Ok(missing)
         })
         .await
+    }
+
+    /// What mends a refusal: the statements themselves, where the catalogue tells.
+    async fn mend(&self, plan: &PgPlan) -> String {
+        let lacking = self.lacking(plan).await.unwrap_or_default();
+        if lacking.is_empty() {
+            return format!(
+                "a policy of {} refuses the row, or what its triggers and defaults use is not \
+                 granted",
+                plan.target
+            );
+        }
+        let all: Vec<String> = lacking.into_iter().map(|lack| lack.mend).collect();
+        all.join("; ")
     }
 
     fn limit(&self) -> Duration {
@@ -171,15 +196,18 @@ impl PostgresSink {
                             .iter()
                             .any(|code| has_code(&e, code)) => {}
                 Err(mut e) => {
+                    let schema = name.schema();
                     let hint = match e.detail.code.as_deref() {
                         Some("42501") => {
-                            "grant CREATE on the schema to the role, or create the table"
+                            format!("GRANT CREATE ON SCHEMA {schema} TO …, or create the table")
                         }
-                        Some("3F000") => "create the schema: plimsoll only makes the table",
+                        Some("3F000") => {
+                            format!("CREATE SCHEMA {schema}: plimsoll only makes the table")
+                        }
                         _ => return Err(e),
                     };
                     e.class = Class::Halt;
-                    e.detail.hint = Some(hint.to_owned());
+                    e.detail.hint = Some(hint);
                     return Err(e);
                 }
             }
@@ -296,8 +324,7 @@ impl PostgresSink {
         }
         let table = &batch.table.table.name;
         if has_code(&error, "42501") {
-            error.detail.hint =
-                Some("`plimsoll check --connect` lists what to grant to the role".to_owned());
+            error.detail.hint = Some(self.mend(&batch.table.plan).await);
         }
         if matches!(error.class, Class::Rejected | Class::Suspect) {
             error.detail.table.get_or_insert_with(|| table.clone());
@@ -345,7 +372,12 @@ impl Sink for PostgresSink {
                     .hint("add one to the sink's tables"),
             );
         };
-        let name = TableName::parse(&settings.table, topic).map_err(halt)?;
+        let name = TableName::parse(&settings.table, topic).map_err(|what| {
+            let error = halt(format!("table \"{}\" {what}", settings.table));
+            error.hint(format!(
+                "name a table for the topic \"{topic}\" in the sink's tables"
+            ))
+        })?;
         let (relation, create) = within(self.limit(), self.relation(settings, &name)).await?;
         let prepared = plan::build(&self.names, settings, &relation, create)?;
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);

@@ -233,7 +233,8 @@ impl Replaying<'_> {
             .ok_or_else(|| {
                 AdminError::Refused(format!(
                     "{} has no position in this sink: whether its letters may be written is not \
-                     known; hint: `plimsoll positions list`",
+                     known; hint: start the service, which gives it one, or `plimsoll \
+                     dead-letters drop`",
                     lane.tp
                 ))
             })

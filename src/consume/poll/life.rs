@@ -39,7 +39,7 @@ impl<S: Sink> Poll<S> {
         // SAFETY: the consumer outlives its partitions.
         let arrivals = unsafe { Arrivals::new(self.consumer.client().native_ptr(), &part.tp) };
         let Some(arrivals) = arrivals else {
-            warn!(sink = setup.lane.name, partition = %part.tp, "not assigned: no queue");
+            warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not assigned: no queue");
             part.phase = Phase::Cooling(Instant::now() + ASSIGN_RETRY);
             return;
         };
@@ -48,13 +48,13 @@ impl<S: Sink> Poll<S> {
             .consumer
             .incremental_assign(&one(&part.tp, Some(claimed.position)))
         {
-            warn!(sink = setup.lane.name, partition = %part.tp, "not assigned: {error}");
+            warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not assigned: {error}");
             part.phase = Phase::Cooling(Instant::now() + ASSIGN_RETRY);
             return;
         }
         // librdkafka remembers a pause across assignments.
         if let Err(error) = self.consumer.resume(&one(&part.tp, None)) {
-            warn!(sink = setup.lane.name, partition = %part.tp, "not resumed: {error}");
+            warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not resumed: {error}");
         }
         let (lease, leased) = lease();
         part.lease = lease;
