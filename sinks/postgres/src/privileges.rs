@@ -57,7 +57,9 @@ pub(crate) async fn missing(
         for table in [&names.positions, &names.dead_letters] {
             on_table(conn, table, &all, &mut missing).await?;
         }
-        on_table(conn, &names.starts, &["SELECT", "INSERT"], &mut missing).await?;
+        for table in [&names.starts, &names.acts] {
+            on_table(conn, table, &["SELECT", "INSERT"], &mut missing).await?;
+        }
         on_table(conn, &names.migrations, &["SELECT"], &mut missing).await?;
     }
     if plan.create.is_some() {
