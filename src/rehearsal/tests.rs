@@ -63,6 +63,11 @@ impl Rig {
         }
     }
 
+    /// Lets a halted partition be tried at once, as after an operator's act.
+    pub(super) fn retry(&self, partition: i32) {
+        self.running.tell(Control::Retry { tp: tp(partition) });
+    }
+
     /// Starts the service again, if it has ended by an error that is for good, as
     /// whoever supervises the process does.
     pub(super) fn revive(&mut self) {
