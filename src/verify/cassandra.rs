@@ -2,8 +2,9 @@
 //! values as the sink's encoder writes them, for there is no server that could be
 //! asked how it would.
 
-use super::database::{Canonical, Failed, Letters, Place, Standing, Texts, Unreadable};
+use super::database::{Acts, Canonical, Failed, Letters, Place, Standing, Texts, Unreadable};
 use super::entry;
+use super::passed::Passed;
 use plimsoll_cassandra::{CassandraPlan, CassandraSettings, CassandraSink, Written};
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Cell, LetterFilter, LetterPage, Prepared, Sink, SinkError};
@@ -34,13 +35,20 @@ impl Cassandra {
     pub async fn positions(&self) -> Result<Vec<Standing>, SinkError> {
         let starts: HashMap<_, _> = self.0.starts().await?.into_iter().collect();
         let stored = self.0.positions().await?;
+        let acts = self.0.acts().await?;
+        let acts: Acts = acts
+            .into_iter()
+            .map(|(tp, acts)| ((tp.topic.to_string(), tp.partition), acts))
+            .collect();
         let standing = stored.into_iter().map(|stored| Standing {
             topic: stored.tp.topic.to_string(),
             partition: stored.tp.partition,
             position: stored.position.offset(),
             start: starts.get(&stored.tp).copied(),
             cluster: stored.identity.map(|identity| identity.cluster_id),
+            passed: Passed::default(),
         });
+        let standing = standing.map(|standing| standing.after(&acts));
         let mut all: Vec<Standing> = standing.collect();
         all.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
         Ok(all)

@@ -71,6 +71,9 @@ pub trait Log {
     /// yet. Only where rows and position are not of one snapshot.
     fn is_late(&self, partition: u32, offset: i64) -> bool;
 
+    /// Whether a row at this coordinate may be of another log under the same name.
+    fn is_foreign(&self, partition: u32, offset: i64) -> bool;
+
     /// Whether a row of this age was written before a column became what it is.
     fn is_older(&self, column: usize, age: u32) -> bool;
 }
@@ -102,8 +105,20 @@ struct Count {
     offset: i64,
     expected: u64,
     found: u64,
+    /// Passed over on purpose: each may be there.
+    skipped: u64,
     /// Of those that were found: before one of their columns was changed.
     older: u64,
+}
+
+impl Count {
+    fn short(&self) -> u64 {
+        self.expected.saturating_sub(self.found)
+    }
+
+    fn over(&self) -> u64 {
+        self.found.saturating_sub(self.expected + self.skipped)
+    }
 }
 
 fn multiset<E>(
@@ -132,9 +147,13 @@ fn multiset<E>(
             offset: entry.offset,
             expected: 0,
             found: 0,
+            skipped: 0,
             older: 0,
         });
-        count.expected += 1;
+        match entry.op {
+            Op::SkippedPut | Op::SkippedDelete => count.skipped += 1,
+            Op::Put | Op::Delete | Op::Bad => count.expected += 1,
+        }
     }
     for entry in found {
         let entry = entry?;
@@ -144,6 +163,7 @@ fn multiset<E>(
             offset: -1,
             expected: 0,
             found: 0,
+            skipped: 0,
             older: 0,
         });
         count.found += 1;
@@ -153,13 +173,13 @@ fn multiset<E>(
     // those that lack.
     let mut spare: HashMap<u128, u64> = HashMap::new();
     for ((identity, _), count) in &counts {
-        let over = count.found.saturating_sub(count.expected).min(count.older);
+        let over = count.over().min(count.older);
         *spare.entry(*identity).or_default() += over;
     }
     let mut taken: HashMap<u128, u64> = HashMap::new();
     for ((identity, _), count) in &counts {
         let findings = out.entry(count.partition).or_default();
-        let short = count.expected.saturating_sub(count.found);
+        let short = count.short();
         let left = spare.get_mut(identity);
         let older = left.as_ref().map_or(0, |left| short.min(**left));
         if let Some(left) = left {
@@ -171,20 +191,46 @@ fn multiset<E>(
     }
     for ((identity, _), count) in &counts {
         let findings = out.entry(count.partition).or_default();
-        let over = count.found.saturating_sub(count.expected);
+        let over = count.over();
         let older = taken.get_mut(identity).map_or(0, |taken| {
             let older = over.min(count.older).min(*taken);
             *taken -= older;
             older
         });
         let over = over - older;
-        match (count.expected, log.is_silent(None)) {
+        match (count.expected + count.skipped, log.is_silent(None)) {
             (_, true) => findings.unverifiable.add(over, count.offset),
             (0, false) => findings.extra.add(over, count.offset),
             (_, false) => findings.doubled.add(over, count.offset),
         }
     }
     Ok(())
+}
+
+/// How a record makes a row of the one before it.
+#[derive(Clone, Copy)]
+struct Folding<'f> {
+    keep: bool,
+    defaults: &'f [u64],
+}
+
+impl Folding<'_> {
+    fn put_or_delete(self, entry: &Entry, before: Option<Vec<u64>>) -> Option<Vec<u64>> {
+        match entry.op {
+            Op::Bad => before,
+            Op::Delete | Op::SkippedDelete => None,
+            Op::Put | Op::SkippedPut => {
+                let before = before.filter(|_| self.keep);
+                let mut columns = entry.columns.clone();
+                for (i, column) in columns.iter_mut().enumerate() {
+                    if *column == ABSENT {
+                        *column = before.as_ref().map_or(self.defaults[i], |row| row[i]);
+                    }
+                }
+                Some(columns)
+            }
+        }
+    }
 }
 
 /// What one partition's records make of a row.
@@ -194,8 +240,9 @@ struct State {
     row: Option<Vec<u64>>,
     /// A bad record that no later one of its key supersedes.
     bad: Option<i64>,
-    /// What the row may be as well, while records behind the position are being
-    /// written: what it was before each of them.
+    /// What the row may be as well: while records behind the position are being
+    /// written, what it was before each of them; and what it was if a record that was
+    /// passed over had been written.
     before: Vec<Option<Vec<u64>>>,
 }
 
@@ -205,29 +252,54 @@ struct Fold {
     /// One, unless the key came in several partitions, which have no order.
     states: Vec<State>,
     found: u64,
+    /// One that was found is as it should be.
+    matched: bool,
 }
 
+/// What a row may be beside what it should be. More are not kept: of a key that was
+/// passed over so often, the last ones.
+const OTHERWISE: usize = 16;
+
 impl State {
-    fn apply(&mut self, entry: Entry, keep: bool, late: bool, defaults: &[u64]) {
+    fn apply(&mut self, entry: &Entry, fold: Folding<'_>, late: bool) {
         if late {
-            if entry.op == Op::Bad {
-                return;
+            if entry.op != Op::Bad {
+                self.before.push(self.row.clone());
+                self.row = fold.put_or_delete(entry, self.row.take());
+                self.offset = entry.offset;
+                self.bad = None;
             }
-            self.before.push(self.row.clone());
+            return;
         }
-        self.offset = entry.offset;
         match entry.op {
-            Op::Bad => self.bad = Some(entry.offset),
-            Op::Delete => (self.row, self.bad) = (None, None),
-            Op::Put => {
-                let before = self.row.take().filter(|_| keep);
-                let mut columns = entry.columns;
-                for (i, column) in columns.iter_mut().enumerate() {
-                    if *column == ABSENT {
-                        *column = before.as_ref().map_or(defaults[i], |row| row[i]);
-                    }
+            Op::Bad => {
+                self.offset = entry.offset;
+                self.bad = Some(entry.offset);
+            }
+            Op::Put | Op::Delete => {
+                self.offset = entry.offset;
+                self.bad = None;
+                self.row = fold.put_or_delete(entry, self.row.take());
+                let before = self.before.drain(..);
+                let mut after: Vec<_> = before.map(|row| fold.put_or_delete(entry, row)).collect();
+                after.retain(|row| *row != self.row);
+                after.dedup();
+                self.before = after;
+            }
+            // It may have been written all the same, by whoever was at work then.
+            Op::SkippedPut | Op::SkippedDelete => {
+                let mut more = vec![fold.put_or_delete(entry, self.row.clone())];
+                if fold.keep {
+                    more.extend(
+                        self.before
+                            .iter()
+                            .map(|row| fold.put_or_delete(entry, row.clone())),
+                    );
                 }
-                (self.row, self.bad) = (Some(columns), None);
+                more.retain(|row| *row != self.row && !self.before.contains(row));
+                self.before.extend(more);
+                let many = self.before.len().saturating_sub(OTHERWISE);
+                self.before.drain(..many);
             }
         }
     }
@@ -276,15 +348,17 @@ fn by_key<E>(
             states.len() - 1
         });
         let late = log.is_late(entry.partition, entry.offset);
-        states[at].apply(entry, keep, late, defaults);
+        states[at].apply(&entry, Folding { keep, defaults }, late);
     }
     for entry in found {
         let entry = entry?;
         let fold = folds.entry(entry.identity).or_default();
         fold.found += 1;
-        judge_found(fold, &entry, keep, log, coordinates, out);
+        let foreign = coordinates && log.is_foreign(entry.partition, entry.offset);
+        fold.matched |= !foreign;
+        judge_found(fold, &entry, foreign, keep, log, coordinates, out);
     }
-    for fold in folds.values().filter(|f| f.found == 0) {
+    for fold in folds.values().filter(|fold| !fold.matched) {
         judge_missing(fold, out);
     }
     Ok(())
@@ -293,6 +367,7 @@ fn by_key<E>(
 fn judge_found(
     fold: &mut Fold,
     entry: &Entry,
+    foreign: bool,
     keep: bool,
     log: &impl Log,
     coordinates: bool,
@@ -303,6 +378,15 @@ fn judge_found(
         (state.partition, state.offset)
     });
     let findings = out.entry(partition).or_default();
+    if foreign {
+        // Of both logs there may be one row; ours is among them, or missing.
+        let ours = fold.states.iter().any(|s| s.may_be(&entry.columns));
+        match ours && !fold.matched {
+            true => fold.matched = true,
+            false => findings.unverifiable.add(1, offset),
+        }
+        return;
+    }
     let rows: Vec<&Vec<u64>> = fold.states.iter().filter_map(|s| s.row.as_ref()).collect();
     if fold.found > 1 {
         findings.doubled.add(1, offset);
@@ -366,6 +450,8 @@ mod tests {
 
     /// Behind the position.
     const LATE: i64 = 1_000;
+    /// Perhaps of another log.
+    const FOREIGN: i64 = 900;
 
     /// Silent before this offset.
     struct From(i64);
@@ -377,6 +463,10 @@ mod tests {
 
         fn is_late(&self, _: u32, offset: i64) -> bool {
             offset >= LATE
+        }
+
+        fn is_foreign(&self, _: u32, offset: i64) -> bool {
+            (FOREIGN..LATE).contains(&offset)
         }
 
         /// The second column was changed ten transactions ago.
@@ -449,6 +539,76 @@ mod tests {
         bucket(KEY, &[NULL, SKIPPED], &From(0), expected, found, &mut out).unwrap();
         let found = only(out);
         assert_eq!(found.different.first, BTreeSet::from([1]));
+    }
+
+    #[test]
+    fn what_was_passed_over_may_be_there_or_not() {
+        let skip = |entry: Entry| Entry {
+            op: entry.op.skipped(),
+            ..entry
+        };
+        let log = [
+            put(1, 0, &[1, 1]),
+            skip(put(1, 1, &[2, 2])),
+            skip(put(2, 2, &[3, 3])),
+            put(3, 3, &[1, 1]),
+            skip(op(3, 4, Op::Delete)),
+            put(4, 5, &[1, 1]),
+            skip(put(4, 6, &[5, 5])),
+            put(4, 7, &[6, ABSENT]),
+        ];
+        let row = |key: u128, columns: [u64; 2]| put(key, -1, &columns);
+        for how in [KEY, KEEP] {
+            let fourth = if how == KEEP { [6, 1] } else { [6, 7] };
+            let as_read = [row(1, [1, 1]), row(3, [1, 1]), row(4, fourth)];
+            assert!(compared(how, 0, &log, &as_read).is_empty());
+            let as_written = [row(1, [2, 2]), row(2, [3, 3]), row(4, fourth)];
+            assert!(compared(how, 0, &log, &as_written).is_empty());
+            let wrong = [row(1, [9, 9]), row(2, [9, 9]), row(3, [1, 1])];
+            let found = only(compared(how, 0, &log, &wrong));
+            let counts = (
+                found.different.count,
+                found.extra.count,
+                found.missing.count,
+            );
+            assert_eq!(counts, (1, 1, 1));
+        }
+        let merged = [row(1, [1, 1]), row(3, [1, 1]), row(4, [6, 5])];
+        assert!(compared(KEEP, 0, &log, &merged).is_empty());
+        assert_eq!(only(compared(KEY, 0, &log, &merged)).different.count, 1);
+
+        let log = [
+            put(1, 0, &[1, 1]),
+            skip(put(2, 1, &[2, 2])),
+            put(3, 2, &[3, 3]),
+        ];
+        for how in [How::Coordinate, How::Content] {
+            assert!(compared(how, 0, &log, &log).is_empty());
+            let without = [log[0].clone(), log[2].clone()];
+            assert!(compared(how, 0, &log, &without).is_empty());
+            assert_eq!(only(compared(how, 0, &log, &log[..2])).missing.count, 1);
+            let twice = [&log[..], &log[1..2]].concat();
+            assert_eq!(only(compared(how, 0, &log, &twice)).doubled.count, 1);
+        }
+    }
+
+    #[test]
+    fn rows_of_another_log_hide_none_of_ours() {
+        let log = [put(1, FOREIGN, &[1, 1]), put(2, FOREIGN + 1, &[2, 2])];
+        let theirs = [put(1, FOREIGN, &[8, 8]), put(2, FOREIGN + 1, &[9, 9])];
+        let both = [&log[..], &theirs[..]].concat();
+        let found = only(compared(How::Coordinate, 0, &log, &both));
+        assert_eq!((found.unverifiable.count, found.missing.count), (2, 0));
+        let found = only(compared(
+            How::Coordinate,
+            0,
+            &log,
+            &[&theirs[..], &log[..1]].concat(),
+        ));
+        assert_eq!(
+            (found.missing.first, found.doubled.count),
+            (BTreeSet::from([FOREIGN + 1]), 0)
+        );
     }
 
     #[test]

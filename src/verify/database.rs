@@ -2,10 +2,11 @@
 
 use super::cassandra::{Cassandra, CassandraTable};
 use super::entry;
+use super::passed::Passed;
 use super::postgres::{PgTable, Postgres};
 use super::sqlite::{LiteTable, Sqlite};
-use plimsoll_sink_api::{Cell, SinkError, Table};
-use std::collections::HashSet;
+use plimsoll_sink_api::{Act, Cell, SinkError, Table};
+use std::collections::{HashMap, HashSet};
 
 /// Where a partition stands, by the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,22 @@ pub struct Standing {
     pub start: Option<i64>,
     /// The cluster whose offsets these are.
     pub cluster: Option<String>,
+    /// What was passed over on purpose.
+    pub passed: Passed,
+}
+
+/// What operators did, by topic and partition.
+pub type Acts = HashMap<(String, i32), Vec<Act>>;
+
+impl Standing {
+    /// Takes over what operators did to the partition.
+    #[must_use]
+    pub fn after(mut self, acts: &Acts) -> Self {
+        if let Some(acts) = acts.get(&(self.topic.clone(), self.partition)) {
+            self.passed = Passed::of(self.start, self.position, acts);
+        }
+        self
+    }
 }
 
 /// A record's coordinate.

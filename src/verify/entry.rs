@@ -62,6 +62,22 @@ pub enum Op {
     Delete,
     /// It cannot be a row, and is no dead letter.
     Bad,
+    /// It inserts or replaces, and was passed over on purpose: it need not be there.
+    SkippedPut,
+    /// It deletes, and was passed over on purpose.
+    SkippedDelete,
+}
+
+impl Op {
+    /// The same, passed over on purpose.
+    #[must_use]
+    pub fn skipped(self) -> Self {
+        match self {
+            Self::Put | Self::SkippedPut => Self::SkippedPut,
+            Self::Delete | Self::SkippedDelete => Self::SkippedDelete,
+            Self::Bad => Self::Bad,
+        }
+    }
 }
 
 /// A record or a row.
@@ -119,6 +135,8 @@ impl Buckets {
             Op::Put => 0,
             Op::Delete => 1,
             Op::Bad => 2,
+            Op::SkippedPut => 3,
+            Op::SkippedDelete => 4,
         }])?;
         debug_assert_eq!(entry.columns.len(), self.width);
         for column in &entry.columns {
@@ -172,6 +190,8 @@ impl Entries {
             op: match bytes::<1>(file)? {
                 [0] => Op::Put,
                 [1] => Op::Delete,
+                [3] => Op::SkippedPut,
+                [4] => Op::SkippedDelete,
                 _ => Op::Bad,
             },
             columns: (0..self.width)
@@ -210,7 +230,8 @@ mod tests {
             entry(0, 1, Op::Put),
             entry(4, 2, Op::Delete),
             entry(3, 3, Op::Bad),
-            entry(1, 4, Op::Put),
+            entry(1, 4, Op::SkippedPut),
+            entry(1, 5, Op::SkippedDelete),
         ];
         for entry in &all {
             buckets.push(entry).unwrap();
@@ -221,8 +242,8 @@ mod tests {
             .into_iter()
             .map(|entries| entries.map(Result::unwrap).collect())
             .collect();
-        let [one, two, three, four] = all;
-        assert_eq!(read, [vec![one, three], vec![two, four], vec![]]);
+        let [one, two, three, four, five] = all;
+        assert_eq!(read, [vec![one, three], vec![two, four, five], vec![]]);
     }
 
     #[test]

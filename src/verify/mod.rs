@@ -15,6 +15,7 @@ mod compare;
 mod database;
 mod entry;
 mod log;
+mod passed;
 mod postgres;
 mod report;
 mod sink;

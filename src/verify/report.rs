@@ -72,6 +72,10 @@ pub struct PartitionReport {
     pub offsets_without_record: u64,
     /// Records that are dead letters.
     pub dead_letters: u64,
+    /// Records that an operator passed over on purpose: their rows need not be there.
+    pub passed_over: u64,
+    /// Records that were dead letters until an operator dropped them.
+    pub dead_letters_dropped: u64,
     /// Offsets that retention took from the log before they were compared.
     pub gone: u64,
     /// Records without a row.
@@ -107,6 +111,8 @@ impl PartitionReport {
             records: 0,
             offsets_without_record: 0,
             dead_letters: 0,
+            passed_over: 0,
+            dead_letters_dropped: 0,
             gone: 0,
             missing: none(),
             different: none(),
@@ -279,6 +285,8 @@ fn print_partition(p: &PartitionReport, out: &mut impl Write) -> io::Result<()> 
     for (what, count) in [
         ("offsets without a record", p.offsets_without_record),
         ("dead letters", p.dead_letters),
+        ("passed over by positions set", p.passed_over),
+        ("dead letters that were dropped", p.dead_letters_dropped),
     ] {
         if count > 0 {
             write!(out, ", {count} {what}")?;

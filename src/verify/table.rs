@@ -8,6 +8,7 @@ use super::database::{
 };
 use super::entry::{self, Buckets, Entry, Op};
 use super::log::{Piece, Reading, is_compacted};
+use super::passed::Passed;
 use super::report::{PartitionReport, TableReport};
 use super::sink::Group;
 use crate::admin::AdminError;
@@ -49,9 +50,12 @@ struct Part {
     /// are not of one snapshot, to whatever a row that was seen can be of.
     until: i64,
     compacted: bool,
+    passed_over: Passed,
     records: u64,
     passed: u64,
     dead: u64,
+    skipped: u64,
+    dropped: u64,
     /// Records whose row nobody can name: its key, or all that there is to know it by,
     /// was read off the clock.
     unknown: u64,
@@ -80,14 +84,23 @@ struct Parts<'p> {
 impl Log for Parts<'_> {
     fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool {
         let compacted = |part: &Part| self.how == How::Content && part.compacted;
-        let silent = |part: &Part| part.gone() > 0 || part.unknown > 0 || compacted(part);
+        let silent = |part: &Part| {
+            let foreign = part.passed_over.foreign_below > 0;
+            part.gone() > 0 || part.unknown > 0 || foreign || compacted(part)
+        };
         match coordinate {
             None => self.parts.iter().any(silent),
             Some((at, offset)) => self.parts.get(at as usize).is_some_and(|part| {
                 offset < part.position
                     && (part.compacted || (part.start..part.low).contains(&offset))
+                    || offset < part.passed_over.foreign_below
             }),
         }
+    }
+
+    fn is_foreign(&self, partition: u32, offset: i64) -> bool {
+        let part = self.parts.get(partition as usize);
+        part.is_some_and(|part| (0..part.passed_over.foreign_below).contains(&offset))
     }
 
     fn is_late(&self, partition: u32, offset: i64) -> bool {
@@ -271,9 +284,12 @@ impl Comparing<'_> {
             position: standing.position,
             until: standing.position,
             compacted: compacted.get(standing.topic.as_str()).copied() == Some(true),
+            passed_over: standing.passed.clone(),
             records: 0,
             passed: 0,
             dead: 0,
+            skipped: 0,
+            dropped: 0,
             unknown: 0,
         };
         Ok(standings.iter().zip(tps).zip(lows).map(part).collect())
@@ -334,6 +350,8 @@ impl Comparing<'_> {
                 let below = u64::try_from(part.position - part.from()).unwrap_or_default();
                 report.offsets_without_record = part.passed.min(below).saturating_sub(part.records);
                 report.dead_letters = part.dead;
+                report.passed_over = part.skipped;
+                report.dead_letters_dropped = part.dropped;
                 report.gone = part.gone();
                 report.fill(of(at), &names);
                 report.unverifiable.count += part.unknown;
@@ -476,6 +494,8 @@ impl Judged<'_, '_> {
             let place = self.place(tp, record.offset);
             if self.comparing.letters.contains(&place) {
                 part.dead += 1;
+            } else if part.passed_over.dropped.contains(record.offset) {
+                part.dropped += 1;
             } else if decoder.decode(&record, &mut rows).is_err() {
                 bad.push(record.offset);
             }
@@ -488,9 +508,18 @@ impl Judged<'_, '_> {
                 .canonical(tp, &rows, &wanted, key_only, database, &mut entries)
                 .await?;
         }
+        let skipped = |offset: i64| part.passed_over.skipped.contains(offset);
+        part.skipped += (0..chunk.len())
+            .filter(|&i| skipped(chunk.record(i).offset))
+            .count() as u64;
+        // It was not even tried.
+        entries.retain(|entry| entry.op != Op::Bad || !skipped(entry.offset));
         // The order of the log.
         entries.sort_by_key(|entry| entry.offset);
-        for entry in entries {
+        for mut entry in entries {
+            if skipped(entry.offset) {
+                entry.op = entry.op.skipped();
+            }
             if self.comparing.sample.takes(entry.identity) {
                 expected
                     .push(&entry)

@@ -5,6 +5,7 @@
 //! all or nothing, and says in one of few words what went wrong. The loop,
 //! batching, retries and metrics belong to the service.
 
+mod acts;
 mod batch;
 mod error;
 mod letters;
@@ -13,6 +14,7 @@ mod table;
 pub mod text;
 mod value;
 
+pub use acts::{Act, islands};
 pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
 pub use error::{Detail, Secret, SinkError};
 pub use letters::{KeptLetter, LetterFilter, LetterPage, Payload, Replay};

@@ -193,6 +193,15 @@ pub struct PositionChange {
     pub fresh: Duration,
 }
 
+impl PositionChange {
+    /// Whether the position goes to another log under the same name: only `reset`
+    /// both moves it and takes it over.
+    #[must_use]
+    pub fn is_anew(&self) -> bool {
+        self.take_over && self.to.is_some()
+    }
+}
+
 /// What became of a [`PositionChange`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetOutcome {

@@ -2,6 +2,7 @@
 //! transactions, one at a time in this process: they are of one partition of the
 //! table, and would only get into each other's way.
 
+use crate::acts;
 use crate::error::{Failure, of_execution};
 use crate::positions::{self, Stored};
 use crate::retry::patiently;
@@ -11,7 +12,7 @@ use plimsoll_protocol::{
     Claim, Class, Epoch, Generation, Owner, Position, StartRule, TopicPartition, rewind,
 };
 use plimsoll_sink_api::{
-    Claimed, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled, SinkError,
+    Act, Claimed, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled, SinkError,
 };
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
@@ -349,6 +350,16 @@ pub(crate) async fn set(
             };
             // What an earlier life left behind must not be taken for this one's.
             let after = starts::latest_generation(state, tp).await?;
+            if starts::is_noted(state, tp).await? {
+                let act = Act::Moved {
+                    stood_at: None,
+                    began_at: None,
+                    to: to.offset(),
+                    anew: change.is_anew(),
+                };
+                let first = Generation::first(0, Position::ZERO).number;
+                acts::note(state, tp, after + first, act).await?;
+            }
             match insert(state, identity, &[&start], after).await? {
                 true => {
                     starts::note(state, tp).await?;
@@ -379,6 +390,15 @@ pub(crate) async fn set(
             now_us(),
             change.high_watermark,
         );
+        let act = change.to.map(|to| Act::Moved {
+            stood_at: Some(reached.offset()),
+            began_at: Some(row.start_offset),
+            to: to.offset(),
+            anew: change.is_anew(),
+        });
+        if let Some(act) = act {
+            acts::note(state, tp, next.number, act).await?;
+        }
         let values = (
             row.epoch + 1,
             &identity.group_id,
@@ -394,6 +414,10 @@ pub(crate) async fn set(
             row.epoch,
         );
         if applied(execute(state, &state.statements.set, &values).await?)? {
+            if let Some(act) = act {
+                // Another may have noted its own under the same number, and lost.
+                acts::note(state, tp, next.number, act).await?;
+            }
             return Ok(SetOutcome::Set {
                 before: Some(reached),
             });

@@ -1,13 +1,14 @@
 //! Dead letters: kept, listed, replayed, dropped.
 
+use crate::acts;
 use crate::claims::{self, execute};
 use crate::error::Failure;
 use crate::pieces;
-use crate::positions::rows;
+use crate::positions::{self, rows};
 use crate::state::State;
 use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::{
-    DeadLetter, KeptLetter, LetterFilter, LetterPage, Payload, Secret, SinkError,
+    Act, DeadLetter, KeptLetter, LetterFilter, LetterPage, Payload, Secret, SinkError, islands,
 };
 use scylla::value::CqlTimestamp;
 
@@ -274,11 +275,36 @@ pub(crate) async fn remove(state: &State, filter: &LetterFilter) -> Result<u64, 
         if letters.is_empty() {
             return Ok(removed);
         }
+        note(state, &letters).await?;
         for letter in letters {
             exhume(state, &letter.tp, letter.offset).await?;
             removed += 1;
         }
     }
+}
+
+/// Notes that letters go, before they do: twice accounted for is no harm.
+async fn note(state: &State, letters: &[KeptLetter]) -> Result<(), Failure> {
+    for of_one in letters.chunk_by(|a, b| a.tp == b.tp) {
+        let tp = &of_one[0].tp;
+        let Some(row) = claims::read(state, tp).await? else {
+            continue;
+        };
+        let stored = positions::read(state, tp, row.generation).await?;
+        let stood_at = stored
+            .map_or(row.floor(), |stored| stored.position)
+            .offset();
+        let offsets: Vec<i64> = of_one.iter().map(|letter| letter.offset).collect();
+        for (from, to) in islands(&offsets) {
+            let act = Act::Dropped {
+                stood_at: Some(stood_at),
+                from,
+                to,
+            };
+            acts::note(state, tp, row.generation, act).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes one letter.

@@ -7,6 +7,7 @@
 //! position. [`claims`] says who may, by lightweight transactions beside the
 //! data's way.
 
+mod acts;
 mod catalogue;
 mod claims;
 mod connect;

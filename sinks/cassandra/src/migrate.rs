@@ -8,9 +8,10 @@ use plimsoll_sink_api::text::ident;
 use scylla::client::session::Session;
 
 /// In their order. A file that was released is never changed.
-const FILES: [&str; 2] = [
+const FILES: [&str; 3] = [
     include_str!("../../../migrations/cassandra/0001_state.cql"),
     include_str!("../../../migrations/cassandra/0002_starts.cql"),
+    include_str!("../../../migrations/cassandra/0003_acts.cql"),
 ];
 
 /// The statements, without comments.
@@ -87,13 +88,14 @@ mod tests {
     #[test]
     fn each_table_is_a_statement() {
         let all = statements("k\"s");
-        assert_eq!(all.len(), 5);
+        assert_eq!(all.len(), 6);
         for (cql, table) in all.iter().zip([
             "claims",
             "positions",
             "heartbeats",
             "dead_letters",
             "starts",
+            "acts",
         ]) {
             let begin = format!("CREATE TABLE IF NOT EXISTS \"k\"\"s\".{table} (");
             assert!(cql.starts_with(&begin), "{cql}");

@@ -2,15 +2,16 @@
 
 use crate::encode;
 use crate::plan::CassandraPlan;
-use crate::{CassandraSink, claims, connect};
+use crate::{CassandraSink, acts, claims, connect};
 use futures_util::TryStreamExt;
 use plimsoll_protocol::{Class, TopicPartition};
-use plimsoll_sink_api::{Cell, Prepared, Secret, SinkError};
+use plimsoll_sink_api::{Act, Cell, Prepared, Secret, SinkError};
 use scylla::cluster::metadata::{CollectionType, ColumnType, NativeType};
 use scylla::deserialize::row::{ColumnIterator, DeserializeRow};
 use scylla::deserialize::{DeserializationError, TypeCheckError};
 use scylla::frame::response::result::ColumnSpec;
 use scylla::serialize::writers::CellWriter;
+use std::collections::BTreeMap;
 
 /// Rows of one answer: far below what a server times out on.
 const PAGE_ROWS: i32 = 1_000;
@@ -39,6 +40,14 @@ impl CassandraSink {
             .iter()
             .map(|row| (row.tp(), row.start_offset))
             .collect())
+    }
+
+    /// What operators did by hand, in its order.
+    ///
+    /// # Errors
+    /// The cluster is away, or there are no tables.
+    pub async fn acts(&self) -> Result<BTreeMap<TopicPartition, Vec<Act>>, SinkError> {
+        Ok(acts::list(self.state().await?).await?)
     }
 
     /// Every row of a table, page by page: a value for each of its columns.

@@ -50,6 +50,13 @@ pub(crate) async fn note_position(
     Ok(())
 }
 
+/// Whether a partition is noted to have been given a start.
+pub(crate) async fn is_noted(state: &State, tp: &TopicPartition) -> Result<bool, Failure> {
+    let values = (&state.sink, &*tp.topic, tp.partition);
+    let result = execute(state, &state.statements.start, &values).await?;
+    Ok(!rows::<(Option<i64>,)>(result)?.is_empty())
+}
+
 /// The latest generation that was noted to have a row in `positions`.
 pub(crate) async fn positioned(state: &State, tp: &TopicPartition) -> Result<Option<i64>, Failure> {
     let values = (&state.sink, &*tp.topic, tp.partition);

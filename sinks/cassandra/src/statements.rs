@@ -33,6 +33,9 @@ pub(crate) struct Statements {
     pub(crate) letter: PreparedStatement,
     pub(crate) exhume: PreparedStatement,
     pub(crate) exhume_pieces: PreparedStatement,
+    pub(crate) act: PreparedStatement,
+    pub(crate) acts: PreparedStatement,
+    pub(crate) reached: PreparedStatement,
 }
 
 const CLAIM_COLUMNS: &str = "topic, partition, epoch, owner, owner_name, group_id, cluster_id, \
@@ -213,6 +216,28 @@ impl Statements {
                      WHERE {ONE} AND kafka_offset >= ? AND kafka_offset <= ?"
                 ),
                 None,
+            )
+            .await?,
+            act: make(
+                format!(
+                    "INSERT INTO {k}.acts (sink, topic, partition, generation, kind, from_offset, \
+                     stood_at, began_at, to_offset, at) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, toTimestamp(now()))"
+                ),
+                None,
+            )
+            .await?,
+            acts: make(
+                format!(
+                    "SELECT generation, kind, from_offset, stood_at, began_at, to_offset \
+                     FROM {k}.acts WHERE {ONE}"
+                ),
+                Some(read),
+            )
+            .await?,
+            reached: make(
+                format!("SELECT generation, next_offset FROM {k}.positions WHERE {ONE}"),
+                Some(read),
             )
             .await?,
         })

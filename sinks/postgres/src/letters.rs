@@ -7,7 +7,9 @@ use crate::plan::PgPlan;
 use crate::statement;
 use crate::text::literal;
 use plimsoll_protocol::{Class, TopicPartition};
-use plimsoll_sink_api::{KeptLetter, LetterFilter, LetterPage, Payload, Replay, Secret, SinkError};
+use plimsoll_sink_api::{
+    Act, KeptLetter, LetterFilter, LetterPage, Payload, Replay, Secret, SinkError,
+};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
@@ -133,34 +135,51 @@ pub(crate) async fn replay(
     );
     simple(conn, format!("DO {}; COMMIT", literal(&body)))
         .await
-        .map_err(|e| may_not_delete(&names.dead_letters, e))?;
+        .map_err(|e| may_not_delete(names, e))?;
     Ok(rows)
 }
 
-/// Removes letters.
+/// Removes letters, and notes that they went.
 pub(crate) async fn remove(
     conn: &mut PgConnection,
     names: &Names,
     sink: &str,
     filter: &LetterFilter,
 ) -> Result<u64, SinkError> {
-    let sql = format!("DELETE FROM {} {WHERE}", names.dead_letters);
-    sqlx::query(AssertSqlSafe(sql))
+    let sql = format!(
+        "WITH gone AS (DELETE FROM {} {WHERE} RETURNING topic, kafka_partition, kafka_offset), \
+         placed AS (SELECT *, kafka_offset - row_number() OVER \
+             (PARTITION BY topic, kafka_partition ORDER BY kafka_offset) AS island FROM gone), \
+         acted AS (INSERT INTO {} (sink, topic, kafka_partition, kind, stood_at, from_offset, to_offset) \
+             SELECT $1, g.topic, g.kafka_partition, '{}', p.next_offset, min(g.kafka_offset), \
+             max(g.kafka_offset) + 1 FROM placed AS g LEFT JOIN {} AS p ON p.sink = $1 \
+             AND p.topic = g.topic AND p.kafka_partition = g.kafka_partition \
+             GROUP BY g.topic, g.kafka_partition, g.island, p.next_offset) \
+         SELECT count(*) FROM gone",
+        names.dead_letters,
+        names.acts,
+        Act::DROPPED,
+        names.positions
+    );
+    let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
         .bind(sink)
         .bind(&filter.topic)
         .bind(filter.partition)
         .bind(&filter.offsets)
-        .execute(conn)
+        .fetch_one(conn)
         .await
-        .map(|done| done.rows_affected())
-        .map_err(|e| may_not_delete(&names.dead_letters, on_state(&names.shown, e)))
+        .map_err(|e| may_not_delete(names, on_state(&names.shown, e)))?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// The service itself never deletes a letter, so its role may lack the right.
-fn may_not_delete(table: &str, mut error: SinkError) -> SinkError {
+fn may_not_delete(names: &Names, mut error: SinkError) -> SinkError {
     if has_code(&error, "42501") {
         error.class = Class::Halt;
-        error.detail.hint = Some(format!("GRANT DELETE ON {table} TO …"));
+        let (letters, acts) = (&names.dead_letters, &names.acts);
+        error.detail.hint = Some(format!(
+            "GRANT DELETE ON {letters} TO …, and GRANT INSERT ON {acts} TO …"
+        ));
     }
     error
 }

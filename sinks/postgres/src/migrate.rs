@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Row, SqlSafeStr};
 use std::fmt::Write;
 
 /// In their order. A file that was released is never changed.
-const FILES: [(i64, &str, &str); 3] = [
+const FILES: [(i64, &str, &str); 4] = [
     (
         1,
         "positions",
@@ -26,6 +26,11 @@ const FILES: [(i64, &str, &str); 3] = [
         3,
         "starts",
         include_str!("../../../migrations/postgres/0003_starts.sql"),
+    ),
+    (
+        4,
+        "acts",
+        include_str!("../../../migrations/postgres/0004_acts.sql"),
     ),
 ];
 

@@ -13,6 +13,7 @@ pub(crate) struct Names {
     pub(crate) positions: String,
     pub(crate) starts: String,
     pub(crate) dead_letters: String,
+    pub(crate) acts: String,
     pub(crate) migrations: String,
     pub(crate) advance: String,
 }
@@ -25,6 +26,7 @@ impl Names {
             positions: format!("{schema}.positions"),
             starts: format!("{schema}.starts"),
             dead_letters: format!("{schema}.dead_letters"),
+            acts: format!("{schema}.acts"),
             migrations: format!("{schema}.migrations"),
             advance: format!("{schema}.advance"),
             schema,

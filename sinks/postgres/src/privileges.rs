@@ -82,8 +82,10 @@ pub(crate) async fn missing(
         for table in [&names.positions, &names.dead_letters] {
             on_table(conn, table, &all, &role, &mut missing).await?;
         }
-        let settled = ["SELECT", "INSERT"];
-        on_table(conn, &names.starts, &settled, &role, &mut missing).await?;
+        let kept = ["SELECT", "INSERT"];
+        for table in [&names.starts, &names.acts] {
+            on_table(conn, table, &kept, &role, &mut missing).await?;
+        }
         on_table(conn, &names.migrations, &["SELECT"], &role, &mut missing).await?;
     }
     if plan.create.is_some() {

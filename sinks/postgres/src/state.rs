@@ -4,8 +4,8 @@ use crate::error::{from_sqlx, has_code, on_state};
 use crate::names::{Names, uuid};
 use plimsoll_protocol::{Claim, Class, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled, SinkError,
-    StoredPosition,
+    Act, Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled,
+    SinkError, StoredPosition,
 };
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
@@ -258,7 +258,7 @@ pub(crate) async fn set(
     change: &PositionChange,
 ) -> Result<Setting, SinkError> {
     let sql = format!(
-        "WITH before AS MATERIALIZED (SELECT next_offset, owner_name, owner IS NOT NULL AS owned, \
+        "WITH before AS MATERIALIZED (SELECT next_offset, start_offset, owner_name, owner IS NOT NULL AS owned, \
              extract(epoch FROM clock_timestamp() - heartbeat)::float8 AS age, \
              coalesce(group_id, $5) AS g, coalesce(cluster_id, $6) AS c FROM {0} \
              WHERE sink = $1 AND topic = $2 AND kafka_partition = $3 FOR UPDATE), \
@@ -277,10 +277,14 @@ pub(crate) async fn set(
              fingerprint_hash = NULL, moved_at = CASE WHEN $4::int8 IS NULL THEN p.moved_at \
              ELSE clock_timestamp() END RETURNING 1), \
          noted AS (INSERT INTO {1} (sink, topic, kafka_partition) \
-             SELECT $1, $2, $3 FROM put ON CONFLICT DO NOTHING) \
+             SELECT $1, $2, $3 FROM put ON CONFLICT DO NOTHING), \
+         acted AS (INSERT INTO {2} (sink, topic, kafka_partition, kind, stood_at, began_at, to_offset) \
+             SELECT $1, $2, $3, $11, b.next_offset, b.start_offset, $4::int8 \
+             FROM put LEFT JOIN before AS b ON true WHERE $4::int8 IS NOT NULL AND (b.next_offset IS NOT NULL \
+             OR EXISTS (SELECT FROM {1} WHERE sink = $1 AND topic = $2 AND kafka_partition = $3))) \
          SELECT b.next_offset, b.owner_name, b.age, b.g, b.c, (SELECT count(*) FROM put) AS done \
          FROM (SELECT 1) AS one LEFT JOIN before AS b ON true",
-        names.positions, names.starts
+        names.positions, names.starts, names.acts
     );
     let identity = &change.identity;
     let row = sqlx::query(AssertSqlSafe(sql))
@@ -294,6 +298,7 @@ pub(crate) async fn set(
         .bind(change.fresh.as_secs_f64())
         .bind(&change.topic_id)
         .bind(change.take_over)
+        .bind(Act::of_move(change.is_anew()))
         .fetch_one(conn)
         .await
         .map_err(|e| on_state(&names.shown, e))?;

@@ -1,5 +1,6 @@
 //! Dead letters after they were kept: pages of them, their replay, their end.
 
+use crate::acts;
 use crate::connection::{Database, End, Lane, Open, Transaction, within};
 use crate::encode::BASE64;
 use crate::error::from_sqlx;
@@ -9,7 +10,8 @@ use crate::text::ident;
 use base64::Engine;
 use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::{
-    Committed, KeptLetter, LetterFilter, LetterPage, Payload, Replay, Secret, SinkError,
+    Act, Committed, KeptLetter, LetterFilter, LetterPage, Payload, Replay, Secret, SinkError,
+    islands,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
@@ -125,16 +127,7 @@ async fn everything(
     replay: &Replay<'_, SqlitePlan>,
 ) -> Result<Committed, SinkError> {
     let moved = |what: &str| SinkError::new(Class::Moved, what.to_owned());
-    let position: Option<i64> = sqlx::query_scalar(
-        "SELECT next_offset FROM plimsoll_positions
-          WHERE sink = ?1 AND topic = ?2 AND kafka_partition = ?3",
-    )
-    .bind(sink.to_owned())
-    .bind(replay.topic.to_owned())
-    .bind(replay.partition)
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(|e| from_sqlx(&e))?;
+    let position = position(connection, sink, replay.topic, replay.partition).await?;
     let last = replay.rows.iter().map(|(row, _)| row.offset).max();
     let stands = match (position, replay.stands_at) {
         (None, _) => false,
@@ -149,13 +142,13 @@ async fn everything(
         partition: Some(replay.partition),
         offsets: replay.rows.iter().map(|(row, _)| row.offset).collect(),
     };
-    if delete(connection, sink, &filter).await? != replay.rows.len() as u64 {
+    if delete(connection, sink, &filter).await?.len() != replay.rows.len() {
         return Err(moved("a letter is gone"));
     }
     rows::write(connection, &replay.table.plan, replay.rows).await
 }
 
-/// Removes letters.
+/// Removes letters, and notes that they went.
 pub async fn remove(
     database: &Database,
     sink: &str,
@@ -165,27 +158,66 @@ pub async fn remove(
     within(async {
         let lease = database.lease(Lane::Other, Open::Existing).await?;
         let mut transaction = Transaction::begin(turn, lease).await?;
-        let result = delete(transaction.connection(), sink, filter).await;
+        let result = drop_all(transaction.connection(), sink, filter).await;
         transaction.end(result, End::Commit).await
     })
     .await
+}
+
+async fn drop_all(
+    connection: &mut SqliteConnection,
+    sink: &str,
+    filter: &LetterFilter,
+) -> Result<u64, SinkError> {
+    let mut gone = delete(connection, sink, filter).await?;
+    gone.sort();
+    for of_one in gone.chunk_by(|(a, _), (b, _)| a == b) {
+        let tp = &of_one[0].0;
+        let offsets: Vec<i64> = of_one.iter().map(|(_, offset)| *offset).collect();
+        let stood_at = position(connection, sink, &tp.topic, tp.partition).await?;
+        for (from, to) in islands(&offsets) {
+            acts::note(connection, sink, tp, Act::Dropped { stood_at, from, to }).await?;
+        }
+    }
+    Ok(gone.len() as u64)
+}
+
+async fn position(
+    connection: &mut SqliteConnection,
+    sink: &str,
+    topic: &str,
+    partition: i32,
+) -> Result<Option<i64>, SinkError> {
+    sqlx::query_scalar(
+        "SELECT next_offset FROM plimsoll_positions
+          WHERE sink = ?1 AND topic = ?2 AND kafka_partition = ?3",
+    )
+    .bind(sink.to_owned())
+    .bind(topic.to_owned())
+    .bind(partition)
+    .fetch_optional(connection)
+    .await
+    .map_err(|e| from_sqlx(&e))
 }
 
 async fn delete(
     connection: &mut SqliteConnection,
     sink: &str,
     filter: &LetterFilter,
-) -> Result<u64, SinkError> {
+) -> Result<Vec<(TopicPartition, i64)>, SinkError> {
     sqlx::query(AssertSqlSafe(format!(
-        "DELETE FROM plimsoll_dead_letters {WHERE}"
+        "DELETE FROM plimsoll_dead_letters {WHERE} RETURNING topic, kafka_partition, kafka_offset"
     )))
     .bind(sink.to_owned())
     .bind(filter.topic.clone())
     .bind(filter.partition)
     .bind(offsets(filter))
-    .execute(connection)
+    .try_map(|row: SqliteRow| {
+        let tp = TopicPartition::new(row.try_get::<&str, _>(0)?, row.try_get(1)?);
+        Ok((tp, row.try_get(2)?))
+    })
+    .fetch_all(connection)
     .await
-    .map(|done| done.rows_affected())
     .map_err(|e| from_sqlx(&e))
 }
 

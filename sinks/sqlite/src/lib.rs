@@ -17,6 +17,7 @@
 //! with every digit is kept as text in a TEXT or untyped column and refused
 //! elsewhere, but for REAL columns, which round.
 
+mod acts;
 mod affinity;
 mod catalogue;
 mod commit;

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 const BOOKKEEPING: &str = "plimsoll_migrations";
 
 /// In their order. A file that was released is never changed.
-const FILES: [(i64, &str, &str); 2] = [
+const FILES: [(i64, &str, &str); 3] = [
     (
         1,
         "state",
@@ -22,6 +22,11 @@ const FILES: [(i64, &str, &str); 2] = [
         2,
         "starts",
         include_str!("../../../migrations/sqlite/0002_starts.sql"),
+    ),
+    (
+        3,
+        "acts",
+        include_str!("../../../migrations/sqlite/0003_acts.sql"),
     ),
 ];
 

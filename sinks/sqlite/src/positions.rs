@@ -1,11 +1,12 @@
 //! The rows of positions and starts: settling, claims, signs of life, and what
 //! operators do.
 
+use crate::acts;
 use crate::connection::{Database, End, Lane, Open, Transaction, within};
 use crate::error::from_sqlx;
 use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Claimed, Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled,
+    Act, Claimed, Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled,
     SinkError, StoredPosition,
 };
 use sqlx::sqlite::SqliteRow;
@@ -146,6 +147,8 @@ struct Stored {
     leader_epoch: Option<i32>,
     fingerprint: Option<Fingerprint>,
     heartbeat_ms: Option<i64>,
+    /// The lowest offset that it ever began at.
+    start: Option<i64>,
 }
 
 async fn stored(
@@ -155,7 +158,7 @@ async fn stored(
 ) -> Result<Option<Stored>, SinkError> {
     sqlx::query(
         "SELECT next_offset, epoch, owner_name, group_id, cluster_id, topic_id, leader_epoch,
-                fingerprint_offset, fingerprint_hash, heartbeat_ms
+                fingerprint_offset, fingerprint_hash, heartbeat_ms, start_offset
            FROM plimsoll_positions
           WHERE sink = ?1 AND topic = ?2 AND kafka_partition = ?3",
     )
@@ -179,6 +182,7 @@ async fn stored(
                 (None, _) | (_, None) => None,
             },
             heartbeat_ms: row.try_get(9)?,
+            start: row.try_get(10)?,
         })
     })
     .fetch_optional(connection)
@@ -377,7 +381,16 @@ pub async fn set(
                 high_watermark: change.high_watermark,
             };
             insert(connection, sink, identity, &start).await?;
-            note(connection, sink, tp).await?;
+            if !note(connection, sink, tp).await? {
+                // It had one, which was lost.
+                let act = Act::Moved {
+                    stood_at: None,
+                    began_at: None,
+                    to: to.offset(),
+                    anew: change.is_anew(),
+                };
+                acts::note(connection, sink, tp, act).await?;
+            }
             return Ok(SetOutcome::Set { before: None });
         };
         if !change.take_over {
@@ -414,9 +427,18 @@ pub async fn set(
         .bind(identity.group_id.clone())
         .bind(identity.cluster_id.clone())
         .bind(change.topic_id.clone())
-        .execute(connection)
+        .execute(&mut *connection)
         .await
         .map_err(|e| from_sqlx(&e))?;
+        if let Some(to) = change.to {
+            let act = Act::Moved {
+                stood_at: Some(stored.position.offset()),
+                began_at: stored.start,
+                to: to.offset(),
+                anew: change.is_anew(),
+            };
+            acts::note(connection, sink, tp, act).await?;
+        }
         Ok(SetOutcome::Set {
             before: Some(stored.position),
         })

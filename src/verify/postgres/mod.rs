@@ -6,10 +6,12 @@ mod catalogue;
 mod equality;
 
 use super::cells::{Form, text_of};
-use super::database::{Canonical, Letters, Place, Standing, Texts, Unreadable};
+use super::database::{Acts, Canonical, Failed, Letters, Place, Standing, Texts, Unreadable};
 use super::entry;
+use super::passed::Passed;
 use equality::Equality;
-use plimsoll_sink_api::{Cell, Table};
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Act, Cell, SinkError, Table};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use std::collections::HashSet;
@@ -81,7 +83,8 @@ impl Postgres {
     }
 
     /// Where the sink stands.
-    pub async fn positions(&mut self, sink: &str) -> sqlx::Result<Vec<Standing>> {
+    pub async fn positions(&mut self, sink: &str) -> Result<Vec<Standing>, Failed> {
+        let acts = self.acts(sink).await?;
         let sql = format!(
             "SELECT topic, kafka_partition, next_offset, start_offset, cluster_id FROM {}.positions \
              WHERE sink = $1 ORDER BY topic, kafka_partition",
@@ -96,10 +99,60 @@ impl Postgres {
                     position: row.try_get(2)?,
                     start: row.try_get(3)?,
                     cluster: row.try_get(4)?,
+                    passed: Passed::default(),
                 })
             })
             .fetch_all(&mut self.snapshot)
             .await
+            .map(|all| {
+                all.into_iter()
+                    .map(|standing| standing.after(&acts))
+                    .collect()
+            })
+            .map_err(Failed::from)
+    }
+
+    /// What operators did; nothing where the state is of before it was kept.
+    async fn acts(&mut self, sink: &str) -> Result<Acts, Failed> {
+        let table = format!("{}.acts", self.state);
+        let look = "SELECT to_regclass($1) IS NOT NULL, coalesce(has_table_privilege(to_regclass($1), 'SELECT'), true), \
+                    quote_ident(current_user)";
+        let row = sqlx::query(look)
+            .bind(&table)
+            .fetch_one(&mut self.snapshot)
+            .await?;
+        if !row.try_get::<bool, _>(0)? {
+            return Ok(Acts::new());
+        }
+        if !row.try_get::<bool, _>(1)? {
+            let role: String = row.try_get(2)?;
+            let error = SinkError::new(Class::Halt, format!("the role may not read {table}"));
+            return Err(error
+                .hint(format!("GRANT SELECT ON {table} TO {role}"))
+                .into());
+        }
+        let sql = format!(
+            "SELECT topic, kafka_partition, kind, stood_at, began_at, from_offset, to_offset \
+             FROM {table} WHERE sink = $1 ORDER BY act"
+        );
+        let mut acts = Acts::new();
+        for row in sqlx::query(AssertSqlSafe(sql))
+            .bind(sink)
+            .fetch_all(&mut self.snapshot)
+            .await?
+        {
+            let act = Act::read(
+                row.try_get(2)?,
+                row.try_get(3)?,
+                row.try_get(4)?,
+                row.try_get(5)?,
+                row.try_get(6)?,
+            );
+            acts.entry((row.try_get(0)?, row.try_get(1)?))
+                .or_default()
+                .extend(act);
+        }
+        Ok(acts)
     }
 
     /// Its dead letters.

@@ -4,11 +4,12 @@
 mod form;
 mod kept;
 
-use super::database::{Canonical, Letters, Place, Standing, Texts, Unreadable};
+use super::database::{Acts, Canonical, Letters, Place, Standing, Texts, Unreadable};
 use super::entry;
+use super::passed::Passed;
 use form::Form;
 use kept::{Collation, Kept};
-use plimsoll_sink_api::{Cell, Table};
+use plimsoll_sink_api::{Act, Cell, Table};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use std::path::Path;
@@ -62,6 +63,7 @@ impl Sqlite {
 
     /// Where the sink stands.
     pub async fn positions(&mut self, sink: &str) -> sqlx::Result<Vec<Standing>> {
+        let acts = self.acts(sink).await?;
         sqlx::query(
             "SELECT topic, kafka_partition, next_offset, start_offset, cluster_id \
              FROM plimsoll_positions WHERE sink = ?1 ORDER BY 1, 2",
@@ -74,10 +76,49 @@ impl Sqlite {
                 position: row.try_get(2)?,
                 start: row.try_get(3)?,
                 cluster: row.try_get(4)?,
+                passed: Passed::default(),
             })
         })
         .fetch_all(&mut self.snapshot)
         .await
+        .map(|all| {
+            all.into_iter()
+                .map(|standing| standing.after(&acts))
+                .collect()
+        })
+    }
+
+    /// What operators did; nothing where the state is of before it was kept.
+    async fn acts(&mut self, sink: &str) -> sqlx::Result<Acts> {
+        let there: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'plimsoll_acts')",
+        )
+        .fetch_one(&mut self.snapshot)
+        .await?;
+        let mut acts = Acts::new();
+        if !there {
+            return Ok(acts);
+        }
+        let rows = sqlx::query(
+            "SELECT topic, kafka_partition, kind, stood_at, began_at, from_offset, to_offset \
+             FROM plimsoll_acts WHERE sink = ?1 ORDER BY act",
+        )
+        .bind(sink)
+        .fetch_all(&mut self.snapshot)
+        .await?;
+        for row in rows {
+            let act = Act::read(
+                row.try_get(2)?,
+                row.try_get(3)?,
+                row.try_get(4)?,
+                row.try_get(5)?,
+                row.try_get(6)?,
+            );
+            acts.entry((row.try_get(0)?, row.try_get(1)?))
+                .or_default()
+                .extend(act);
+        }
+        Ok(acts)
     }
 
     /// Its dead letters.

@@ -3,7 +3,7 @@
 use super::world::World;
 use crate::harness::cassandra::{self, Keyspace};
 use crate::harness::kafka::{Kafka, Message};
-use crate::harness::process::{Process, plimsoll};
+use crate::harness::process::{Process, plimsoll, plimsoll_ok};
 use crate::harness::service::Service;
 use crate::harness::{servers, unique, wait};
 use serde_json::Value;
@@ -49,6 +49,54 @@ fn it_finds_what_was_changed_behind_the_services_back() {
     assert_eq!(count(&report, "different"), 2, "{report}");
     assert_eq!(count(&report, "extra"), 1, "{report}");
     assert!(process.drain().success());
+}
+
+#[test]
+fn what_an_operator_passed_over_is_not_missing() {
+    let mut world = World::new("verify_acts", 1);
+    world.service.of_sink = "on_bad_record = \"dead_letter\"".to_owned();
+    let write = |world: &World| {
+        let process = Process::start_ready(&world.service);
+        world.wait_caught_up();
+        assert!(process.drain().success());
+    };
+    let told = |world: &World, what: &str| {
+        let (code, report) = verify(&world.service);
+        assert_eq!(code, 0, "{report}");
+        report["tables"][0]["partitions"][0][what].as_i64()
+    };
+    let bad = Message::of(0, "no JSON").key("1");
+    world.produce(20);
+    world.producer.send_all(&world.topic, [&bad]);
+    write(&world);
+    // To and fro jumps over nothing, and over ten of those that come.
+    for to in ["0", "21"] {
+        world.service.set_position(&world.topic, to);
+    }
+    world.produce(20);
+    for to in ["25", "31"] {
+        world.service.set_position(&world.topic, to);
+    }
+    write(&world);
+    assert_eq!(told(&world, "passed_over"), Some(10));
+    let letter = [
+        "--partition",
+        "0",
+        "--offset",
+        "20",
+        "--topic",
+        &world.topic,
+    ];
+    let drop = [&["dead-letters", "drop", "--sink", "orders"], &letter[..]].concat();
+    plimsoll_ok(&world.service.config(), &drop);
+    assert_eq!(told(&world, "dead_letters_dropped"), Some(1));
+    let rows = world.keyspace.rows("id, off FROM {k}.orders");
+    let read = |row: &&Value| (31..).contains(&row["off"].as_i64().unwrap_or(0));
+    let id = rows.iter().find(read).expect("a row behind the gap")["id"].clone();
+    let delete = format!("DELETE FROM {{k}}.orders WHERE id = {id}");
+    world.keyspace.execute(&delete);
+    let (code, report) = verify(&world.service);
+    assert_eq!((code, count(&report, "missing")), (1, 1), "{report}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `plimsoll verify` says "exact" of what is exact, and names what is not.
 
+mod acts;
 mod honest;
 mod keys;
 mod reach;

@@ -138,6 +138,13 @@ impl Tables {
         &found.expect("a table of the test").0
     }
 
+    /// Deletes a table's topic, and makes it anew, empty.
+    pub fn renew(&self, table: &str) {
+        let topic = self.topic(table);
+        self.kafka.delete_topic(topic);
+        self.kafka.create_topic(topic, 1);
+    }
+
     /// More records for a table.
     pub fn send(&self, table: &str, records: &[Message]) {
         self.kafka.producer().send_all(self.topic(table), records);
