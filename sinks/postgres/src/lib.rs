@@ -43,6 +43,7 @@ mod statement;
 mod sweep;
 mod text;
 mod url;
+mod words;
 
 #[cfg(test)]
 mod tests;
