@@ -118,11 +118,7 @@ async fn no_answer_loses_a_record(codes: Vec<RDKafkaRespErr>) {
             }
             // Kafka is told of commits every 5 s, and asked for the ends of logs
             // every 2.
-            rig.within(Duration::from_secs(6), |rig| {
-                rig.revive();
-                unasked() == 0
-            })
-            .await;
+            rig.within(Duration::from_secs(6), |_| unasked() == 0).await;
         }
         for kind in ASKED.into_iter().chain(JOINING) {
             rig.kafka.clear_request_errors(kind);
@@ -136,7 +132,10 @@ async fn no_answer_loses_a_record(codes: Vec<RDKafkaRespErr>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_error_code_of_the_log_or_of_the_group_loses_a_record() {
-    beside_each_other(16, no_answer_loses_a_record).await;
+    // One of them ends the process: another has the member's name for good.
+    let fenced = RDKafkaRespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+    let others = |codes: Vec<_>| codes.into_iter().filter(|code| *code != fenced).collect();
+    beside_each_other(16, |codes| no_answer_loses_a_record(others(codes))).await;
 }
 
 async fn no_metadata_loses_a_record(codes: Vec<RDKafkaRespErr>) {
