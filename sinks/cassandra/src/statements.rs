@@ -3,6 +3,7 @@
 use crate::connect::{read_level, serial_level};
 use crate::error::of_prepare;
 use crate::settings::Consistency as Level;
+use plimsoll_protocol::Class;
 use plimsoll_sink_api::SinkError;
 use plimsoll_sink_api::text::ident;
 use scylla::client::session::Session;
@@ -58,9 +59,13 @@ impl Statements {
         };
         let make = async |cql: String, level: Option<Consistency>| {
             let mut statement = session.prepare(cql).await.map_err(|error| {
-                SinkError::from(of_prepare(&error)).hint(format!(
-                    "are plimsoll's tables in keyspace \"{keyspace}\"? \"plimsoll migrate\" makes them"
-                ))
+                let error = SinkError::from(of_prepare(&error));
+                match error.class {
+                    Class::Away | Class::Again => error,
+                    _ => error.hint(format!(
+                        "are plimsoll's tables in keyspace \"{keyspace}\"? \"plimsoll migrate\" makes them"
+                    )),
+                }
             })?;
             statement.set_is_idempotent(true);
             if let Some(level) = level {

@@ -9,6 +9,7 @@
 //! ```
 
 mod array;
+mod below;
 mod binary;
 mod blocked;
 mod catalog;

@@ -6,4 +6,4 @@ mod mapping;
 mod replays;
 mod secured;
 mod verify;
-mod world;
+pub mod world;
