@@ -28,6 +28,8 @@ pub struct Part {
     /// Lives in a row that Kafka ended with an error before anything of them was
     /// committed.
     pub failures: u32,
+    /// How often in a row librdkafka still knew where an earlier life stood.
+    pub remembered: u32,
 }
 
 /// How far a partition is.

@@ -51,6 +51,7 @@ impl<S: Sink> Poll<S> {
                         committed: None,
                         told: None,
                         failures: 0,
+                        remembered: 0,
                     });
                 }
                 self.assigned_once = true;

@@ -1,21 +1,22 @@
 //! A partition's lives: it begins at the position that its claim returned, and
 //! begins anew at the stored one.
 
-use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES, STOP_RETRY};
+use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES, REMEMBERED, STOP_RETRY};
 use crate::batch::Filling;
 use crate::claim::ClaimRequest;
 use crate::commit::Writer;
 use crate::consume::assignment::{Generation, lease};
+use crate::consume::context::Context;
 use crate::consume::control::RestartReason;
 use crate::consume::lists::{one, position_of};
 use crate::consume::partition::{Live, Phase, Stand};
-use crate::consume::queue::Arrivals;
+use crate::consume::queue::{Arrivals, Records};
 use crate::health::About;
 use crate::metrics::{self as names, PartitionMetrics};
 use metrics::counter;
-use plimsoll_protocol::Guard;
+use plimsoll_protocol::{Guard, Position, TopicPartition};
 use plimsoll_sink_api::{Claimed, Sink};
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::channel;
 use tracing::warn;
@@ -155,6 +156,16 @@ impl<S: Sink> Poll<S> {
     pub(super) fn claim_cooled(&mut self, now: Instant) {
         for part in &mut self.parts {
             if matches!(part.phase, Phase::Cooling(until) if now >= until) {
+                // A claim fences somebody: it is made when it can be used.
+                if let Some(position) = position_of(&self.consumer, &part.tp) {
+                    part.phase = Phase::Cooling(now + STOP_RETRY);
+                    part.remembered += 1;
+                    if part.remembered.is_multiple_of(REMEMBERED) {
+                        begin_and_stop(&self.consumer, &self.records, &part.tp, position);
+                    }
+                    continue;
+                }
+                part.remembered = 0;
                 let (new, leased) = lease();
                 part.lease = new;
                 part.phase = Phase::Claiming;
@@ -167,5 +178,27 @@ impl<S: Sink> Poll<S> {
                 let _ = self.setup.claims.send(request);
             }
         }
+    }
+}
+
+/// Makes librdkafka forget where it stood in a partition that is not assigned. A
+/// message that is popped while a partition stops moves its position after the stop
+/// has cleared it, and only another stop clears it again.
+fn begin_and_stop(
+    consumer: &BaseConsumer<Context>,
+    records: &Records,
+    tp: &TopicPartition,
+    at: Position,
+) {
+    // SAFETY: the consumer outlives the call.
+    let arrivals = unsafe { Arrivals::new(consumer.client().native_ptr(), tp) };
+    let Some(arrivals) = arrivals else { return };
+    // What comes of it must not come by the queue for events.
+    arrivals.forward(records);
+    let done = consumer
+        .incremental_assign(&one(tp, Some(at)))
+        .and_then(|()| consumer.incremental_unassign(&one(tp, None)));
+    if let Err(error) = done {
+        warn!(topic = %tp.topic, partition = tp.partition, "not stopped again: {error}");
     }
 }

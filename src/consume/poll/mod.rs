@@ -50,6 +50,8 @@ const ASSIGN_RETRY: Duration = Duration::from_secs(1);
 /// How long a partition waits for librdkafka to forget its earlier life, which it
 /// does in the background.
 const STOP_RETRY: Duration = Duration::from_millis(50);
+/// After so many looks librdkafka does not forget it by itself: a stop takes no second.
+const REMEMBERED: u32 = 20;
 /// Batches that wait for a writer beside the one in flight.
 const QUEUED_BATCHES: usize = 1;
 
