@@ -1,7 +1,7 @@
 # Everything here works on a fresh machine with Rust and a C toolchain.
 # One profile for all: what the demo built, the tests use again.
 
-.PHONY: help demo test servers lint mutants mutants-protocol model bench
+.PHONY: help demo test storm kafkas upgrade mends fuzz servers lint mutants mutants-protocol model bench
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -17,6 +17,17 @@ test: ## every test, beside a real Kafka and a real Postgres
 storm: export STORM_MINUTES ?= 10
 storm: ## every kind of fault at random, STORM_MINUTES long (10); STORM_SEED replays one
 	scripts/with-servers cargo test --release -p plimsoll --test it -- storm::every --nocapture
+
+KAFKAS ?= 4.1 3.9 2.8 2.7 0.11 0.10.1
+kafkas: ## smoke, kill and recreate tests beside old and new Kafkas, each fetched once
+	scripts/kafkas $(KAFKAS)
+
+upgrade: export UPGRADE_MINUTES ?= 3
+upgrade: ## an older plimsoll (UPGRADE_FROM, a commit) and this one on one state, killed at random
+	scripts/upgrade $(UPGRADE_FROM)
+
+mends: ## the tests of mends against the binary of before them: each must fail
+	scripts/mends $(UPGRADE_FROM)
 
 FUZZ_SECONDS ?= 120
 fuzz: ## each fuzz target for FUZZ_SECONDS (120); needs cargo-fuzz and a nightly compiler

@@ -124,6 +124,8 @@ protocol_mutants() {
   both "the fence of positions set" $CLAIM \
     's/self\.epoch = self\.epoch\.next\(\);\n        self\.owner = None;//' \
     "invariant 4" claim::tests::an_operator_fences_the_owner
+  both "the looks of a comparison" protocol/src/compare.rs 's/LOOKS: u32 = 32/LOOKS: u32 = 1/' \
+    "invariant 1" compare::tests::a_table_that_opens_and_shuts_makes_no_record_bad
   both "the guard on messages" protocol/src/guard.rs 's/if offset < self\.next/if false/' \
     "invariant 2" guard::tests::an_offset_delivered_twice_is_taken_once
   both "nothing taken behind an error" protocol/src/guard.rs \
@@ -173,6 +175,8 @@ fi
 PG=migrations/postgres/0001_positions.sql
 FENCED=tests::commits::a_fenced_commit_writes_nothing
 REPLAYED=tests::commits::of_one_key_the_later_offset_wins_whatever_comes_last
+PROVEN=tests::proof
+BELIEVED=is_not_believed_without_the_fences_word
 UNWRITTEN=tests::commits::a_batch_that_is_not_written_moves_no_position
 SET_BACK=tests::commits::set_back_the_replay_wins_whole
 
@@ -182,6 +186,9 @@ for one in "plimsoll-postgres $FENCED" \
   "plimsoll-postgres tests::commits::an_older_claim_of_the_same_process_is_fenced" \
   "plimsoll-postgres tests::commits::another_owner_of_the_same_epoch_is_fenced" \
   "plimsoll-postgres tests::positions::a_claim_raises_the_epoch_and_refuses_other_deployments" \
+  "plimsoll-postgres $PROVEN::one_statement_of_append_$BELIEVED" \
+  "plimsoll-postgres $PROVEN::copy_into_append_$BELIEVED" \
+  "plimsoll-postgres $PROVEN::upsert_$BELIEVED" \
   "plimsoll-sqlite tests::fences::a_commit_that_begins_elsewhere_is_refused_in_both_directions" \
   "plimsoll-sqlite tests::fences::an_older_claim_of_the_same_process_is_fenced" \
   "plimsoll-sqlite tests::fences::the_owner_counts_even_in_the_same_epoch" \
@@ -204,6 +211,14 @@ mutant "the owner check (Postgres)" $PG 's/\n +AND p\.owner = of_owner;/;/' \
   plimsoll-postgres tests::commits::another_owner_of_the_same_epoch_is_fenced
 mutant "the claim's bump (Postgres)" sinks/postgres/src/claim.rs 's/epoch = p\.epoch \+ 1, //' \
   plimsoll-postgres tests::positions::a_claim_raises_the_epoch_and_refuses_other_deployments
+mutant "the proof of a statement (Postgres)" sinks/postgres/src/statement.rs \
+  's/    fence::proven\(&answer\)\?;\n//' plimsoll-postgres $PROVEN::one_statement_of_append_$BELIEVED
+mutant "the proof of COPY's last message (Postgres)" sinks/postgres/src/commit.rs \
+  's/\[answer\] => fence::proven\(answer\)/[_] => Ok(())/' \
+  plimsoll-postgres $PROVEN::copy_into_append_$BELIEVED
+mutant "the proof of a commit without rows (Postgres)" sinks/postgres/src/fence.rs \
+  's/\.and_then\(\|row\| proven\(&row\)\)/.map(|_| ())/' \
+  plimsoll-postgres $PROVEN::upsert_$BELIEVED
 
 mutant "the compare-and-set (SQLite)" sinks/sqlite/src/commit.rs 's/ AND next_offset = \?11/ AND ?11 >= 0/' \
   plimsoll-sqlite tests::fences::a_commit_that_begins_elsewhere_is_refused_in_both_directions

@@ -181,7 +181,7 @@ enum DeadLetters {
 Examples:
   plimsoll dead-letters list --sink orders
   plimsoll dead-letters list --sink orders --topic orders --json | jq .condition
-  plimsoll dead-letters list --sink orders --topic orders --partition 0 --offset 42 --json --show-payload
+  plimsoll dead-letters list --sink orders --topic orders --partition 0 --offset 42 --show-payload
 
 No value of a record is shown, unless --show-payload.")]
     List(ListArgs),

@@ -34,7 +34,7 @@ async fn serve_metrics(State(shared): State<Shared>) -> impl IntoResponse {
             header::CONTENT_TYPE,
             "text/plain; version=0.0.4; charset=utf-8",
         )],
-        shared.metrics.render(),
+        shared.metrics.render() + &shared.health.render_ends(),
     )
 }
 

@@ -2,7 +2,12 @@
 //! to stderr, for stdout belongs to what a command was asked for.
 
 use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -80,6 +85,56 @@ fn filter(asked: &str) -> Result<EnvFilter, String> {
         .map_err(|error| error.to_string())
 }
 
+/// The same words are said once, then after this long: a little less than a minute,
+/// so that what is said each minute is not swallowed every other time.
+const AGAIN: Duration = Duration::from_secs(59);
+
+/// So many different words are remembered: more than there are brokers and faults;
+/// beyond it the log may repeat itself.
+const REMEMBERED: usize = 1_000;
+
+/// What was said in the last minute, and need not be said again.
+#[derive(Debug)]
+pub struct Repeats(Mutex<BTreeMap<u64, Instant>>);
+
+impl Default for Repeats {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Repeats {
+    /// Nothing was said yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Mutex::new(BTreeMap::new()))
+    }
+
+    /// Whether these words are to be said now.
+    pub fn say(&self, words: &impl Hash) -> bool {
+        self.say_at(words, Instant::now())
+    }
+
+    fn say_at(&self, words: &impl Hash, now: Instant) -> bool {
+        let mut hasher = DefaultHasher::new();
+        words.hash(&mut hasher);
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() >= REMEMBERED {
+            said.retain(|_, at| now.saturating_duration_since(*at) < AGAIN);
+        }
+        let key = hasher.finish();
+        match said.get(&key) {
+            Some(at) if now.saturating_duration_since(*at) < AGAIN => false,
+            _ => {
+                if said.len() < REMEMBERED {
+                    said.insert(key, now);
+                }
+                true
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +152,16 @@ mod tests {
         let filter = filter("info,librdkafka=debug").unwrap().to_string();
         assert!(filter.contains("librdkafka=debug"), "{filter}");
         assert!(!filter.contains("librdkafka=warn"), "{filter}");
+    }
+
+    #[test]
+    fn the_same_words_are_said_once_a_minute() {
+        let (repeats, now) = (Repeats::new(), Instant::now());
+        let said = |words: &str, second| repeats.say_at(&words, now + Duration::from_secs(second));
+        assert!(said("refused", 0) && said("closed", 0));
+        assert!(!said("refused", 58));
+        assert!(said("refused", 59));
+        assert!(!said("refused", 60));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub const ROWS: &str = "plimsoll_rows_written_total";
 pub const ALREADY_THERE: &str = "plimsoll_rows_already_there_total";
 /// Dead letters written.
 pub const DEAD_LETTERS: &str = "plimsoll_dead_letters_total";
+/// Records compared with others because the database's code could mean the table.
+pub const COMPARED: &str = "plimsoll_records_compared_total";
 /// Commits that the database acknowledged.
 pub const COMMITS: &str = "plimsoll_commits_total";
 /// Commits found applied although their answer was lost.
@@ -65,6 +67,16 @@ pub const PAUSES: &str = "plimsoll_partition_pauses_total";
 pub const DATABASE_AWAY: &str = "plimsoll_database_away";
 /// Whether Kafka does not answer as it should: 1, or 0.
 pub const KAFKA_AWAY: &str = "plimsoll_kafka_away";
+/// Whether nothing is assigned that should be, or a topic cannot be read: 1, or 0.
+pub const UNASSIGNED: &str = "plimsoll_unassigned";
+/// Partitions assigned, and for long not claimed.
+pub const CLAIMING: &str = "plimsoll_partitions_claiming";
+/// Whether somebody else is in the sink's group: 1, or 0.
+pub const GROUP_SHARED: &str = "plimsoll_group_shared";
+/// Partitions whose commit waits for somebody else's lock.
+pub const BLOCKED: &str = "plimsoll_partitions_blocked";
+/// How long a commit is tried again, of the one that is for longest.
+pub const RETRYING: &str = "plimsoll_retrying_seconds";
 /// Bytes held between Kafka and the commit.
 pub const BUFFERED: &str = "plimsoll_buffered_bytes";
 /// The bound of that.
@@ -142,6 +154,11 @@ fn describe() {
         Unit::Count,
         "Comparisons of a position with the log behind it, by what was found"
     );
+    describe_counter!(
+        COMPARED,
+        Unit::Count,
+        "Refused records that were compared with others, by finding"
+    );
     describe_counter!(DEAD_LETTERS, Unit::Count, "Records kept as dead letters");
     describe_counter!(COMMITS, Unit::Count, "Commits acknowledged by the database");
     describe_counter!(
@@ -170,12 +187,6 @@ fn describe() {
         Unit::Count,
         "The next offset to consume, as stored in the sink"
     );
-    describe_gauge!(
-        HIGH_WATERMARK,
-        Unit::Count,
-        "End of the log; the last stable offset under read_committed"
-    );
-    describe_gauge!(LAG, Unit::Count, "High watermark minus position");
     describe_counter!(CLAIMS, Unit::Count, "Claims of partitions in the sink");
     describe_counter!(
         TERMINATED,
@@ -219,6 +230,31 @@ fn describe() {
         KAFKA_AWAY,
         Unit::Count,
         "1 while Kafka does not answer as it should"
+    );
+    describe_gauge!(
+        UNASSIGNED,
+        Unit::Count,
+        "1 while nothing is assigned that should be, or a topic cannot be read"
+    );
+    describe_gauge!(
+        CLAIMING,
+        Unit::Count,
+        "Partitions assigned for 10 s and not claimed"
+    );
+    describe_gauge!(
+        GROUP_SHARED,
+        Unit::Count,
+        "1 while the group has members that are not of this sink"
+    );
+    describe_gauge!(
+        BLOCKED,
+        Unit::Count,
+        "Partitions whose commit waits for somebody else's lock"
+    );
+    describe_gauge!(
+        RETRYING,
+        Unit::Seconds,
+        "How long a commit is tried again; 0 while none is"
     );
     describe_gauge!(
         BUFFERED,
@@ -305,6 +341,19 @@ mod tests {
             .filter(|text| text.starts_with("plimsoll_") && !text.contains(char::is_whitespace));
         for name in names {
             assert!(docs.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_metric_of_an_alert_is_one() {
+        let names = include_str!("metrics.rs");
+        let alerts = include_str!("../deploy/alerts.yml");
+        let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
+        let words = alerts.split(|c| !is_part(c));
+        let named: Vec<&str> = words.filter(|word| word.starts_with("plimsoll_")).collect();
+        assert!(named.len() > 10, "{named:?}");
+        for name in named {
+            assert!(names.contains(&format!("\"{name}\"")), "{name}");
         }
     }
 }

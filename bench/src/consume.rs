@@ -281,6 +281,10 @@ impl Sink for Discard {
         })
     }
 
+    async fn takes(&self, _: &Batch<'_, ()>) -> std::result::Result<(), SinkError> {
+        Ok(())
+    }
+
     async fn rehearse(&self, _: &Batch<'_, ()>) -> std::result::Result<Committed, SinkError> {
         not_asked()
     }

@@ -29,10 +29,12 @@ pub enum Fault {
     RolledBack,
     /// The table's definition changes.
     CatalogueChanged,
+    /// The right to write to the table is taken away, or given back.
+    RightChanged,
 }
 
 /// How many kinds of [`Fault`] there are.
-const KINDS: usize = 12;
+const KINDS: usize = 13;
 
 /// What is left to happen: each kind has its own bound, and all together have
 /// one, for the number of histories grows with its power.

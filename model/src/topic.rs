@@ -12,6 +12,8 @@ pub enum Entry {
     Record,
     /// A record that the table refuses.
     Bad,
+    /// The same, with a code that the table could mean as well.
+    Odd,
     /// A transaction's marker, an aborted or a compacted record: never
     /// delivered.
     Gap,
@@ -48,6 +50,12 @@ impl Log {
     #[must_use]
     pub fn is_bad(&self, offset: i64) -> bool {
         self.0[offset as usize] == Entry::Bad
+    }
+
+    /// Whether it does so with a code that the table could mean as well.
+    #[must_use]
+    pub fn is_odd(&self, offset: i64) -> bool {
+        self.0[offset as usize] == Entry::Odd
     }
 }
 

@@ -22,6 +22,7 @@
 //!    bounded time after faults end.
 
 mod claim;
+mod compare;
 mod guard;
 mod identity;
 mod judge;
@@ -34,13 +35,14 @@ mod start;
 mod timestamps;
 
 pub use claim::{Claim, Epoch, Moved, Owner, PositionRow};
+pub use compare::{Answer, Ask, Comparison, Finding, LOOKS, Next};
 pub use guard::{Admission, Guard};
 pub use identity::{Agreement, Confirmation, KnownLog, SeenLog, agreement, confirm, older_epoch};
 pub use judge::{Verdict, judge};
 pub use look::{Look, look};
-pub use partition::{Assignment, Outcome, Step, next_step};
+pub use partition::{Assignment, Outcome, Reread, Step, next_step};
 pub use position::{NegativeOffset, Position, Span, TopicPartition};
 pub use rewind::{Mark, Marks, rewind};
-pub use sqlstate::{Class, FENCED, classify};
+pub use sqlstate::{CHANGED, Class, FENCED, classify};
 pub use start::{Beginning, Kept, KnownTopics, StartRule, beginning, start_rule};
 pub use timestamps::Generation;

@@ -28,12 +28,22 @@ pub enum Outcome {
         class: Class,
         /// More than one record is in the span.
         divisible: bool,
-        /// The catalogue was already read anew for this span, after an error of
-        /// this class.
-        reread: bool,
+        /// Whether the catalogue was read anew after an error of this class.
+        reread: Reread,
     },
     /// The answer was lost, and a claim has found out.
     Judged(Verdict),
+}
+
+/// Whether the catalogue was read anew already, after an error of the same class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reread {
+    /// Not since the batch was built.
+    Not,
+    /// For a larger span, which this one is a part of.
+    Larger,
+    /// For this very span.
+    This,
 }
 
 /// What the writer does next.
@@ -52,6 +62,8 @@ pub enum Step {
     Bisect,
     /// One bad record: the sink's `on_bad_record` decides.
     BadRecord,
+    /// One record that may be bad: compare it with its neighbours.
+    Compare,
     /// Read the catalogue again and decode the batch anew.
     Reread,
     /// Stop this partition, say why, try again in a minute.
@@ -90,9 +102,13 @@ pub fn next_step(outcome: Outcome, assignment: Assignment) -> Step {
             Class::Rejected if divisible => Step::Bisect,
             // A column may have been widened since the catalogue was read: no
             // record is bad before it is judged by the table as it is now.
-            Class::Rejected if !reread => Step::Reread,
+            Class::Rejected if reread != Reread::This => Step::Reread,
             Class::Rejected => Step::BadRecord,
-            Class::Stale if reread => Step::Halt,
+            // Most often the table changed, and all is well once it is read.
+            Class::Suspect if divisible && reread != Reread::Not => Step::Bisect,
+            Class::Suspect if reread != Reread::This => Step::Reread,
+            Class::Suspect => Step::Compare,
+            Class::Stale if reread == Reread::This => Step::Halt,
             Class::Stale => Step::Reread,
             Class::Halt => Step::Halt,
         },
@@ -104,16 +120,19 @@ mod tests {
     use super::Assignment::{Gone, Leaving, Live};
     use super::*;
 
-    const CLASSES: [Class; 6] = [
+    const CLASSES: [Class; 7] = [
         Class::Moved,
         Class::Again,
         Class::Away,
         Class::Rejected,
+        Class::Suspect,
         Class::Stale,
         Class::Halt,
     ];
 
-    fn failed(class: Class, divisible: bool, reread: bool) -> Outcome {
+    const REREADS: [Reread; 3] = [Reread::Not, Reread::Larger, Reread::This];
+
+    fn failed(class: Class, divisible: bool, reread: Reread) -> Outcome {
         Outcome::Failed {
             class,
             divisible,
@@ -133,7 +152,7 @@ mod tests {
         );
         for class in CLASSES {
             for divisible in [false, true] {
-                for reread in [false, true] {
+                for reread in REREADS {
                     all.push(failed(class, divisible, reread));
                 }
             }
@@ -158,39 +177,67 @@ mod tests {
                 [Step::Restart, Step::Drop, Step::Drop],
             ),
             (
-                failed(Class::Moved, true, false),
+                failed(Class::Moved, true, Reread::Not),
                 [Step::Restart, Step::Drop, Step::Drop],
             ),
             (
-                failed(Class::Again, true, false),
+                failed(Class::Again, true, Reread::Not),
                 [Step::Repeat, Step::Repeat, Step::Drop],
             ),
             (
-                failed(Class::Away, true, false),
+                failed(Class::Away, true, Reread::Not),
                 [Step::Judge, Step::Judge, Step::Drop],
             ),
             (
-                failed(Class::Rejected, true, false),
+                failed(Class::Rejected, true, Reread::Not),
                 [Step::Bisect, Step::Bisect, Step::Drop],
             ),
             (
-                failed(Class::Rejected, false, false),
+                failed(Class::Rejected, false, Reread::Not),
                 [Step::Reread, Step::Reread, Step::Drop],
             ),
             (
-                failed(Class::Rejected, false, true),
+                failed(Class::Rejected, false, Reread::This),
                 [Step::BadRecord, Step::BadRecord, Step::Drop],
             ),
             (
-                failed(Class::Stale, true, false),
+                failed(Class::Suspect, true, Reread::Not),
                 [Step::Reread, Step::Reread, Step::Drop],
             ),
             (
-                failed(Class::Stale, true, true),
+                failed(Class::Suspect, true, Reread::Larger),
+                [Step::Bisect, Step::Bisect, Step::Drop],
+            ),
+            (
+                failed(Class::Suspect, true, Reread::This),
+                [Step::Bisect, Step::Bisect, Step::Drop],
+            ),
+            (
+                failed(Class::Suspect, false, Reread::Larger),
+                [Step::Reread, Step::Reread, Step::Drop],
+            ),
+            (
+                failed(Class::Suspect, false, Reread::This),
+                [Step::Compare, Step::Compare, Step::Drop],
+            ),
+            (
+                failed(Class::Rejected, false, Reread::Larger),
+                [Step::Reread, Step::Reread, Step::Drop],
+            ),
+            (
+                failed(Class::Stale, true, Reread::Larger),
+                [Step::Reread, Step::Reread, Step::Drop],
+            ),
+            (
+                failed(Class::Stale, true, Reread::Not),
+                [Step::Reread, Step::Reread, Step::Drop],
+            ),
+            (
+                failed(Class::Stale, true, Reread::This),
                 [Step::Halt, Step::Halt, Step::Drop],
             ),
             (
-                failed(Class::Halt, true, false),
+                failed(Class::Halt, true, Reread::Not),
                 [Step::Halt, Step::Halt, Step::Drop],
             ),
         ];
@@ -214,11 +261,16 @@ mod tests {
             Step::Restart => "restart",
             Step::Bisect => "bisect",
             Step::BadRecord => "bad record",
+            Step::Compare => "compare",
             Step::Reread => "reread",
             Step::Halt => "halt",
             Step::Drop => "drop",
         };
         let lone = "failed: rejected, one record or none";
+        let (suspects, suspect) = (
+            "failed: suspect, several records",
+            "failed: suspect, one record or none",
+        );
         let rows = [
             ("committed".to_owned(), Outcome::Committed),
             (
@@ -235,34 +287,56 @@ mod tests {
             ),
             (
                 "failed: moved (fenced)".to_owned(),
-                failed(Class::Moved, true, false),
+                failed(Class::Moved, true, Reread::Not),
             ),
             (
                 "failed: again".to_owned(),
-                failed(Class::Again, true, false),
+                failed(Class::Again, true, Reread::Not),
             ),
-            ("failed: away".to_owned(), failed(Class::Away, true, false)),
+            (
+                "failed: away".to_owned(),
+                failed(Class::Away, true, Reread::Not),
+            ),
             (
                 "failed: rejected, several records".to_owned(),
-                failed(Class::Rejected, true, false),
+                failed(Class::Rejected, true, Reread::Not),
             ),
             (
                 format!("{lone}, first time"),
-                failed(Class::Rejected, false, false),
+                failed(Class::Rejected, false, Reread::Not),
             ),
             (
                 format!("{lone}, catalogue read anew for it already"),
-                failed(Class::Rejected, false, true),
+                failed(Class::Rejected, false, Reread::This),
+            ),
+            (
+                format!("{suspects}, first time"),
+                failed(Class::Suspect, true, Reread::Not),
+            ),
+            (
+                format!("{suspects}, catalogue read anew for it or for a larger span"),
+                failed(Class::Suspect, true, Reread::Larger),
+            ),
+            (
+                format!("{suspect}, first time"),
+                failed(Class::Suspect, false, Reread::Not),
+            ),
+            (
+                format!("{suspect}, catalogue read anew for it already"),
+                failed(Class::Suspect, false, Reread::This),
             ),
             (
                 "failed: stale, first time for this span".to_owned(),
-                failed(Class::Stale, true, false),
+                failed(Class::Stale, true, Reread::Not),
             ),
             (
                 "failed: stale, catalogue read anew for it already".to_owned(),
-                failed(Class::Stale, true, true),
+                failed(Class::Stale, true, Reread::This),
             ),
-            ("failed: halt".to_owned(), failed(Class::Halt, true, false)),
+            (
+                "failed: halt".to_owned(),
+                failed(Class::Halt, true, Reread::Not),
+            ),
         ];
         let made: Vec<String> = rows
             .iter()
@@ -294,7 +368,7 @@ mod tests {
     #[test]
     fn invariant_5_a_rightful_owner_that_is_fenced_begins_anew() {
         assert_eq!(
-            next_step(failed(Class::Moved, true, false), Live),
+            next_step(failed(Class::Moved, true, Reread::Not), Live),
             Step::Restart
         );
         assert_eq!(
@@ -306,7 +380,7 @@ mod tests {
     #[test]
     fn invariant_5_an_outage_never_halts_nor_drops_a_live_partition() {
         for divisible in [false, true] {
-            for reread in [false, true] {
+            for reread in REREADS {
                 assert_eq!(
                     next_step(failed(Class::Away, divisible, reread), Live),
                     Step::Judge
@@ -319,13 +393,14 @@ mod tests {
     fn invariant_1_only_a_lone_record_judged_by_todays_table_can_become_a_dead_letter() {
         for outcome in all_outcomes() {
             for assignment in [Live, Leaving, Gone] {
-                if next_step(outcome, assignment) == Step::BadRecord {
+                let step = next_step(outcome, assignment);
+                if matches!(step, Step::BadRecord | Step::Compare) {
                     assert!(matches!(
                         outcome,
                         Outcome::Failed {
-                            class: Class::Rejected,
+                            class: Class::Rejected | Class::Suspect,
                             divisible: false,
-                            reread: true,
+                            reread: Reread::This,
                         }
                     ));
                 }

@@ -53,3 +53,22 @@ apt_install() {
   apt-get install -q -y --no-install-recommends \
     -o Dpkg::Options::=--force-confold "$@" </dev/null >&2
 }
+
+# promtool, which judges the alerts. Debian has it in a package whose server would
+# begin to run: only the tool is taken out of it.
+promtool_bin() {
+  local tools=$ROOT/.cache/tools fresh
+  if command -v promtool; then return; fi
+  if [[ ! -x $tools/promtool ]]; then
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
+      die "the alerts' tests need promtool; hint: put it in PATH (https://prometheus.io/download)"
+    say "fetching promtool (once, about 20 MB)"
+    mkdir -p "$tools"
+    fresh=$(mktemp -d "$tools/prometheus.XXXXXX")
+    (cd "$fresh" && apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb .) </dev/null >&2 ||
+      die "promtool could not be fetched; hint: apt-get update, or put promtool in PATH"
+    mv "$fresh/usr/bin/promtool" "$tools/promtool"
+    rm -rf "$fresh"
+  fi
+  printf '%s' "$tools/promtool"
+}

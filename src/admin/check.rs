@@ -5,6 +5,7 @@ use super::error::AdminError;
 use super::kafka::Kafka;
 use super::report::Report;
 use super::text::count;
+use super::told::Told;
 use crate::cli::ConfigArg;
 use crate::exit::Exit;
 use clap::Args;
@@ -41,6 +42,7 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, AdminError>
         return Ok(Exit::Ok);
     }
     let kafka = Kafka::reach(&config);
+    let told = Told::ask(config.listen);
     let mut faults = 0;
     for settings in &config.sinks {
         let mut report = Report::new(settings, out);
@@ -49,6 +51,7 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, AdminError>
             &config,
             &kafka,
             settings,
+            told.as_ref(),
             args.sample.map(usize::from),
             &mut report,
         )?;

@@ -3,15 +3,18 @@
 
 use super::error::AdminError;
 use super::kafka::{Kafka, Known, ask_kafka};
+use super::list::explained;
 use super::report::Report;
+use super::standing::{join, logs};
 use super::text::count;
+use super::told::{OfSink, Told};
 use super::{block_on, client_name, columns, sample};
 use crate::config::{Backend, Config, Sink as Settings, Topics};
 use crate::error::KafkaFault;
 use plimsoll_cassandra::CassandraSink;
 use plimsoll_postgres::PostgresSink;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Mode, Prepared, Sink, SinkError, rule_for};
+use plimsoll_sink_api::{Mode, Prepared, Sink, SinkError, StoredPosition, rule_for};
 use plimsoll_sqlite::{SqliteSettings, SqliteSink};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -23,6 +26,7 @@ pub(super) fn connect<W: Write>(
     config: &Config,
     kafka: &Result<Kafka, KafkaFault>,
     settings: &Settings,
+    told: Option<&Told>,
     sample: Option<usize>,
     report: &mut Report<'_, W>,
 ) -> Result<(), AdminError> {
@@ -30,6 +34,7 @@ pub(super) fn connect<W: Write>(
         config,
         settings,
         known: ask_kafka(kafka, settings, report)?,
+        told: told.and_then(|told| told.of(&settings.name)),
         sample,
     };
     block_on(async {
@@ -84,6 +89,8 @@ struct Asking<'c> {
     config: &'c Config,
     settings: &'c Settings,
     known: Option<Known<'c>>,
+    /// What the running service says, where it runs here.
+    told: Option<&'c OfSink>,
     sample: Option<usize>,
 }
 
@@ -135,9 +142,7 @@ impl Asking<'_> {
             tables.insert(topic, prepared);
         }
         for privilege in lacking {
-            report.fault_of_backend(&format!(
-                "the role lacks {privilege}; hint: GRANT it, or use another role in url"
-            ))?;
+            report.fault_of_backend(&format!("the role lacks {privilege}"))?;
         }
         self.ask_state(sink, report).await?;
         match (self.sample, &self.known) {
@@ -233,6 +238,35 @@ impl Asking<'_> {
                 "the position of {} belongs to group {} of cluster {}; hint: give this sink \
                  another name, or its old group_id back",
                 row.tp, identity.group_id, identity.cluster_id
+            ))?;
+            // Nothing else of them is this sink's.
+            return Ok(());
+        }
+        self.ask_progress(stored, report)
+    }
+
+    /// Whether what is stored moves, as far as anybody here can know.
+    fn ask_progress<W: Write>(
+        &self,
+        stored: Vec<StoredPosition>,
+        report: &mut Report<'_, W>,
+    ) -> Result<(), AdminError> {
+        let settings = self.settings;
+        if let Some(known) = &self.known {
+            // What is wrong with topics is told already.
+            let (logs, _) = logs(known.kafka, settings, &stored);
+            let cluster_id = Some(known.kafka.id.as_str());
+            for standing in join(&settings.name, cluster_id, stored, logs, self.told) {
+                if let Some(why) = &standing.why {
+                    report.fault(&explained(&standing, why))?;
+                }
+            }
+        }
+        for trouble in self.told.iter().flat_map(|told| &told.troubles) {
+            let (kind, since, what) = (&trouble.kind, &trouble.since, &trouble.what);
+            let name = &settings.name;
+            report.fault(&format!(
+                "sinks.{name}: the service says: {kind} since {since}: {what}"
             ))?;
         }
         Ok(())

@@ -14,7 +14,7 @@ pub enum AdminError {
     #[error("{0}")]
     Config(Faults),
     /// Kafka did not answer, or not as it should.
-    #[error("{0}; hint: is kafka.bootstrap_servers right, and may this machine reach it?")]
+    #[error("{0}; hint: {hint}", hint = .0.hint())]
     Kafka(#[from] KafkaFault),
     /// A sink's database did not do what was asked.
     #[error("sinks.{sink}: {error}")]
@@ -50,7 +50,7 @@ impl AdminError {
             Self::Kafka(_) => Exit::Unreachable,
             Self::Sink { error, .. } => match error.class {
                 Class::Away | Class::Again | Class::Moved => Exit::Unreachable,
-                Class::Rejected | Class::Stale | Class::Halt => Exit::Refused,
+                Class::Rejected | Class::Suspect | Class::Stale | Class::Halt => Exit::Refused,
             },
             Self::Refused(_) => Exit::Refused,
             Self::System(_) | Self::Output(_) => Exit::System,

@@ -3,6 +3,7 @@
 use super::client_name;
 use super::error::AdminError;
 use super::report::Report;
+use super::rights;
 use super::text::count;
 use crate::config::{Config, Sink as Settings, Topics};
 use crate::consume::{Cluster, cluster_config};
@@ -21,7 +22,7 @@ impl Kafka {
     /// Asks for the cluster's id, which every answer needs.
     pub(super) fn reach(config: &Config) -> Result<Self, KafkaFault> {
         let settings = cluster_config(&config.kafka, &client_name());
-        let cluster = Cluster::new(settings, "of a command")?;
+        let cluster = Cluster::silent(settings)?;
         let id = cluster.id()?;
         Ok(Self { cluster, id })
     }
@@ -68,10 +69,7 @@ pub(super) fn ask_kafka<'k, W: Write>(
     let (kafka, (partitions, faults)) = match asked {
         Ok(asked) => asked,
         Err(fault) => {
-            report.fault(&format!(
-                "kafka: {fault}; hint: is kafka.bootstrap_servers right, and may this machine \
-                 reach it?"
-            ))?;
+            report.fault(&format!("kafka: {fault}; hint: {}", fault.hint()))?;
             return Ok(None);
         }
     };
@@ -81,9 +79,18 @@ pub(super) fn ask_kafka<'k, W: Write>(
     )?;
     for fault in faults {
         report.fault(&format!(
-            "sinks.{}.topics: {fault}; hint: create it, or correct its name",
-            settings.name
+            "sinks.{}.topics: {fault}; hint: {}",
+            settings.name,
+            fault.hint()
         ))?;
+    }
+    match rights::lacking(&kafka.cluster, settings, &partitions) {
+        Ok(all) => {
+            for lacking in all {
+                report.fault(&format!("sinks.{}: {lacking}", settings.name))?;
+            }
+        }
+        Err(fault) => report.fault(&format!("kafka: {fault}; hint: {}", fault.hint()))?,
     }
     for topic in partitions.chunk_by(|a, b| a.topic == b.topic) {
         let name = &topic[0].topic;

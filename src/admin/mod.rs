@@ -8,20 +8,25 @@ mod error;
 mod fields;
 mod kafka;
 mod letters;
+mod list;
 mod migrate;
 mod positions;
 mod report;
+mod rights;
 mod sample;
 mod settle;
+mod standing;
 mod text;
+mod told;
 
 pub use check::{CheckArgs, check};
 pub use error::AdminError;
 pub use letters::{
     DropArgs, ListArgs, ReplayArgs, drop_letters, list as list_letters, replay as replay_letters,
 };
+pub use list::list_positions;
 pub use migrate::{MigrateArgs, migrate};
-pub use positions::{SetArgs, list_positions, set_position};
+pub use positions::{SetArgs, set_position};
 pub use settle::{AdoptArgs, ResetArgs, adopt, reset};
 
 use std::future::Future;

@@ -1,19 +1,17 @@
-//! `positions list` and `positions set`.
+//! `positions set`.
 
 use super::error::AdminError;
 use super::kafka::Kafka;
-use super::text::{Side, age, align};
+use super::text::{age, count};
 use super::{block_on, with_sink};
 use crate::cli::ConfigArg;
-use crate::config::{Config, Sink as Settings, reads};
+use crate::config::{Config, Sink as Settings, Topics, reads};
 use crate::consume::Cluster;
 use crate::error::KafkaFault;
 use crate::exit::Exit;
 use clap::Args;
 use plimsoll_protocol::{Position, TopicPartition};
 use plimsoll_sink_api::{Identity, PositionChange, SetOutcome, Sink, SinkError, StoredPosition};
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::str::FromStr;
 use std::time::Duration;
@@ -21,199 +19,6 @@ use std::time::Duration;
 /// An owner that showed a sign of life this recently is alive: five of the
 /// service's heartbeats.
 pub(super) const FRESH: Duration = Duration::from_secs(15);
-
-/// One partition of one sink, as `--json` prints it.
-#[derive(Debug, Serialize)]
-struct Standing {
-    sink: String,
-    topic: String,
-    partition: i32,
-    /// None until the first claim.
-    position: Option<i64>,
-    /// None where Kafka did not tell it.
-    high_watermark: Option<i64>,
-    lag: Option<i64>,
-    epoch: Option<i64>,
-    owner: Option<String>,
-    group_id: Option<String>,
-    cluster_id: Option<String>,
-    heartbeat_age_ms: Option<u64>,
-    moved_age_ms: Option<u64>,
-}
-
-/// Prints where each partition of each sink stands.
-///
-/// # Errors
-/// A database did not answer, or nobody takes the output.
-pub fn list_positions(
-    config: &Config,
-    json: bool,
-    out: &mut impl Write,
-) -> Result<Exit, AdminError> {
-    let mut faults = Vec::new();
-    // Positions are worth seeing without Kafka too.
-    let kafka = Kafka::reach(config)
-        .inspect_err(|fault| faults.push(fault.to_string()))
-        .ok();
-    let mut standings = Vec::new();
-    for settings in &config.sinks {
-        let stored = block_on(async {
-            with_sink!(settings, |sink| sink.positions().await)
-                .map_err(AdminError::sink(&settings.name))
-        })?;
-        let mut found = BTreeMap::new();
-        if let Some(kafka) = &kafka {
-            let wrong = ends(kafka, settings, &stored, &mut found);
-            faults.extend(
-                wrong
-                    .iter()
-                    .map(|fault| format!("sinks.{}: {fault}", settings.name)),
-            );
-        }
-        standings.extend(join(&settings.name, stored, found));
-    }
-    if json {
-        serde_json::to_writer_pretty(&mut *out, &standings)
-            .map_err(|error| AdminError::Output(error.into()))?;
-        writeln!(out)?;
-    } else {
-        print(&standings, out)?;
-    }
-    for fault in &faults {
-        writeln!(io::stderr(), "{fault}")?;
-    }
-    Ok(if faults.is_empty() {
-        Exit::Ok
-    } else {
-        Exit::Unreachable
-    })
-}
-
-/// Finds the end of each partition that the sink reads or has read.
-fn ends(
-    kafka: &Kafka,
-    settings: &Settings,
-    stored: &[StoredPosition],
-    ends: &mut BTreeMap<TopicPartition, Option<Position>>,
-) -> Vec<KafkaFault> {
-    let (mut known, mut faults) = match kafka.partitions(settings) {
-        Ok(known) => known,
-        Err(fault) => return vec![fault],
-    };
-    // A topic that is no longer read keeps its positions.
-    for position in stored {
-        if !reads(&settings.topics, &position.tp.topic) && !known.contains(&position.tp) {
-            known.push(position.tp.clone());
-        }
-    }
-    known.sort();
-    // Topic by topic: one that is gone must not hide the others.
-    for topic in known.chunk_by(|a, b| a.topic == b.topic) {
-        match kafka.cluster.latest(topic) {
-            Ok(found) => ends.extend(topic.iter().cloned().zip(found)),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    faults
-}
-
-fn join(
-    sink: &str,
-    stored: Vec<StoredPosition>,
-    mut ends: BTreeMap<TopicPartition, Option<Position>>,
-) -> Vec<Standing> {
-    let millis = |age: Option<Duration>| age.and_then(|age| u64::try_from(age.as_millis()).ok());
-    let mut standings: Vec<Standing> = stored
-        .into_iter()
-        .map(|row| {
-            let end = ends.remove(&row.tp).flatten();
-            let (group_id, cluster_id) = row
-                .identity
-                .map(|identity| (identity.group_id, identity.cluster_id))
-                .unzip();
-            Standing {
-                sink: sink.to_owned(),
-                topic: row.tp.topic.to_string(),
-                partition: row.tp.partition,
-                position: Some(row.position.offset()),
-                high_watermark: end.map(Position::offset),
-                // Retention can leave a position behind the end of nothing.
-                lag: end.map(|end| (end.offset() - row.position.offset()).max(0)),
-                epoch: Some(row.epoch),
-                owner: row.owner,
-                group_id,
-                cluster_id,
-                heartbeat_age_ms: millis(row.heartbeat_age),
-                moved_age_ms: millis(row.moved_age),
-            }
-        })
-        .collect();
-    standings.extend(ends.into_iter().map(|(tp, end)| Standing {
-        sink: sink.to_owned(),
-        topic: tp.topic.to_string(),
-        partition: tp.partition,
-        position: None,
-        high_watermark: end.map(Position::offset),
-        lag: None,
-        epoch: None,
-        owner: None,
-        group_id: None,
-        cluster_id: None,
-        heartbeat_age_ms: None,
-        moved_age_ms: None,
-    }));
-    standings.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
-    standings
-}
-
-fn print(standings: &[Standing], out: &mut impl Write) -> io::Result<()> {
-    const SIDES: [Side; 10] = [
-        Side::Left,
-        Side::Left,
-        Side::Right,
-        Side::Right,
-        Side::Right,
-        Side::Right,
-        Side::Right,
-        Side::Left,
-        Side::Right,
-        Side::Right,
-    ];
-    let head = [
-        "SINK",
-        "TOPIC",
-        "PARTITION",
-        "POSITION",
-        "END",
-        "LAG",
-        "EPOCH",
-        "OWNER",
-        "HEARTBEAT",
-        "MOVED",
-    ];
-    let number = |n: Option<i64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
-    let ago =
-        |ms: Option<u64>| ms.map_or_else(|| "-".to_owned(), |ms| age(Duration::from_millis(ms)));
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(standings.iter().map(|s| {
-        vec![
-            s.sink.clone(),
-            s.topic.clone(),
-            s.partition.to_string(),
-            number(s.position),
-            number(s.high_watermark),
-            number(s.lag),
-            number(s.epoch),
-            s.owner.clone().unwrap_or_else(|| "-".to_owned()),
-            ago(s.heartbeat_age_ms),
-            ago(s.moved_age_ms),
-        ]
-    }));
-    for line in align(&rows, &SIDES) {
-        writeln!(out, "{line}")?;
-    }
-    Ok(())
-}
 
 /// Where to put a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -286,13 +91,7 @@ pub struct SetArgs {
 pub fn set_position(args: &SetArgs, out: &mut impl Write) -> Result<Exit, AdminError> {
     let config = args.config.load()?;
     let settings = find_sink(&config, &args.sink)?;
-    if !reads(&settings.topics, &args.topic) {
-        return Err(AdminError::Refused(format!(
-            "sinks.{}: it does not read the topic \"{}\"; hint: `plimsoll positions list` shows \
-             what it reads",
-            args.sink, args.topic
-        )));
-    }
+    must_read(settings, &args.topic)?;
     let kafka = Kafka::reach(&config)?;
     let tp = TopicPartition::new(&args.topic, args.partition);
     let identity = Identity {
@@ -326,10 +125,9 @@ pub fn set_position(args: &SetArgs, out: &mut impl Write) -> Result<Exit, AdminE
             heartbeat_age,
         } => {
             return Err(AdminError::Refused(format!(
-                "sinks.{}: {tp} is owned by {owner}, who showed a sign of life {} ago; hint: stop \
-                 the service first, or use --force, which fences the owner",
+                "sinks.{}: {}",
                 args.sink,
-                age(heartbeat_age)
+                owner_alive(&tp, &owner, heartbeat_age)
             )));
         }
     };
@@ -352,6 +150,49 @@ pub(super) fn find_sink<'c>(config: &'c Config, name: &str) -> Result<&'c Settin
         })
 }
 
+/// Refuses a topic that the sink does not read.
+pub(super) fn must_read(settings: &Settings, topic: &str) -> Result<(), AdminError> {
+    if reads(&settings.topics, topic) {
+        return Ok(());
+    }
+    let what = match &settings.topics {
+        Topics::Named(names) => format!("it reads {}", names.join(", ")),
+        Topics::Pattern(pattern) => format!("it reads what matches \"{pattern}\""),
+    };
+    Err(AdminError::Refused(format!(
+        "sinks.{}: it does not read the topic \"{topic}\"; hint: {what}",
+        settings.name
+    )))
+}
+
+/// Why an owner that is alive stands in the way.
+pub(super) fn owner_alive(tp: &TopicPartition, owner: &str, seen: Duration) -> String {
+    format!(
+        "{tp} is owned by {owner}, who showed a sign of life {} ago; hint: stop the service \
+         first, or use --force, which fences the owner",
+        age(seen)
+    )
+}
+
+/// A rehearsal answers beside a running service too, and says what stands in the way.
+pub(super) fn note_owner(row: &StoredPosition, force: bool) {
+    if let Some((owner, seen)) = living_owner(row)
+        && !force
+    {
+        let _ = writeln!(
+            io::stderr(),
+            "note: without --dry-run this is refused: {}",
+            owner_alive(&row.tp, owner, seen)
+        );
+    }
+}
+
+/// The owner, if it showed a sign of life a short while ago.
+pub(super) fn living_owner(row: &StoredPosition) -> Option<(&str, Duration)> {
+    let seen = row.heartbeat_age.filter(|seen| *seen < FRESH)?;
+    Some((row.owner.as_deref()?, seen))
+}
+
 /// Where to go, and where the log ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resolved {
@@ -365,9 +206,11 @@ pub(super) fn resolve(
     tp: &TopicPartition,
     target: Target,
 ) -> Result<Resolved, AdminError> {
-    if !cluster.partitions_of(&tp.topic)?.contains(tp) {
+    let known = cluster.partitions_of(&tp.topic)?;
+    if !known.contains(tp) {
         return Err(AdminError::Refused(format!(
-            "--partition: Kafka knows no {tp}; hint: `plimsoll positions list` shows all"
+            "--partition: Kafka knows no {tp}; hint: the topic has {}, counted from 0",
+            count(known.len(), "partition")
         )));
     }
     let one = std::slice::from_ref(tp);
@@ -429,21 +272,8 @@ async fn move_it<S: Sink>(
         .await?
         .into_iter()
         .find(|row| row.tp == *tp);
-    // A rehearsal answers beside a running service too, and says what stands in the way.
-    if let Some(StoredPosition {
-        owner: Some(owner),
-        heartbeat_age: Some(seen),
-        ..
-    }) = &stored
-        && *seen < FRESH
-        && !args.force
-    {
-        let _ = writeln!(
-            io::stderr(),
-            "note: {tp} is owned by {owner}, who showed a sign of life {} ago: without \
-             --dry-run this is refused; hint: stop the service first, or use --force",
-            age(*seen)
-        );
+    if let Some(row) = &stored {
+        note_owner(row, args.force);
     }
     Ok(SetOutcome::Set {
         before: stored.map(|row| row.position),
@@ -464,39 +294,5 @@ mod tests {
         for wrong in ["", "-1", "later", "2026-01-31", "1969-01-01T00:00:00Z"] {
             assert!(wrong.parse::<Target>().is_err(), "{wrong}");
         }
-    }
-
-    fn row(partition: i32, position: i64) -> StoredPosition {
-        StoredPosition {
-            tp: TopicPartition::new("orders", partition),
-            position: Position::new(position).unwrap(),
-            epoch: 3,
-            owner: Some("host-1".to_owned()),
-            identity: None,
-            topic_id: None,
-            fingerprint: None,
-            leader_epoch: None,
-            heartbeat_age: Some(Duration::from_secs(2)),
-            moved_age: None,
-        }
-    }
-
-    #[test]
-    fn positions_and_ends_meet_and_neither_hides_the_other() {
-        let end = |n| Some(Position::new(n).unwrap());
-        let ends = BTreeMap::from([
-            (TopicPartition::new("orders", 0), end(130)),
-            (TopicPartition::new("orders", 2), end(5)),
-        ]);
-        let standings = join("orders", vec![row(1, 7), row(0, 123)], ends);
-        let mut text = Vec::new();
-        print(&standings, &mut text).unwrap();
-        let text = String::from_utf8(text).unwrap();
-        insta::assert_snapshot!(text, @r"
-        SINK    TOPIC   PARTITION  POSITION  END  LAG  EPOCH  OWNER   HEARTBEAT  MOVED
-        orders  orders          0       123  130    7      3  host-1        2 s      -
-        orders  orders          1         7    -    -      3  host-1        2 s      -
-        orders  orders          2         -    5    -      -  -               -      -
-        ");
     }
 }

@@ -187,6 +187,11 @@ pub(super) async fn try_out<S: Sink>(
     Ok(tried)
 }
 
+/// Whether an error may be about single records.
+fn of_records(error: &SinkError) -> bool {
+    matches!(error.class, Class::Rejected | Class::Suspect)
+}
+
 struct Rehearsal<'a, S: Sink> {
     sink: &'a S,
     tp: &'a TopicPartition,
@@ -216,11 +221,11 @@ impl<S: Sink> Rehearsal<'_, S> {
                 tried.rows += rows;
                 return Ok(());
             }
-            Err(error) if error.class == Class::Rejected => error,
+            Err(error) if of_records(&error) => error,
             Err(error) => return Err(error),
         };
         // Halves, to find which: the order of the log is kept.
-        let before = tried.bad.len();
+        let (before, written) = (tried.bad.len(), tried.rows);
         let mut todo = vec![good.as_slice()];
         while let Some(part) = todo.pop() {
             if tried.bad.len() > SHOWN {
@@ -228,15 +233,19 @@ impl<S: Sink> Rehearsal<'_, S> {
             }
             match (self.write(part).await, part) {
                 (Ok(rows), _) => tried.rows += rows,
-                (Err(error), &[only]) if error.class == Class::Rejected => {
+                (Err(error), &[only]) if of_records(&error) => {
                     tried.bad.push(self.name(only, &error.to_string()));
                 }
-                (Err(error), _) if error.class == Class::Rejected => {
+                (Err(error), _) if of_records(&error) => {
                     let (first, second) = part.split_at(part.len() / 2);
                     todo.extend([second, first]);
                 }
                 (Err(error), _) => return Err(error),
             }
+        }
+        if whole.class == Class::Suspect && tried.rows == written {
+            // Not one is taken: it is the table, or a right.
+            return Err(whole);
         }
         if tried.bad.len() == before {
             // Each goes by itself: they stand in each other's way.

@@ -3,11 +3,12 @@
 
 use super::error::AdminError;
 use super::kafka::Kafka;
-use super::positions::{FRESH, Resolved, Target, find_sink, resolve};
-use super::text::age;
+use super::positions::{
+    FRESH, Resolved, Target, find_sink, living_owner, must_read, note_owner, owner_alive, resolve,
+};
 use super::{block_on, with_sink};
 use crate::cli::ConfigArg;
-use crate::config::{Sink as Settings, reads};
+use crate::config::Sink as Settings;
 use crate::exit::Exit;
 use clap::Args;
 use plimsoll_protocol::{Position, TopicPartition};
@@ -75,17 +76,12 @@ pub fn reset(args: &ResetArgs, out: &mut impl Write) -> Result<Exit, AdminError>
 fn settle(about: &About, to: Option<Target>, out: &mut impl Write) -> Result<Exit, AdminError> {
     let config = about.config.load()?;
     let settings = find_sink(&config, &about.sink)?;
-    if !reads(&settings.topics, &about.topic) {
-        return Err(AdminError::Refused(format!(
-            "sinks.{}: it does not read the topic \"{}\"; hint: `plimsoll positions list` shows \
-             what it reads",
-            about.sink, about.topic
-        )));
-    }
+    must_read(settings, &about.topic)?;
     let kafka = Kafka::reach(&config)?;
     let settling = Settling {
         about,
         settings,
+        partitions: kafka.cluster.partitions_of(&about.topic)?,
         topic_id: kafka
             .cluster
             .topic_ids(&[&about.topic])?
@@ -108,6 +104,8 @@ struct Settling<'a> {
     settings: &'a Settings,
     identity: Identity,
     topic_id: Option<String>,
+    /// What the topic has now.
+    partitions: Vec<TopicPartition>,
 }
 
 impl Settling<'_> {
@@ -139,8 +137,12 @@ impl Settling<'_> {
             .collect();
         if stored.is_empty() {
             return Err(self.refused(&format!(
-                "no position of the topic \"{}\" is stored here; hint: `plimsoll positions list`",
-                self.about.topic
+                "no position of {} is stored here; hint: `plimsoll positions list` shows those that \
+                 are; what has none begins by `start`",
+                match self.about.partition {
+                    None => format!("the topic \"{}\"", self.about.topic),
+                    Some(partition) => TopicPartition::new(&self.about.topic, partition).to_string(),
+                }
             )));
         }
         let mut changes = Vec::new();
@@ -149,7 +151,7 @@ impl Settling<'_> {
                 None => (None, self.within_log(kafka, row)?),
                 Some(target) => {
                     self.check_log_table(sink, &row.tp).await?;
-                    let Resolved { to, end } = resolve(&kafka.cluster, &row.tp, target)?;
+                    let Resolved { to, end } = self.target(kafka, &row.tp, target)?;
                     (Some(to), end)
                 }
             };
@@ -162,8 +164,41 @@ impl Settling<'_> {
         Ok(Exit::Ok)
     }
 
+    /// Where a position goes. A partition that the topic no longer has, for it was
+    /// made again with fewer, begins at its first record, should it be added.
+    fn target(
+        &self,
+        kafka: &Kafka,
+        tp: &TopicPartition,
+        target: Target,
+    ) -> Result<Resolved, AdminError> {
+        let none = Position::ZERO;
+        match target {
+            Target::Offset(offset) if offset != none => {}
+            _ if !self.is_gone(tp) => {}
+            _ => {
+                return Ok(Resolved {
+                    to: none,
+                    end: none,
+                });
+            }
+        }
+        resolve(&kafka.cluster, tp, target)
+    }
+
+    fn is_gone(&self, tp: &TopicPartition) -> bool {
+        !self.partitions.contains(tp)
+    }
+
     /// Where the log ends.
     fn within_log(&self, kafka: &Kafka, row: &StoredPosition) -> Result<Position, AdminError> {
+        if self.is_gone(&row.tp) {
+            return Err(self.refused(&format!(
+                "Kafka has no {} any more, so it cannot be the same log; hint: `plimsoll positions \
+                 reset` begins the topic anew; --partition adopts another one alone",
+                row.tp
+            )));
+        }
         let one = std::slice::from_ref(&row.tp);
         let first = kafka.cluster.earliest(one)?.remove(0);
         let end = kafka.cluster.latest(one)?.remove(0);
@@ -203,15 +238,15 @@ impl Settling<'_> {
         )))
     }
 
+    /// A rehearsal answers all the same.
     fn check_owner(&self, row: &StoredPosition) -> Result<(), AdminError> {
-        match (&row.owner, row.heartbeat_age) {
-            (Some(owner), Some(seen)) if seen < FRESH && !self.about.force => {
-                Err(self.refused(&format!(
-                    "{} is owned by {owner}, who showed a sign of life {} ago; hint: stop the \
-                     service first, or use --force, which fences the owner",
-                    row.tp,
-                    age(seen)
-                )))
+        if self.about.dry_run {
+            note_owner(row, self.about.force);
+            return Ok(());
+        }
+        match living_owner(row) {
+            Some((owner, seen)) if !self.about.force => {
+                Err(self.refused(&owner_alive(&row.tp, owner, seen)))
             }
             _ => Ok(()),
         }
@@ -230,8 +265,16 @@ impl Settling<'_> {
         };
         let id = self.topic_id.as_deref().unwrap_or("unknown");
         let (sink_name, tp) = (&self.settings.name, &row.tp);
+        let gone = if self.is_gone(tp) {
+            "; Kafka has no such partition now: should it be added, it begins there"
+        } else {
+            ""
+        };
         if self.about.dry_run {
-            writeln!(out, "{sink_name}: {tp} would be {what}; topic id {id}")?;
+            writeln!(
+                out,
+                "{sink_name}: {tp} would be {what}; topic id {id}{gone}"
+            )?;
             return Ok(());
         }
         let change = PositionChange {
@@ -246,17 +289,13 @@ impl Settling<'_> {
         };
         match sink.set_position(&change).await.map_err(self.failed())? {
             SetOutcome::Set { .. } => {
-                writeln!(out, "{sink_name}: {tp} {what}; topic id {id}")?;
+                writeln!(out, "{sink_name}: {tp} {what}; topic id {id}{gone}")?;
                 Ok(())
             }
             SetOutcome::OwnerAlive {
                 owner,
                 heartbeat_age,
-            } => Err(self.refused(&format!(
-                "{tp} is owned by {owner}, who showed a sign of life {} ago; hint: stop the \
-                 service first, or use --force, which fences the owner",
-                age(heartbeat_age)
-            ))),
+            } => Err(self.refused(&owner_alive(tp, &owner, heartbeat_age))),
         }
     }
 }

@@ -66,13 +66,12 @@ pub struct Record<'c> {
 }
 
 impl<'c> Record<'c> {
-    /// Headers in their order. A name that is no UTF-8 comes as an empty one.
-    pub fn headers(&self) -> impl DoubleEndedIterator<Item = (&'c str, Option<&'c [u8]>)> {
+    /// Headers in their order, names as they came: one may be no UTF-8.
+    pub fn headers(&self) -> impl DoubleEndedIterator<Item = (&'c [u8], Option<&'c [u8]>)> {
         let arena = self.arena;
-        self.headers.iter().map(move |h| {
-            let name = std::str::from_utf8(&arena[h.name.clone()]).unwrap_or("");
-            (name, h.value.clone().map(|v| &arena[v]))
-        })
+        self.headers
+            .iter()
+            .map(move |h| (&arena[h.name.clone()], h.value.clone().map(|v| &arena[v])))
     }
 }
 
@@ -170,7 +169,7 @@ impl Filling {
     pub fn push<'m>(
         &mut self,
         record: &Incoming<'_>,
-        headers: impl Iterator<Item = (&'m str, Option<&'m [u8]>)>,
+        headers: impl Iterator<Item = (&'m [u8], Option<&'m [u8]>)>,
         leader_epoch: Option<i32>,
         now: Instant,
     ) {
@@ -180,7 +179,7 @@ impl Filling {
         let value = record.value.map(&mut put);
         let first_header = self.store.headers.len();
         for (name, bytes) in headers {
-            let name = self.store.put(name.as_bytes());
+            let name = self.store.put(name);
             let value = bytes.map(|b| self.store.put(b));
             self.store.headers.push(HeaderEntry { name, value });
         }
@@ -330,7 +329,8 @@ mod tests {
         let budget = Budget::new(1 << 20);
         let mut filling = Filling::new(budget.clone());
         let now = Instant::now();
-        let none = std::iter::empty::<(&str, Option<&[u8]>)>;
+        let none = std::iter::empty::<(&[u8], Option<&[u8]>)>;
+        let headers: [(&[u8], Option<&[u8]>); 2] = [(b"a", Some(b"1")), (b"\xff", None)];
         filling.push(
             &Incoming {
                 offset: 7,
@@ -338,7 +338,7 @@ mod tests {
                 key: Some(b"k"),
                 value: Some(b""),
             },
-            [("a", Some(b"1".as_slice())), ("b", None)].into_iter(),
+            headers.into_iter(),
             Some(3),
             now,
         );
@@ -363,10 +363,7 @@ mod tests {
             (first.key, first.value),
             (Some(b"k".as_slice()), Some(b"".as_slice()))
         );
-        assert_eq!(
-            first.headers().collect::<Vec<_>>(),
-            [("a", Some(b"1".as_slice())), ("b", None)]
-        );
+        assert_eq!(first.headers().collect::<Vec<_>>(), headers);
         assert_eq!(
             (second.key, second.value, second.headers().count()),
             (None, None, 0)

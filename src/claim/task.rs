@@ -5,7 +5,9 @@
 use super::starts::look_up;
 use crate::commit::{Backoff, HALT_RETRY, Lane, note_claim};
 use crate::config::{Start, Topics};
-use crate::consume::{Cluster, Compared, Control, Generation, Leased, disagreement, look_at};
+use crate::consume::{
+    Cluster, Compared, Control, Generation, Leased, LogLook, disagreement, look_at,
+};
 use crate::error::KafkaFault;
 use crate::health::{Asking, Halt};
 use crate::metrics as names;
@@ -24,6 +26,10 @@ use tracing::{info, warn};
 /// a first partition of thousands begins within a second or so.
 const TOGETHER: usize = 256;
 
+/// How often a log is looked at whose last record applied cannot be read, before its
+/// partition halts: with the waits in between some seconds, longer than an election.
+const UNREAD: u32 = 6;
+
 /// A partition that wants to be claimed.
 #[derive(Debug)]
 pub struct ClaimRequest {
@@ -39,6 +45,19 @@ struct Waiting {
     request: ClaimRequest,
     at: Instant,
     backoff: Backoff,
+    /// How often in a row the last record applied could not be read.
+    unread: u32,
+}
+
+impl Waiting {
+    fn new(request: ClaimRequest) -> Self {
+        Self {
+            request,
+            at: Instant::now(),
+            backoff: Backoff::default(),
+            unread: 0,
+        }
+    }
 }
 
 enum Failure {
@@ -95,19 +114,22 @@ pub async fn claim_loop<S: Sink>(
         };
         tokio::select! {
             request = requests.recv() => match request {
-                Some(request) => waiting.push_back(Waiting { request, at: Instant::now(), backoff: Backoff::default() }),
+                Some(request) => waiting.push_back(Waiting::new(request)),
                 None => return,
             },
             () = due => {}
         }
         while let Ok(request) = requests.try_recv() {
-            waiting.push_back(Waiting {
-                request,
-                at: Instant::now(),
-                backoff: Backoff::default(),
-            });
+            waiting.push_back(Waiting::new(request));
         }
         waiting.retain(|w| w.request.leased.now() == Assignment::Live);
+        if waiting.is_empty() {
+            // Nobody asks any more: what was not answered is no trouble.
+            claims
+                .lane
+                .health
+                .kafka_back(&claims.lane.name, &Asking::Claims);
+        }
         let now = Instant::now();
         let (due, later) = std::mem::take(&mut waiting)
             .into_iter()
@@ -153,23 +175,22 @@ impl<S: Sink> Claims<S> {
         let (lane, request) = (&self.lane, &one.request);
         match failure {
             Failure::Kafka(fault) => {
-                lane.health
-                    .kafka_away(&lane.name, Asking::Claims, fault.to_string());
+                lane.health.kafka_away(&lane.name, Asking::Claims, &fault);
                 Some(one.backoff.next_wait())
             }
             Failure::Sink(error) => match error.class {
                 Class::Away | Class::Again | Class::Moved => {
-                    lane.note_away(&error);
+                    lane.note_away(Some(&request.tp), &error);
                     Some(one.backoff.next_wait())
                 }
                 Class::Stale => {
                     // The row or its table is missing: settle again.
                     self.settled.remove(&request.tp);
-                    lane.note_away(&error);
-                    warn!(sink = lane.name, partition = %request.tp, "not claimed yet: {error}");
+                    lane.note_away(Some(&request.tp), &error);
+                    warn!(sink = lane.name, topic = %request.tp.topic, partition = request.tp.partition, "not claimed yet: {error}");
                     Some(one.backoff.next_wait())
                 }
-                Class::Halt | Class::Rejected => {
+                Class::Halt | Class::Rejected | Class::Suspect => {
                     self.halt(request, None, error.to_string());
                     None
                 }
@@ -240,9 +261,22 @@ impl<S: Sink> Claims<S> {
             Ok((Err(fault), _)) => return self.not_looked(held, &fault),
             Err(_) => return self.not_looked(held, &KafkaFault::new("the look ended early")),
         };
-        self.lane.health.kafka_back(&self.lane.name, Asking::Claims);
+        self.lane
+            .health
+            .kafka_back(&self.lane.name, &Asking::Claims);
         let mut again = Vec::new();
-        for ((mut one, mut claimed), found) in held.into_iter().zip(found) {
+        for ((mut one, mut claimed), look) in held.into_iter().zip(found) {
+            let found = match look {
+                LogLook::Found(found) => found,
+                LogLook::Away(fault) => {
+                    again.extend(self.not_looked(vec![(one, claimed)], &fault));
+                    continue;
+                }
+                LogLook::Unreadable(fault) => {
+                    again.extend(self.unread(one, &claimed, &fault));
+                    continue;
+                }
+            };
             let (request, lane) = (&one.request, &self.lane);
             let compared = Compared {
                 cluster_id: &lane.identity.cluster_id,
@@ -284,8 +318,7 @@ impl<S: Sink> Claims<S> {
     /// either.
     fn not_looked(&self, held: Vec<(Waiting, Claimed)>, fault: &KafkaFault) -> Vec<Waiting> {
         let lane = &self.lane;
-        lane.health
-            .kafka_away(&lane.name, Asking::Claims, fault.to_string());
+        lane.health.kafka_away(&lane.name, Asking::Claims, fault);
         let later = |(mut one, _): (Waiting, Claimed)| {
             one.at = Instant::now() + one.backoff.next_wait();
             one
@@ -293,14 +326,32 @@ impl<S: Sink> Claims<S> {
         held.into_iter().map(later).collect()
     }
 
+    /// A log that does not give out what was read of it before is looked at again a
+    /// few times; then its partition halts with Kafka's words, and no other.
+    fn unread(&self, mut one: Waiting, claimed: &Claimed, fault: &KafkaFault) -> Option<Waiting> {
+        one.unread += 1;
+        let (sink, tp) = (&self.lane.name, &one.request.tp);
+        if one.unread > UNREAD {
+            let reason = format!("the last record applied cannot be read again: {fault}");
+            self.halt(&one.request, Some(claimed.reached.offset()), reason);
+            return None;
+        }
+        warn!(
+            sink, topic = %tp.topic, partition = tp.partition,
+            "the last record applied cannot be read again: {fault}; looked at again",
+        );
+        one.at = Instant::now() + one.backoff.next_wait();
+        Some(one)
+    }
+
     fn not_remembered(&self, one: &mut Waiting, error: &SinkError) -> Option<Duration> {
         match error.class {
-            Class::Halt | Class::Rejected => {
+            Class::Halt | Class::Rejected | Class::Suspect => {
                 self.halt(&one.request, None, error.to_string());
                 None
             }
             Class::Away | Class::Again | Class::Moved | Class::Stale => {
-                self.lane.note_away(error);
+                self.lane.note_away(Some(&one.request.tp), error);
                 Some(one.backoff.next_wait())
             }
         }

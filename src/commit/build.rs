@@ -2,7 +2,7 @@
 
 use crate::batch::{Chunk, Record, fingerprint};
 use crate::decode::{BadRecord, Decoder};
-use plimsoll_protocol::Span;
+use plimsoll_protocol::{Position, Span};
 use plimsoll_sink_api::{DeadLetter, Marks, Rows, SinkError};
 use std::ops::Range;
 
@@ -16,6 +16,9 @@ pub struct Part {
     pub records: Range<usize>,
     /// The database refused the only record: it goes to the dead letters.
     pub refused: Option<SinkError>,
+    /// The catalogue was read anew for a larger part, of which this is one, after a
+    /// refusal that may be the table's.
+    pub reread: bool,
 }
 
 impl Part {
@@ -26,6 +29,20 @@ impl Part {
             span: chunk.span(),
             records: 0..chunk.len(),
             refused: None,
+            reread: false,
+        }
+    }
+
+    /// One record, by its index, and nothing of the gaps around it.
+    #[must_use]
+    pub fn only(chunk: &Chunk, index: usize) -> Self {
+        let from = chunk.position_of(index);
+        let behind = Position::new(from.offset().saturating_add(1)).unwrap_or(from);
+        Self {
+            span: Span::new(from, behind).unwrap_or(chunk.span()),
+            records: index..index + 1,
+            refused: None,
+            reread: false,
         }
     }
 
@@ -39,6 +56,7 @@ impl Part {
                 span,
                 records,
                 refused: None,
+                reread: self.reread,
             })
         };
         (
@@ -133,7 +151,10 @@ fn letter<'c>(record: &Record<'c>) -> DeadLetter<'c> {
         timestamp: record.timestamp,
         key: record.key,
         value: record.value,
-        headers: record.headers().collect(),
+        headers: record
+            .headers()
+            .map(|(name, value)| (String::from_utf8_lossy(name), value))
+            .collect(),
         condition: String::new(),
         code: None,
         column: None,
@@ -165,7 +186,6 @@ fn refused<'c>(record: &Record<'c>, error: &SinkError) -> DeadLetter<'c> {
 mod tests {
     use super::*;
     use crate::batch::{Budget, Filling, Incoming};
-    use plimsoll_protocol::Position;
     use proptest::prelude::*;
     use std::time::Instant;
 
@@ -184,7 +204,7 @@ mod tests {
             };
             filling.push(
                 &incoming,
-                std::iter::empty::<(&str, Option<&[u8]>)>(),
+                std::iter::empty::<(&[u8], Option<&[u8]>)>(),
                 None,
                 Instant::now(),
             );
@@ -221,7 +241,7 @@ mod tests {
             };
             filling.push(
                 &incoming,
-                std::iter::empty::<(&str, Option<&[u8]>)>(),
+                std::iter::empty::<(&[u8], Option<&[u8]>)>(),
                 None,
                 Instant::now(),
             );

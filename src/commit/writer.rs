@@ -1,20 +1,23 @@
 //! The writer of one partition: chunk by chunk, in order, until it is told to
 //! end or has to begin anew.
 
+mod compare;
 mod confirm;
 
+use self::compare::Changes;
 use super::Backoff;
 use super::build::{Built, Part, build, marks};
 use crate::batch::Chunk;
 use crate::config::{OnBadRecord, UnknownFields};
 use crate::consume::{Control, Generation, Leased, Looked, Looks, RestartReason, epoch_fell};
 use crate::decode::Decoder;
-use crate::health::{Halt, Health};
+use crate::health::{About, Halt, Health};
 use crate::metrics::{self as names, PartitionMetrics};
 use crate::route::Router;
 use metrics::counter;
 use plimsoll_protocol::{
-    Assignment, Claim, Class, Outcome, Span, Step, TopicPartition, judge, next_step, older_epoch,
+    Assignment, Claim, Class, Outcome, Reread, Span, Step, TopicPartition, judge, next_step,
+    older_epoch,
 };
 use plimsoll_sink_api::{Batch, Claimed, Committed, Identity, Member, Prepared, Sink, SinkError};
 use std::sync::Arc;
@@ -69,11 +72,24 @@ impl<S: Sink> Lane<S> {
         }
     }
 
-    /// Notes that the database did not do its part, and why.
-    pub fn note_away(&self, error: &SinkError) {
+    /// Notes that the database did not do its part for a partition, and why.
+    pub fn note_away(&self, tp: Option<&TopicPartition>, error: &SinkError) {
         counter!(names::RETRIES, "sink" => self.name.clone(), "reason" => error.class.as_str())
             .increment(1);
-        self.health.away(&self.name, error.to_string());
+        let (health, code) = (
+            &self.health,
+            error.detail.code.as_deref().unwrap_or_default(),
+        );
+        match error.detail.blocked {
+            // It is there, and somebody holds a lock in it.
+            true => health.trouble(
+                &self.name,
+                About::Lock(tp.cloned()),
+                code,
+                error.to_string(),
+            ),
+            false => health.away(&self.name, code, error.to_string()),
+        }
     }
 }
 
@@ -87,8 +103,16 @@ enum Done {
 
 /// Why a part is not simply committed.
 enum Trouble {
-    Bisect,
+    Bisect {
+        /// The catalogue was read anew for the part, after a refusal that may be
+        /// the table's.
+        reread: bool,
+    },
     BadRecord(SinkError),
+    /// It may be the one record, or the table.
+    Suspect(SinkError),
+    /// The same once more.
+    Again,
     End(Done),
 }
 
@@ -114,6 +138,21 @@ struct Target<S: Sink> {
     table: Arc<Prepared<S::Plan>>,
     decoder: Decoder,
     read: Instant,
+}
+
+/// How often the catalogue is read for one batch before an error counts. A table that
+/// is altered again and again is another one each time: with the waits in between
+/// that goes on for some seconds.
+const fn rereads(class: Class) -> usize {
+    match class {
+        Class::Stale => 5,
+        Class::Moved
+        | Class::Again
+        | Class::Away
+        | Class::Rejected
+        | Class::Suspect
+        | Class::Halt => 1,
+    }
 }
 
 impl<S: Sink> Writer<S> {
@@ -196,7 +235,7 @@ impl<S: Sink> Writer<S> {
             return;
         }
         if let Err(error) = self.lane.sink.release(&self.tp, self.claim).await {
-            debug!(sink = self.lane.name, partition = %self.tp, "claim not given back: {error}");
+            debug!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, "claim not given back: {error}");
         }
     }
 
@@ -208,29 +247,44 @@ impl<S: Sink> Writer<S> {
         // Its records have all arrived. The answer is waited for behind the decoding.
         self.look(chunk);
         let mut todo = vec![Part::whole(chunk)];
+        let mut changes = Changes::default();
         while let Some(part) = todo.pop() {
             // The partition is another's: no further part is begun.
             if self.leased.now() == Assignment::Gone {
                 return Done::Drop;
             }
-            match self.commit_part(chunk, &part, &mut todo).await {
-                Ok(()) => {}
-                Err(Trouble::Bisect) => todo.extend(part.halves(chunk).into_iter().rev()),
+            let trouble = match self.commit_part(chunk, &part, &mut todo).await {
+                Ok(()) => {
+                    changes = Changes::default();
+                    continue;
+                }
                 // A dead letter that is refused itself, or a commit without
                 // any record: nothing is left to set aside.
-                Err(Trouble::BadRecord(error))
+                Err(Trouble::BadRecord(error) | Trouble::Suspect(error))
                     if part.refused.is_some() || part.records.is_empty() =>
                 {
                     return self.halt_at(chunk, &part, &error);
                 }
-                Err(Trouble::BadRecord(error)) => match self.lane.on_bad_record {
+                Err(Trouble::Suspect(error)) => {
+                    self.suspected(chunk, &part, error, &mut changes).await
+                }
+                Err(trouble) => trouble,
+            };
+            match trouble {
+                Trouble::Bisect { reread } => {
+                    let part = Part { reread, ..part };
+                    todo.extend(part.halves(chunk).into_iter().rev());
+                }
+                Trouble::Again => todo.push(part),
+                Trouble::BadRecord(error) => match self.lane.on_bad_record {
                     OnBadRecord::DeadLetter => todo.push(Part {
                         refused: Some(error),
                         ..part
                     }),
                     OnBadRecord::Halt => return self.halt_at(chunk, &part, &error),
                 },
-                Err(Trouble::End(done)) => return done,
+                Trouble::Suspect(error) => return self.halt_at(chunk, &part, &error),
+                Trouble::End(done) => return done,
             }
         }
         Done::GoOn
@@ -253,8 +307,12 @@ impl<S: Sink> Writer<S> {
         })
     }
 
+    /// The offset is told where it is certain which record it is about.
     fn halt_at(&self, chunk: &Chunk, part: &Part, error: &SinkError) -> Done {
-        let offset = part.records.clone().next().map(|i| chunk.record(i).offset);
+        let offset = match part.records.len() {
+            1 => Some(chunk.record(part.records.start).offset),
+            _ => None,
+        };
         Done::Halt(Box::new(Halt {
             offset,
             column: error.detail.column.clone(),
@@ -295,10 +353,13 @@ impl<S: Sink> Writer<S> {
                 return Ok(());
             }
             self.confirm(chunk).await?;
-            match self
+            let committed = self
                 .commit_built(table, chunk, part, &built, &mut reread)
-                .await
-            {
+                .await;
+            self.lane
+                .health
+                .over(&self.lane.name, &About::Retrying(self.tp.clone()));
+            match committed {
                 Ok(committed) => {
                     self.acknowledge(chunk, part, &built, committed);
                     return Ok(());
@@ -343,10 +404,10 @@ impl<S: Sink> Writer<S> {
                 }
                 Err(error) => match error.class {
                     Class::Away | Class::Again | Class::Moved => {
-                        self.lane.note_away(&error);
+                        self.lane.note_away(Some(&self.tp), &error);
                         self.wait(backoff.next_wait()).await?;
                     }
-                    Class::Stale | Class::Halt | Class::Rejected => {
+                    Class::Stale | Class::Suspect | Class::Halt | Class::Rejected => {
                         let halt = Halt {
                             offset: None,
                             column: error.detail.column.clone(),
@@ -370,7 +431,7 @@ impl<S: Sink> Writer<S> {
         reread: &mut Vec<Class>,
     ) -> Result<Committed, Option<Trouble>> {
         let mut backoff = Backoff::default();
-        let mut repeated = false;
+        let mut attempts = 0_u64;
         loop {
             let batch = Batch {
                 topic: &self.tp.topic,
@@ -396,22 +457,30 @@ impl<S: Sink> Writer<S> {
                 Err(error) => error,
             };
             let divisible = part.records.len() > 1;
+            let times = reread.iter().filter(|class| **class == error.class).count();
             let failed = Outcome::Failed {
                 class: error.class,
                 divisible,
-                reread: reread.contains(&error.class),
+                reread: match times >= rereads(error.class) {
+                    true => Reread::This,
+                    false if error.class == Class::Suspect && part.reread => Reread::Larger,
+                    false => Reread::Not,
+                },
             };
+            attempts += 1;
             match next_step(failed, self.leased.now()) {
                 Step::Repeat => {
+                    self.note_retrying(attempts, &error);
                     counter!(names::RETRIES, "sink" => self.lane.name.clone(), "reason" => error.class.as_str())
                         .increment(1);
                     // The first time at once: whoever was in the way is through.
-                    if std::mem::replace(&mut repeated, true) {
+                    if attempts > 1 {
                         self.wait(backoff.next_wait()).await.map_err(Some)?;
                     }
                 }
                 Step::Judge => {
-                    warn!(sink = self.lane.name, partition = %self.tp, "commit of {} unanswered: {error}", part.span);
+                    self.note_retrying(attempts, &error);
+                    warn!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, "commit of {} unanswered: {error}", part.span);
                     if self
                         .judge(part.span, &error, &mut backoff)
                         .await
@@ -422,7 +491,7 @@ impl<S: Sink> Writer<S> {
                 }
                 Step::Restart => {
                     self.metrics.fenced.increment(1);
-                    info!(sink = self.lane.name, partition = %self.tp, span = %part.span, "fenced: claimed anew");
+                    info!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, span = %part.span, "fenced: claimed anew");
                     return Err(Some(Trouble::End(Done::Restart(RestartReason::Fenced))));
                 }
                 // The table answers no error with GoOn; if it did, nothing would
@@ -433,15 +502,33 @@ impl<S: Sink> Writer<S> {
                     }
                     return Err(Some(Trouble::End(Done::Drop)));
                 }
-                Step::Bisect => return Err(Some(Trouble::Bisect)),
+                Step::Bisect => {
+                    let reread = part.reread || reread.contains(&Class::Suspect);
+                    return Err(Some(Trouble::Bisect { reread }));
+                }
                 Step::BadRecord => return Err(Some(Trouble::BadRecord(error))),
+                Step::Compare => return Err(Some(Trouble::Suspect(error))),
                 Step::Reread => {
+                    counter!(names::RETRIES, "sink" => self.lane.name.clone(), "reason" => error.class.as_str())
+                        .increment(1);
+                    // The first time at once: most often one ALTER is all.
+                    for _ in 0..times {
+                        self.wait(backoff.next_wait()).await.map_err(Some)?;
+                    }
                     reread.push(error.class);
                     return Err(None);
                 }
                 Step::Halt => return Err(Some(Trouble::End(self.halt_at(chunk, part, &error)))),
             }
         }
+    }
+
+    /// Told once it has gone on for a while.
+    fn note_retrying(&self, attempts: u64, error: &SinkError) {
+        let code = error.detail.code.as_deref().unwrap_or_default();
+        let what = format!("{attempts} attempts so far; the last one said: {error}");
+        let about = About::Retrying(self.tp.clone());
+        self.lane.health.trouble(&self.lane.name, about, code, what);
     }
 
     /// Claims again, as long as it takes, and finds out what became of a commit:
@@ -453,7 +540,7 @@ impl<S: Sink> Writer<S> {
         unanswered: &SinkError,
         backoff: &mut Backoff,
     ) -> Result<bool, Trouble> {
-        self.lane.note_away(unanswered);
+        self.lane.note_away(Some(&self.tp), unanswered);
         loop {
             self.wait(backoff.next_wait()).await?;
             if self.leased.now() == Assignment::Gone {
@@ -468,14 +555,14 @@ impl<S: Sink> Writer<S> {
                 Ok(claimed) => claimed,
                 Err(error) => match error.class {
                     Class::Away | Class::Again | Class::Moved => {
-                        self.lane.note_away(&error);
+                        self.lane.note_away(Some(&self.tp), &error);
                         continue;
                     }
                     // The row is gone: the claim of a restart settles it anew.
                     Class::Stale => {
                         return Err(Trouble::End(Done::Restart(RestartReason::OutOfStep)));
                     }
-                    Class::Halt | Class::Rejected => {
+                    Class::Halt | Class::Rejected | Class::Suspect => {
                         let halt = Halt {
                             offset: None,
                             column: None,
@@ -495,7 +582,7 @@ impl<S: Sink> Writer<S> {
                 plimsoll_protocol::Verdict::OutOfStep => "out_of_step",
             })
             .increment(1);
-            info!(sink = self.lane.name, partition = %self.tp, %span, "judged: {verdict:?}");
+            info!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, %span, "judged: {verdict:?}");
             return match next_step(Outcome::Judged(verdict), self.leased.now()) {
                 Step::GoOn => Ok(true),
                 Step::Repeat => Ok(false),
@@ -504,6 +591,7 @@ impl<S: Sink> Writer<S> {
                 | Step::Judge
                 | Step::Bisect
                 | Step::BadRecord
+                | Step::Compare
                 | Step::Reread
                 | Step::Halt => Err(Trouble::End(Done::Drop)),
             };
@@ -557,7 +645,7 @@ impl<S: Sink> Writer<S> {
         if !std::mem::replace(&mut self.moved, true) {
             self.lane.health.moves(&self.lane.name, &self.tp);
         }
-        self.lane.health.back(&self.lane.name);
+        self.lane.health.committed(&self.lane.name, &self.tp);
         let (tp, generation) = (self.tp.clone(), self.generation);
         self.lane.tell(Control::Committed {
             tp,

@@ -3,6 +3,7 @@
 use super::cassandra;
 use super::reader::{Reader, Text};
 use super::settings::Backend;
+use super::table_names;
 use super::tables;
 use super::topics::Reads;
 use plimsoll_postgres::PostgresSettings;
@@ -124,7 +125,7 @@ fn read_postgres(
             "how long one call to the database may take before its connection is dropped",
         )
         .unwrap_or(CALL_MS_DEFAULT);
-    let tables = tables::read(&mut reader, topics);
+    let tables = tables::read(&mut reader, topics, table_names::postgres);
     reader.foreign("path", "path is a setting of sqlite; postgres has url");
     reader.finish();
     Some(PostgresSettings {
@@ -186,7 +187,7 @@ fn read_sqlite(
     }
     let path = path.and_then(|path| checked_path(&reader, path));
     let auto_migrate = reader.boolean("auto_migrate").unwrap_or(true);
-    let tables = tables::read(&mut reader, topics);
+    let tables = tables::read(&mut reader, topics, table_names::sqlite);
     reader.foreign("url", "url is a setting of postgres; sqlite has path");
     for key in ["state_schema", "max_connections", "call_timeout_ms"] {
         reader.foreign(

@@ -1,6 +1,7 @@
 //! `[sinks.NAME.cassandra]`, or `scylla`.
 
 use super::reader::{Reader, Text};
+use super::table_names;
 use super::tables;
 use super::topics::Reads;
 use plimsoll_cassandra::{CassandraSettings, CassandraTable, Consistency, Login, Tls, Ttl};
@@ -84,7 +85,12 @@ pub(super) fn read(
             "longer than commitlog_sync_period, which is 10000 unless the server says otherwise",
         )
         .unwrap_or(REWIND_MS_DEFAULT);
-    let tables = tables::read_with(&mut reader, topics, OF_A_TABLE, read_table);
+    let tables = tables::read_with(
+        &mut reader,
+        topics,
+        OF_A_TABLE,
+        (read_table, table_names::cassandra),
+    );
     reader.foreign(
         "url",
         "url is a setting of postgres; cassandra has contact_points",

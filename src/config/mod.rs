@@ -15,6 +15,7 @@ mod sink;
 mod size;
 mod start;
 mod suggest;
+mod table_names;
 mod tables;
 mod topics;
 
@@ -27,7 +28,7 @@ pub use settings::{
     Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Sink, Start,
     Topics, UnknownFields,
 };
-pub use topics::reads;
+pub use topics::{leaves_out, reads};
 
 use reader::{Judge, Reader};
 use size::read_size;

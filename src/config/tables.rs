@@ -4,6 +4,7 @@
 use super::reader::{Reader, Text};
 use super::settings::Topics;
 use super::suggest::nearest;
+use super::table_names::NameCheck;
 use super::topics::{self, Reads};
 use plimsoll_sink_api::{Missing, Mode, Source, TableRule, TableSettings};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,14 +26,18 @@ const OF_A_TABLE: &[&str] = &["table", "mode", "key_columns", "columns", "missin
 
 /// Reads all tables of a SQL sink; `topics` is what it reads, where that is
 /// known.
-pub(super) fn read(reader: &mut Reader<'_, '_>, topics: Option<&Reads>) -> Option<Vec<TableRule>> {
-    let rules = read_with(reader, topics, OF_A_TABLE, read_one)?;
+pub(super) fn read(
+    reader: &mut Reader<'_, '_>,
+    topics: Option<&Reads>,
+    check: NameCheck,
+) -> Option<Vec<TableRule>> {
+    let rules = read_with(reader, topics, OF_A_TABLE, (read_one, check))?;
     let rule = |(topics, settings)| TableRule { topics, settings };
     Some(rules.into_iter().map(rule).collect())
 }
 
-/// What one table's settings are read with.
-pub(super) type One<T> = fn(&mut Reader<'_, '_>) -> Option<T>;
+/// What one table's settings are read with, and its name judged.
+pub(super) type One<T> = (fn(&mut Reader<'_, '_>) -> Option<T>, NameCheck);
 
 /// Reads all tables of a sink, each with `one`: the topics that go into it, none
 /// for all that are left, and its settings, whose names are `of_a_table`.
@@ -43,7 +48,14 @@ pub(super) fn read_with<T>(
     one: One<T>,
 ) -> Option<Vec<(Vec<String>, T)>> {
     if !reader.has("tables") {
-        let settings = one(reader)?;
+        let settings = one.0(reader)?;
+        let named = topics
+            .into_iter()
+            .flat_map(Reads::named)
+            .collect::<Vec<_>>();
+        if !check_name(reader, &named, one.1) {
+            return None;
+        }
         // Known, so that a slip in it gets "did you mean".
         let _ = reader.raw("tables");
         return Some(vec![(Vec::new(), settings)]);
@@ -81,8 +93,11 @@ fn read_list<T>(
     let mut catch_all = false;
     let mut good = true;
     for (i, mut entry) in entries.into_iter().enumerate() {
+        // What goes into it, as far as it is known.
+        let mut takes = Vec::new();
         let named = if entry.has("topics") {
             let texts = entry.strings("topics");
+            takes = texts.clone().unwrap_or_default();
             if let (Some(texts), Some(topics)) = (&texts, topics) {
                 good &= check_owners(&entry, texts, topics, &mut owners);
             }
@@ -98,9 +113,14 @@ fn read_list<T>(
                 good = false;
             }
             catch_all = i == last;
+            let left = topics.into_iter().flat_map(Reads::named);
+            takes.extend(left.filter(|t| !owners.contains_key(&t.value)).cloned());
             Some(Vec::new())
         };
-        let settings = one(&mut entry);
+        let settings = one.0(&mut entry);
+        if settings.is_some() {
+            good &= check_name(&mut entry, &takes.iter().collect::<Vec<_>>(), one.1);
+        }
         entry.finish();
         match (named, settings) {
             (Some(topics), Some(settings)) => rules.push((topics, settings)),
@@ -111,6 +131,27 @@ fn read_list<T>(
         good &= check_cover(parent, topics, &owners);
     }
     good.then_some(rules)
+}
+
+/// Judges the name of a table for each topic that goes into it. What matches a
+/// pattern is not known yet: it is taken for a short name.
+fn check_name(reader: &mut Reader<'_, '_>, topics: &[&Text], check: NameCheck) -> bool {
+    let Some(text) = reader.filled("table") else {
+        return true;
+    };
+    let fault = if text.value.contains("{topic}") && !topics.is_empty() {
+        topics.iter().find_map(|topic| {
+            let (what, hint) = check(&text.value, &topic.value).err()?;
+            Some((format!("{what}, for the topic {}", topic.shown()), hint))
+        })
+    } else {
+        check(&text.value, "t").err()
+    };
+    if let Some((what, hint)) = &fault {
+        let shown = text.shown().replace('\0', "\\0");
+        reader.fault_in(&text, format!("{shown} {what}"), *hint);
+    }
+    fault.is_none()
 }
 
 /// No topic may have two tables, and none may be named that is not read.

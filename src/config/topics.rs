@@ -15,6 +15,14 @@ pub(super) struct Reads {
     pub(super) texts: Vec<Text>,
 }
 
+impl Reads {
+    /// The topics that are named; none of a pattern.
+    pub(super) fn named(&self) -> impl Iterator<Item = &Text> {
+        let named = matches!(self.topics, Topics::Named(_));
+        self.texts.iter().filter(move |_| named)
+    }
+}
+
 /// Reads the one of `topics` and `topics_regex` that is there.
 pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Reads> {
     let named = reader.strings("topics");
@@ -178,11 +186,28 @@ fn beyond_posix(pattern: &str) -> Option<String> {
     None
 }
 
+/// What Kafka keeps for itself.
+const INTERNAL: [&str; 3] = [
+    "__consumer_offsets",
+    "__transaction_state",
+    "__share_group_state",
+];
+
+/// Whether a topic is one that a pattern leaves out, although it may match: Kafka's
+/// own, unless the pattern speaks of names such as theirs.
+#[must_use]
+pub fn leaves_out(pattern: &str, topic: &str) -> bool {
+    INTERNAL.contains(&topic) && !pattern.contains("__")
+}
+
 /// Whether a sink reads a topic.
 #[must_use]
 pub fn reads(topics: &Topics, topic: &str) -> bool {
     match topics {
         Topics::Named(names) => names.iter().any(|name| name == topic),
-        Topics::Pattern(pattern) => Regex::new(pattern).is_ok_and(|regex| regex.is_match(topic)),
+        Topics::Pattern(pattern) => {
+            !leaves_out(pattern, topic)
+                && Regex::new(pattern).is_ok_and(|regex| regex.is_match(topic))
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The Kafka clients' settings. Those that carry the promise are set last, so
 //! that no property of the user's can undo them.
 
+use super::tokens::prepare_tokens;
 use crate::config::{GroupProtocol, Isolation, Kafka};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -53,6 +54,7 @@ fn base(kafka: &Kafka, client_id: &str) -> ClientConfig {
     for (name, value) in &kafka.properties {
         config.set(name, value);
     }
+    prepare_tokens(&mut config);
     config
         .set("bootstrap.servers", &kafka.bootstrap_servers)
         .set("client.id", client_id)

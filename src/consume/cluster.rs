@@ -2,38 +2,65 @@
 //! call blocks, within a bound: call them off the runtime's threads.
 
 use super::context::Context;
-use super::topic_ids::{TopicIds, topic_ids};
+use super::group::{Group, group};
+use super::served::serve;
+use super::topic_ids::{ToldTopics, TopicIds, told_topics, topic_ids};
+use crate::config::{Topics, leaves_out};
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Position, TopicPartition};
+use rdkafka::bindings::{rd_kafka_offsets_for_times, rd_kafka_resp_err_t};
+use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use regex::Regex;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// How long one question may take: longer than a leader's election, short
 /// enough to be asked again.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a client that reaches no broker is given all the same: by then each of
+/// them was tried.
+const ALONE: Duration = Duration::from_secs(1);
+/// How often it is looked whether it reaches any.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// One end of each partition's log; `None`: there is none.
+pub(super) type OneEnd = Vec<Result<Option<Position>, KafkaFault>>;
+
 /// A cluster that can be asked.
 pub struct Cluster {
     config: ClientConfig,
-    client: BaseConsumer<Context>,
+    client: Arc<Client<Context>>,
     sink: String,
 }
 
 impl Cluster {
-    /// Connects in the background.
+    /// Connects in the background, and logs what goes wrong.
     ///
     /// # Errors
     /// Settings that librdkafka refuses.
     pub fn new(config: ClientConfig, sink: &str) -> Result<Self, KafkaFault> {
-        let client = config.create_with_context(Context::new(sink))?;
+        Self::with(config, Context::new(sink))
+    }
+
+    /// The same for a command, which says itself what goes wrong.
+    ///
+    /// # Errors
+    /// Settings that librdkafka refuses.
+    pub fn silent(config: ClientConfig) -> Result<Self, KafkaFault> {
+        Self::with(config, Context::silent("of a command"))
+    }
+
+    fn with(config: ClientConfig, context: Context) -> Result<Self, KafkaFault> {
         Ok(Self {
+            sink: context.sink().to_owned(),
+            client: serve(&config, context)?,
             config,
-            client,
-            sink: sink.to_owned(),
         })
     }
 
@@ -42,15 +69,87 @@ impl Cluster {
         &self.config
     }
 
+    /// Why no broker at all is reached, where that is so.
+    pub(super) fn alone(&self) -> Option<KafkaFault> {
+        self.client.context().hearing().alone()
+    }
+
+    /// Of a question that was not answered: why, in librdkafka's own words.
+    fn fault(&self, fault: impl Into<KafkaFault>) -> KafkaFault {
+        let fault = fault.into();
+        match fault.code().is_some_and(is_unreached) {
+            true => self.client.context().hearing().last().unwrap_or(fault),
+            false => fault,
+        }
+    }
+
+    /// Brokers are reached, where a question was answered.
+    fn heard<T>(&self, answer: Result<T, impl Into<KafkaFault>>) -> Result<T, KafkaFault> {
+        match answer {
+            Ok(answer) => {
+                self.client.context().hearing().answered();
+                Ok(answer)
+            }
+            Err(fault) => Err(self.fault(fault)),
+        }
+    }
+
+    fn metadata(&self, topic: Option<&str>) -> Result<Metadata, KafkaFault> {
+        self.heard(self.client.fetch_metadata(topic, PATIENCE))
+    }
+
     /// The cluster's id.
     ///
     /// # Errors
     /// Kafka did not answer.
     pub fn id(&self) -> Result<String, KafkaFault> {
-        self.client
-            .client()
-            .fetch_cluster_id(PATIENCE)
-            .ok_or_else(|| KafkaFault::new("Kafka told no cluster id"))
+        let began = Instant::now();
+        loop {
+            let looked = Instant::now();
+            if let Some(id) = self.client.fetch_cluster_id(SLICE) {
+                return Ok(id);
+            }
+            let waited = began.elapsed();
+            if waited >= ALONE
+                && let Some(fault) = self.alone()
+            {
+                return Err(fault);
+            }
+            if waited >= PATIENCE {
+                let untold = KafkaFault::told(
+                    RDKafkaErrorCode::OperationTimedOut,
+                    format!("Kafka told no cluster id within {} s", PATIENCE.as_secs()),
+                );
+                return Err(self.fault(untold));
+            }
+            // A broker that tells none says so at once.
+            std::thread::sleep(SLICE.saturating_sub(looked.elapsed()));
+        }
+    }
+
+    /// Topics as a broker tells them: their partitions, and what this client may do
+    /// with them.
+    ///
+    /// # Errors
+    /// Kafka did not answer.
+    pub fn told_topics(&self, topics: &[&str]) -> Result<ToldTopics, KafkaFault> {
+        let broker = Some(self.any_broker(topics)?);
+        let client = self.client.native_ptr();
+        self.heard(told_topics(client, broker, topics, PATIENCE))
+    }
+
+    /// Who is in a group, and what this client may do with it.
+    ///
+    /// # Errors
+    /// Kafka did not answer, or may not tell this client.
+    pub fn group(&self, name: &str) -> Result<Group, KafkaFault> {
+        self.heard(group(self.client.native_ptr(), name, PATIENCE))
+    }
+
+    /// One that answers: a controller may be away, or unknown to a Kafka that is a
+    /// part of this process.
+    fn any_broker(&self, topics: &[&str]) -> Result<i32, KafkaFault> {
+        Ok(self.metadata(topics.first().copied())?.orig_broker_id())
     }
 
     /// Kafka's ids of topics, where the broker tells them.
@@ -75,14 +174,10 @@ impl Cluster {
     ) -> Result<TopicIds, KafkaFault> {
         let broker = match broker {
             Some(broker) => broker,
-            // Whoever answers this answers that: a controller may be away, or unknown
-            // to a Kafka that is a part of this process.
-            None => self
-                .client
-                .fetch_metadata(topics.first().copied(), PATIENCE)?
-                .orig_broker_id(),
+            None => self.any_broker(topics)?,
         };
-        topic_ids(self.client.client().native_ptr(), broker, topics, PATIENCE)
+        let client = self.client.native_ptr();
+        self.heard(topic_ids(client, Some(broker), topics, PATIENCE))
     }
 
     /// All partitions of a topic.
@@ -90,13 +185,22 @@ impl Cluster {
     /// # Errors
     /// Kafka did not answer, or knows no such topic.
     pub fn partitions_of(&self, topic: &str) -> Result<Vec<TopicPartition>, KafkaFault> {
-        let metadata = self.client.fetch_metadata(Some(topic), PATIENCE)?;
-        let found = metadata
-            .topics()
-            .iter()
-            .find(|t| t.name() == topic && t.error().is_none());
-        let found =
-            found.ok_or_else(|| KafkaFault::new(format!("Kafka knows no topic \"{topic}\"")))?;
+        let metadata = self.metadata(Some(topic))?;
+        let found = metadata.topics().iter().find(|t| t.name() == topic);
+        let unknown = || {
+            KafkaFault::told(
+                RDKafkaErrorCode::UnknownTopicOrPartition,
+                format!("Kafka knows no topic \"{topic}\""),
+            )
+        };
+        let found = found.ok_or_else(unknown)?;
+        match found.error().map(RDKafkaErrorCode::from) {
+            None => {}
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => return Err(unknown()),
+            Some(code) => {
+                return Err(KafkaFault::told(code, format!("topic \"{topic}\": {code}")));
+            }
+        }
         Ok(found
             .partitions()
             .iter()
@@ -111,11 +215,12 @@ impl Cluster {
     pub fn partitions_matching(&self, pattern: &str) -> Result<Vec<TopicPartition>, KafkaFault> {
         let pattern =
             Regex::new(pattern).map_err(|e| KafkaFault::new(format!("topics_regex: {e}")))?;
-        let metadata = self.client.fetch_metadata(None, PATIENCE)?;
+        let metadata = self.metadata(None)?;
         let topics = metadata
             .topics()
             .iter()
-            .filter(|t| t.error().is_none() && pattern.is_match(t.name()));
+            .filter(|t| t.error().is_none() && pattern.is_match(t.name()))
+            .filter(|t| !leaves_out(pattern.as_str(), t.name()));
         Ok(topics
             .flat_map(|t| {
                 t.partitions()
@@ -171,11 +276,12 @@ impl Cluster {
     ) -> Result<Vec<Option<Position>>, KafkaFault> {
         let mut config = self.config.clone();
         config.set("group.id", group);
-        let client: BaseConsumer<Context> = config.create_with_context(Context::new(&self.sink))?;
+        let client: BaseConsumer<Context> =
+            config.create_with_context(Context::silent(&self.sink))?;
         client.context().close();
         let asked = list(partitions, Offset::Invalid)?;
-        let answered = client.committed_offsets(asked, PATIENCE)?;
-        positions(partitions, &answered)
+        let answered = self.heard(client.committed_offsets(asked, PATIENCE))?;
+        positions(partitions, &answered).into_iter().collect()
     }
 
     /// librdkafka takes the question (a time, or a marker) where the answer
@@ -185,14 +291,67 @@ impl Cluster {
         partitions: &[TopicPartition],
         ask: Offset,
     ) -> Result<Vec<Option<Position>>, KafkaFault> {
+        self.list_each(partitions, ask)?.into_iter().collect()
+    }
+
+    /// Whether Kafka answers at all.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(super) fn reached(&self, topics: &Topics) -> Result<(), KafkaFault> {
+        let one = match topics {
+            Topics::Named(names) => names.first().map(String::as_str),
+            Topics::Pattern(_) => None,
+        };
+        self.metadata(one).map(|_| ())
+    }
+
+    /// Both ends of each log, or why they are not told.
+    ///
+    /// # Errors
+    /// Kafka did not answer.
+    pub(super) fn ends(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<(OneEnd, OneEnd), KafkaFault> {
+        Ok((
+            self.list_each(partitions, Offset::Beginning)?,
+            self.list_each(partitions, Offset::End)?,
+        ))
+    }
+
+    fn list_each(&self, partitions: &[TopicPartition], ask: Offset) -> Result<OneEnd, KafkaFault> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let answered = self
-            .client
-            .offsets_for_times(list(partitions, ask)?, PATIENCE)?;
-        positions(partitions, &answered)
+        let asked = list(partitions, ask)?;
+        let millis = i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: both live through the call, which only fills in offsets.
+        let code =
+            unsafe { rd_kafka_offsets_for_times(self.client.native_ptr(), asked.ptr(), millis) };
+        self.heard(match code {
+            rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+            code => Err(KafkaError::OffsetFetch(code.into())),
+        })?;
+        Ok(positions(partitions, &asked))
     }
+}
+
+/// Whether a code says only that there was no answer.
+fn is_unreached(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::TimedOutQueue
+            | Code::WaitingForCoordinator
+            | Code::Authentication
+            | Code::SSL
+            | Code::BrokerDestroy
+    )
 }
 
 fn list(partitions: &[TopicPartition], offset: Offset) -> KafkaResult<TopicPartitionList> {
@@ -203,10 +362,7 @@ fn list(partitions: &[TopicPartition], offset: Offset) -> KafkaResult<TopicParti
     Ok(list)
 }
 
-fn positions(
-    partitions: &[TopicPartition],
-    answered: &TopicPartitionList,
-) -> Result<Vec<Option<Position>>, KafkaFault> {
+fn positions(partitions: &[TopicPartition], answered: &TopicPartitionList) -> OneEnd {
     partitions
         .iter()
         .map(|tp| {

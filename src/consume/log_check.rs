@@ -8,7 +8,7 @@ use crate::error::KafkaFault;
 use plimsoll_protocol::{Agreement, KnownLog, Position, SeenLog, TopicPartition, agreement};
 use plimsoll_sink_api::Claimed;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,18 @@ pub struct Found {
     pub end: Option<Position>,
     /// The hash of the record at the offset of the last one applied.
     pub hash: Option<i64>,
+}
+
+/// What a look at a partition's log came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogLook {
+    /// Kafka told what it has.
+    Found(Found),
+    /// Its leader does not answer; look again.
+    Away(KafkaFault),
+    /// It has the last record applied, and does not give it out: a right that is
+    /// lacking, or a batch that is damaged.
+    Unreadable(KafkaFault),
 }
 
 /// What is known of a claimed partition, and what was found.
@@ -159,7 +171,8 @@ pub fn epoch_fell(sink: &str, tp: &TopicPartition, applied: i32, found: i32) -> 
     )
 }
 
-/// Asks Kafka of claimed partitions. Blocks, within bounds.
+/// Asks Kafka of claimed partitions. Blocks, within bounds. What is wrong with one
+/// partition holds up no other.
 ///
 /// # Errors
 /// Kafka did not answer; ask again.
@@ -167,32 +180,25 @@ pub fn look_at(
     cluster: &Cluster,
     group_id: &str,
     claimed: &[(TopicPartition, Claimed)],
-) -> Result<Vec<Found>, KafkaFault> {
+) -> Result<Vec<LogLook>, KafkaFault> {
     let partitions: Vec<TopicPartition> = claimed.iter().map(|(tp, _)| tp.clone()).collect();
     let topics: BTreeSet<&str> = partitions.iter().map(|tp| &*tp.topic).collect();
     let topics: Vec<&str> = topics.into_iter().collect();
     let ids = cluster.topic_ids(&topics)?;
     let first = cluster.earliest(&partitions)?;
     let end = cluster.latest(&partitions)?;
-    let mut found: BTreeMap<TopicPartition, Found> = partitions
-        .iter()
-        .zip(first.into_iter().zip(end))
-        .map(|(tp, (first, end))| {
-            let found = Found {
-                topic_id: ids.get(&*tp.topic).cloned(),
-                first,
-                end,
-                hash: None,
-            };
-            (tp.clone(), found)
-        })
-        .collect();
+    let mut looks: BTreeMap<TopicPartition, LogLook> = BTreeMap::new();
     let mut wanted: BTreeMap<String, BTreeMap<i32, i64>> = BTreeMap::new();
-    for (tp, claimed) in claimed {
-        let log = &found[tp];
+    for ((tp, claimed), (first, end)) in claimed.iter().zip(first.into_iter().zip(end)) {
+        let found = Found {
+            topic_id: ids.get(&*tp.topic).cloned(),
+            first,
+            end,
+            hash: None,
+        };
         let within = |offset: i64| {
-            log.first.is_some_and(|first| offset >= first.offset())
-                && log.end.is_some_and(|end| offset < end.offset())
+            first.is_some_and(|first| offset >= first.offset())
+                && end.is_some_and(|end| offset < end.offset())
         };
         if let Some(fingerprint) = claimed.fingerprint
             && within(fingerprint.offset)
@@ -200,20 +206,25 @@ pub fn look_at(
             let of_topic = wanted.entry(tp.topic.to_string()).or_default();
             of_topic.insert(tp.partition, fingerprint.offset);
         }
+        looks.insert(tp.clone(), LogLook::Found(found));
     }
-    if wanted.is_empty() {
-        return Ok(partitions.iter().map(|tp| found[tp].clone()).collect());
-    }
-    let consumer = reader(cluster, group_id)?;
-    for (topic, offsets) in &wanted {
-        for (partition, hash) in hashes(&consumer, topic, offsets)? {
-            let tp = TopicPartition::new(topic.as_str(), partition);
-            if let Some(found) = found.get_mut(&tp) {
-                found.hash = Some(hash);
+    if !wanted.is_empty() {
+        let consumer = reader(cluster, group_id)?;
+        for (topic, offsets) in &wanted {
+            for (partition, hash) in hashes(&consumer, topic, offsets)? {
+                let tp = TopicPartition::new(topic.as_str(), partition);
+                let Some(look) = looks.get_mut(&tp) else {
+                    continue;
+                };
+                match (hash, &mut *look) {
+                    (Ok(hash), LogLook::Found(found)) => found.hash = hash,
+                    (Err(unread), _) => *look = unread,
+                    (Ok(_), LogLook::Away(_) | LogLook::Unreadable(_)) => {}
+                }
             }
         }
     }
-    Ok(partitions.iter().map(|tp| found[tp].clone()).collect())
+    Ok(partitions.iter().map(|tp| looks[tp].clone()).collect())
 }
 
 /// A member of no group: without a subscription nobody joins it, but an
@@ -230,12 +241,56 @@ fn reader(cluster: &Cluster, group_id: &str) -> Result<BaseConsumer, KafkaFault>
         .create()?)
 }
 
-/// The hashes of records of one topic, where the log still has them.
+/// The hash of a record where the log still has it; or why that is not known.
+type Hashed = Result<Option<i64>, LogLook>;
+
+/// The hashes of records of one topic. An error does not say which partition it is
+/// of, so halves are asked again, until it is alone.
 fn hashes(
     consumer: &BaseConsumer,
     topic: &str,
     offsets: &BTreeMap<i32, i64>,
-) -> Result<Vec<(i32, i64)>, KafkaFault> {
+) -> Result<Vec<(i32, Hashed)>, KafkaFault> {
+    match read_hashes(consumer, topic, offsets)? {
+        Ok(hashes) => Ok(hashes),
+        Err(fault) if offsets.len() <= 1 => {
+            let unread = |partition: &i32| (*partition, Err(LogLook::Unreadable(fault.clone())));
+            Ok(offsets.keys().map(unread).collect())
+        }
+        Err(_) => {
+            let mut low = offsets.clone();
+            let middle = *offsets.keys().nth(offsets.len() / 2).unwrap_or(&0);
+            let high = low.split_off(&middle);
+            let mut all = hashes(consumer, topic, &low)?;
+            all.extend(hashes(consumer, topic, &high)?);
+            Ok(all)
+        }
+    }
+}
+
+/// Whether an error is the client's: no partition is to blame.
+fn is_the_clients(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        None | Some(
+            Code::AllBrokersDown
+                | Code::BrokerTransportFailure
+                | Code::Resolve
+                | Code::Authentication
+                | Code::SSL
+                | Code::OperationTimedOut
+                | Code::Fatal
+        )
+    )
+}
+
+/// The inner error is of one of the partitions.
+fn read_hashes(
+    consumer: &BaseConsumer,
+    topic: &str,
+    offsets: &BTreeMap<i32, i64>,
+) -> Result<Result<Vec<(i32, Hashed)>, KafkaFault>, KafkaFault> {
     let mut list = TopicPartitionList::new();
     for (&partition, &offset) in offsets {
         list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
@@ -246,26 +301,29 @@ fn hashes(
     let deadline = Instant::now() + PATIENCE;
     while !open.is_empty() {
         if Instant::now() > deadline {
-            return Err(KafkaFault::new(format!(
+            let fault = KafkaFault::new(format!(
                 "the last record applied of {topic} {open:?} could not be read again"
-            )));
+            ));
+            let away = |partition| (partition, Err(LogLook::Away(fault.clone())));
+            hashes.extend(open.iter().copied().map(away));
+            break;
         }
-        let partition = match consumer.poll(POLL) {
+        let (partition, hash) = match consumer.poll(POLL) {
             None => continue,
             Some(Ok(message)) => {
                 let partition = message.partition();
                 let wanted = offsets.get(&partition) == Some(&message.offset());
-                if wanted && open.contains(&partition) {
-                    hashes.push((partition, hash_of(message.key(), message.payload())));
-                }
                 // A later one: compaction removed it.
-                partition
+                let hash = wanted.then(|| hash_of(message.key(), message.payload()));
+                (partition, hash)
             }
-            Some(Err(KafkaError::PartitionEOF(partition))) => partition,
+            Some(Err(KafkaError::PartitionEOF(partition))) => (partition, None),
             // Between two looks the log may have lost its beginning.
-            Some(Err(error)) => return Err(error.into()),
+            Some(Err(error)) if is_the_clients(&error) => return Err(error.into()),
+            Some(Err(error)) => return Ok(Err(error.into())),
         };
         if open.remove(&partition) {
+            hashes.push((partition, Ok(hash)));
             let mut done = TopicPartitionList::new();
             done.add_partition(topic, partition);
             consumer
@@ -274,5 +332,5 @@ fn hashes(
         }
     }
     consumer.unassign()?;
-    Ok(hashes)
+    Ok(Ok(hashes))
 }

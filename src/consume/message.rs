@@ -97,7 +97,7 @@ impl<'m> Message<'m> {
         (epoch >= 0).then_some(epoch)
     }
 
-    fn headers(self) -> impl Iterator<Item = (&'m str, Option<&'m [u8]>)> {
+    fn headers(self) -> impl Iterator<Item = (&'m [u8], Option<&'m [u8]>)> {
         let mut list: *mut rd_kafka_headers_t = null_mut();
         // SAFETY: the list is the message's own, and lives as long.
         unsafe { rd_kafka_message_headers(self.0, &mut list) };
@@ -106,7 +106,7 @@ impl<'m> Message<'m> {
 }
 
 /// Header `i` of a list that lives for `'m`, or is null.
-fn header<'m>(list: *const rd_kafka_headers_t, i: usize) -> Option<(&'m str, Option<&'m [u8]>)> {
+fn header<'m>(list: *const rd_kafka_headers_t, i: usize) -> Option<(&'m [u8], Option<&'m [u8]>)> {
     if list.is_null() {
         return None;
     }
@@ -116,10 +116,11 @@ fn header<'m>(list: *const rd_kafka_headers_t, i: usize) -> Option<(&'m str, Opt
     if RDKafkaErrorCode::from(found) != RDKafkaErrorCode::NoError {
         return None;
     }
-    // SAFETY: librdkafka ends names with a zero.
+    // SAFETY: librdkafka ends names with a zero, and tells no length: one that holds
+    // a zero itself ends there.
     let name = unsafe { CStr::from_ptr(name) };
     // SAFETY: of the list, alive for `'m`.
-    Some((name.to_str().unwrap_or(""), unsafe { slice(value, size) }))
+    Some((name.to_bytes(), unsafe { slice(value, size) }))
 }
 
 /// # Safety

@@ -1,6 +1,7 @@
 //! Reads a stretch of one partition's log again, as a member of no group.
 
 use super::message::push;
+use super::tokens::keep_tokens;
 use crate::batch::{Budget, Chunk, Filling};
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Position, Span, TopicPartition};
@@ -30,13 +31,14 @@ impl Reader {
     /// # Errors
     /// Settings that librdkafka refuses.
     pub fn new(mut config: ClientConfig, group_id: &str) -> Result<Self, KafkaFault> {
-        let consumer = config
+        let consumer: BaseConsumer = config
             .set("group.id", group_id)
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "error")
             .set("enable.partition.eof", "true")
             .set("queued.max.messages.kbytes", (BYTES >> 10).to_string())
             .create()?;
+        keep_tokens(consumer.client());
         Ok(Self(consumer))
     }
 

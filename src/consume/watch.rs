@@ -3,9 +3,11 @@
 //! librdkafka counts lag from the group's committed offsets, which are not the
 //! truth here; and it tells of an offset out of range without saying where.
 
+use super::cluster::OneEnd;
 use super::{Cluster, Compared, Control, Found, Stand, Standing, disagreement};
+use crate::config::Topics;
 use crate::error::KafkaFault;
-use crate::health::{Asking, Halt, Health};
+use crate::health::{Asking, End, Ends, Halt, Health};
 use crate::metrics as names;
 use metrics::{counter, gauge};
 use plimsoll_protocol::{Agreement, Claim, Epoch, Owner, Position, TopicPartition};
@@ -14,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
+use tokio::task::{JoinError, JoinHandle};
 
 /// Two requests per broker and one for the ids of topics: no load, and neither
 /// lag nor what is known of a topic is ever older.
@@ -24,6 +27,7 @@ pub async fn watch_lag(
     sink: String,
     cluster_id: String,
     cluster: Arc<Cluster>,
+    topics: Topics,
     standing: Standing,
     health: Arc<Health>,
     control: Sender<Control>,
@@ -34,28 +38,43 @@ pub async fn watch_lag(
         // Positions first: the ends read afterwards can only be further on.
         let stands = standing.all();
         let partitions: Vec<_> = stands.keys().cloned().collect();
-        let look = {
-            let (cluster, partitions) = (cluster.clone(), partitions.clone());
-            tokio::task::spawn_blocking(move || Look::ask(&cluster, &partitions)).await
+        let looking = {
+            let (cluster, topics) = (cluster.clone(), topics.clone());
+            let partitions = partitions.clone();
+            tokio::task::spawn_blocking(move || Look::ask(&cluster, &topics, &partitions))
         };
-        let Ok(look) = look else { return };
-        let (first, ends) = match look.ends {
-            Ok(ends) => {
-                health.kafka_back(&sink, Asking::Watch);
-                ends
+        // What is not answered takes its time, and why is often known before.
+        let away = |fault| health.kafka_away(&sink, Asking::Watch, &fault);
+        let alone = || {
+            if let Some(fault) = cluster.alone() {
+                away(fault);
+                health.ends(&sink, Ends::new());
             }
-            Err(fault) => {
-                health.kafka_away(&sink, Asking::Watch, fault.to_string());
-                // A topic that was made again may be known all the same.
-                let none = vec![None; partitions.len()];
-                (none.clone(), none)
-            }
+        };
+        let Ok(look) = meanwhile(looking, alone).await else {
+            return;
+        };
+        // A topic that was made again may be known although its ends are not.
+        let none = || partitions.iter().map(|_| Ok(None)).collect::<Vec<_>>();
+        let (first, ends, mut fault) = match look.ends {
+            Ok((first, ends)) => (first, ends, None),
+            Err(fault) => (none(), none(), Some(fault)),
         };
         let mut still = BTreeMap::new();
+        let mut known = Ends::new();
         for (((tp, stand), first), end) in stands.into_iter().zip(first).zip(ends) {
+            let mut read = |told: Result<Option<Position>, KafkaFault>| {
+                told.unwrap_or_else(|why| {
+                    fault.get_or_insert_with(|| why.of(&tp.to_string()));
+                    None
+                })
+            };
+            let (first, end) = (read(first), read(end));
             if let Some(end) = end {
-                publish(&sink, &tp, stand.position, end);
+                let position = stand.position;
+                known.insert(tp.clone(), End { position, end });
             }
+            publish(&sink, &tp, stand.position);
             let found = Found {
                 topic_id: look.ids.get(&*tp.topic).cloned(),
                 first,
@@ -102,24 +121,43 @@ pub async fn watch_lag(
             still.insert(tp, stand);
         }
         suspects = still;
+        // What could not be read is told no more.
+        health.ends(&sink, known);
+        match fault {
+            Some(fault) => away(fault),
+            None => health.kafka_back(&sink, &Asking::Watch),
+        }
     }
 }
 
-/// One end of each partition's log.
-type Ends = Vec<Option<Position>>;
+/// Waits, and looks around every second.
+async fn meanwhile<T>(mut work: JoinHandle<T>, look: impl Fn()) -> Result<T, JoinError> {
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(Duration::from_secs(1)) => look(),
+        }
+    }
+}
 
 /// What Kafka tells every so often.
 struct Look {
     cluster_id: Option<String>,
     ids: BTreeMap<String, String>,
-    ends: Result<(Ends, Ends), KafkaFault>,
+    ends: Result<(OneEnd, OneEnd), KafkaFault>,
 }
 
 impl Look {
-    fn ask(cluster: &Cluster, partitions: &[TopicPartition]) -> Self {
+    fn ask(cluster: &Cluster, configured: &Topics, partitions: &[TopicPartition]) -> Self {
         let topics: BTreeSet<&str> = partitions.iter().map(|tp| &*tp.topic).collect();
         let topics: Vec<&str> = topics.into_iter().collect();
-        let ends = (|| Ok((cluster.earliest(partitions)?, cluster.latest(partitions)?)))();
+        let ends = match partitions {
+            // Nothing is consumed, perhaps because Kafka is away.
+            [] => cluster
+                .reached(configured)
+                .map(|()| (Vec::new(), Vec::new())),
+            some => cluster.ends(some),
+        };
         // Behind the ends: where those are of a new log, so is the id.
         let ids = match topics.as_slice() {
             [] => BTreeMap::new(),
@@ -150,13 +188,11 @@ fn as_claimed(stand: &Stand) -> Claimed {
     }
 }
 
-fn publish(sink: &str, tp: &TopicPartition, position: Position, end: Position) {
+fn publish(sink: &str, tp: &TopicPartition, position: Position) {
     let labels = [
         ("sink", sink.to_owned()),
         ("topic", tp.topic.to_string()),
         ("partition", tp.partition.to_string()),
     ];
     gauge!(names::POSITION, &labels).set(position.offset() as f64);
-    gauge!(names::HIGH_WATERMARK, &labels).set(end.offset() as f64);
-    gauge!(names::LAG, &labels).set((end.offset() - position.offset()).max(0) as f64);
 }

@@ -200,11 +200,13 @@ impl Decoder {
                 Source::Partition => Cell::Int(i64::from(self.partition)),
                 Source::Offset => Cell::Int(record.offset),
                 Source::Timestamp => record.timestamp.map_or(Cell::Null, Cell::Millis),
-                Source::Header(name) => match record.headers().rev().find(|(n, _)| n == name) {
-                    None => Cell::Absent,
-                    Some((_, None)) => Cell::Null,
-                    Some((_, Some(bytes))) => text_or_bytes(bytes, self.columns[i].shape),
-                },
+                Source::Header(name) => {
+                    match record.headers().rev().find(|(n, _)| *n == name.as_bytes()) {
+                        None => Cell::Absent,
+                        Some((_, None)) => Cell::Null,
+                        Some((_, Some(bytes))) => text_or_bytes(bytes, self.columns[i].shape),
+                    }
+                }
                 // Sorted elsewhere in `new`.
                 Source::Value(_) | Source::Key(_) => continue,
             };
@@ -288,10 +290,10 @@ mod tests {
             key: key.map(str::as_bytes),
             value: value.map(str::as_bytes),
         };
-        let headers = [
-            ("trace", Some(b"abc".as_slice())),
-            ("raw", Some(b"\xff".as_slice())),
-            ("nil", None),
+        let headers: [(&[u8], Option<&[u8]>); 3] = [
+            (b"trace", Some(b"abc")),
+            (b"raw", Some(b"\xff")),
+            (b"nil", None),
         ];
         filling.push(&incoming, headers.into_iter(), None, Instant::now());
         let span = Span::new(Position::new(7).unwrap(), Position::new(8).unwrap()).unwrap();

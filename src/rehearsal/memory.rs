@@ -1,7 +1,7 @@
 //! A sink in memory. Its position rows are the protocol's own
 //! ([`PositionRow`]), so it is what the SQL sinks are measured by.
 
-use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition};
+use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition, classify};
 use plimsoll_sink_api::{
     Batch, Cell, Claimed, Column, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Marks,
     Member, Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Shape, Sink,
@@ -20,11 +20,48 @@ pub enum Fault {
     NotAppliedAnswerLost,
     /// Rolled back for another's sake.
     Deadlock,
+    /// The table is not the one that the rows were made for.
+    Altered,
     /// Before it, somebody else claims the partition.
     ClaimedByAnother,
     /// Before it, an operator sets the position back to zero, and the rows with
     /// it.
     SetToZero,
+}
+
+/// When the right to write rows lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shutting {
+    /// Never.
+    #[default]
+    Never,
+    /// Always.
+    Always,
+    /// At every other statement.
+    ByTurns(bool),
+    /// At half of all statements, from this seed on.
+    AtRandom(u64),
+}
+
+impl Shutting {
+    /// Whether it lacks for the next statement.
+    fn next(&mut self) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::ByTurns(shut) => {
+                *shut = !*shut;
+                *shut
+            }
+            Self::AtRandom(state) => {
+                // xorshift64: as random as this has to be.
+                *state ^= *state << 13;
+                *state ^= *state >> 7;
+                *state ^= *state << 17;
+                *state >> 63 == 1
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -42,10 +79,44 @@ struct State {
     script: VecDeque<Fault>,
     happened: Vec<Fault>,
     away: bool,
+    shutting: Shutting,
+    /// How often that was told.
+    refused: usize,
     slow: Duration,
 }
 
-/// Rows with one column, `n`; a row whose `n` is `bad` is refused.
+impl State {
+    /// What the table says of rows.
+    fn judge(&mut self, batch: &Batch<'_, ()>) -> Result<(), SinkError> {
+        if self.away {
+            return Err(away());
+        }
+        let any = |what: &str| {
+            let mut rows = batch.rows.iter();
+            rows.any(|(_, cells)| matches!(&cells[0], Cell::Text(t) if t == what))
+        };
+        if self.shutting.next() && !batch.rows.is_empty() {
+            self.refused += 1;
+            return Err(coded("42501", "insufficient_privilege"));
+        }
+        if any("bad") {
+            return Err(SinkError::new(Class::Rejected, "check_violation"));
+        }
+        match any("odd") {
+            true => Err(coded("XX000", "internal_error")),
+            false => Ok(()),
+        }
+    }
+}
+
+fn coded(code: &str, condition: &str) -> SinkError {
+    let mut error = SinkError::new(classify(code), condition);
+    error.detail.code = Some(code.to_owned());
+    error
+}
+
+/// Rows with one column, `n`; a row whose `n` is `bad` is refused, and one whose `n`
+/// is `odd`, too, with a code that could mean the table.
 #[derive(Clone, Default)]
 pub struct MemorySink(Arc<Mutex<State>>);
 
@@ -67,6 +138,16 @@ impl MemorySink {
     /// Whether nothing answers.
     pub fn set_away(&self, away: bool) {
         self.with(|s| s.away = away);
+    }
+
+    /// When rows may not be written.
+    pub fn set_shutting(&self, shutting: Shutting) {
+        self.with(|s| s.shutting = shutting);
+    }
+
+    /// How often rows were refused because they may not be written.
+    pub fn refused(&self) -> usize {
+        self.with(|s| s.refused)
     }
 
     /// How long each commit takes.
@@ -240,6 +321,9 @@ impl Sink for MemorySink {
                 .ok_or_else(|| SinkError::new(Class::Stale, "no position"))?;
             match fault {
                 Some(Fault::NotAppliedAnswerLost) => return Err(away()),
+                Some(Fault::Altered) => {
+                    return Err(SinkError::new(Class::Stale, "the table changed"));
+                }
                 Some(Fault::Deadlock) => {
                     return Err(SinkError::new(Class::Again, "deadlock_detected"));
                 }
@@ -258,13 +342,7 @@ impl Sink for MemorySink {
                 .iter()
                 .map(|(row, cells)| (row.offset, format!("{:?}", cells[0])))
                 .collect();
-            if batch
-                .rows
-                .iter()
-                .any(|(_, cells)| matches!(&cells[0], Cell::Text(t) if t == "bad"))
-            {
-                return Err(SinkError::new(Class::Rejected, "check_violation"));
-            }
+            s.judge(batch)?;
             let row = s.positions.get_mut(&tp).expect("looked up above");
             row.advance(batch.claim, batch.span)
                 .map_err(|_| SinkError::new(Class::Moved, "fenced"))?;
@@ -287,6 +365,11 @@ impl Sink for MemorySink {
                 ..Committed::default()
             })
         })
+    }
+
+    async fn takes(&self, batch: &Batch<'_, ()>) -> Result<(), SinkError> {
+        tokio::time::sleep(self.with(|s| s.slow)).await;
+        self.with(|s| s.judge(batch))
     }
 
     async fn rehearse(&self, _: &Batch<'_, ()>) -> Result<Committed, SinkError> {

@@ -2,7 +2,10 @@
 //! faults that follow a script: what no real database does on demand.
 
 mod answers;
+mod claims;
 mod memory;
 mod origin;
 mod requests;
+mod rights;
 mod tests;
+mod writers;

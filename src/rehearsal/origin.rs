@@ -2,74 +2,20 @@
 
 use super::memory::MemorySink;
 use super::tests::{offsets, tp};
-use crate::batch::{Budget, Chunk, Filling, Incoming};
-use crate::commit::{Lane, Writer};
-use crate::config::{OnBadRecord, UnknownFields};
-use crate::consume::{Control, Generation, Looked, Looks, RestartReason, lease};
+use super::writers::write;
+use crate::config::OnBadRecord;
+use crate::consume::{Control, Looked, Looks, RestartReason};
 use crate::error::KafkaFault;
-use crate::health::Health;
-use crate::route::Router;
-use crate::service::member;
-use plimsoll_protocol::{Position, Span, StartRule};
-use plimsoll_sink_api::{Identity, NewPosition, Sink};
 use std::sync::Arc;
-use std::sync::mpsc::channel;
-use std::time::Instant;
 
-/// Three records, served by two brokers: an election came in between.
-fn chunk() -> Chunk {
-    let mut filling = Filling::new(Budget::new(1 << 20));
-    for (offset, broker) in [(0, 1), (1, 1), (2, 2)] {
-        let record = Incoming {
-            offset,
-            timestamp: None,
-            key: None,
-            value: Some(b"{\"n\":1}"),
-        };
-        filling.push(&record, std::iter::empty(), None, Instant::now());
-        filling.served_by(broker);
-    }
-    let to = Position::new(3).unwrap();
-    filling.seal(Span::new(Position::ZERO, to).unwrap())
-}
-
-/// What the writer of a position of the topic `old` makes of the batch.
+/// What the writer of a position of the topic `old` makes of three records, served
+/// by two brokers: an election came in between.
 async fn written(answer: impl Fn(Option<i32>) -> Looked + Send + 'static) -> (Vec<i64>, Control) {
     let sink = MemorySink::default();
-    let identity = Identity {
-        group_id: "g".into(),
-        cluster_id: "c".into(),
-    };
-    let start = NewPosition {
-        tp: tp(0),
-        position: Position::ZERO,
-        topic_id: Some("old".into()),
-        high_watermark: Position::ZERO,
-    };
-    let rule = StartRule::Configured;
-    sink.settle(&identity, rule, &[start]).await.unwrap();
-    let member = member();
-    let claimed = sink.claim(&member, &identity, &tp(0)).await.unwrap();
-    let (control, controls) = channel();
-    let lane = Lane {
-        name: "rehearsal".into(),
-        sink: Arc::new(sink.clone()),
-        router: Router::new(Arc::new(sink.clone())),
-        member,
-        identity,
-        on_bad_record: OnBadRecord::Halt,
-        unknown_fields: UnknownFields::Ignore,
-        looks: Looks::answered(answer),
-        health: Arc::new(Health::default()),
-        control,
-    };
-    let (_lease, leased) = lease();
-    let writer = Writer::new(Arc::new(lane), tp(0), Generation(1), leased, &claimed);
-    let (batches, receiver) = tokio::sync::mpsc::channel(1);
-    batches.try_send(chunk()).unwrap();
-    drop(batches);
-    writer.run(receiver).await;
-    (sink.offsets(&tp(0)), controls.recv().unwrap())
+    let records = [1, 1, 2].map(|broker| ("{\"n\":1}", broker));
+    let looks = Looks::answered(answer);
+    let told = write(&sink, tp(0), OnBadRecord::Halt, looks, &records).await;
+    (sink.offsets(&tp(0)), told)
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The tests.
 
-use super::memory::{Fault, MemorySink};
+use super::memory::{Fault, MemorySink, Shutting};
 use crate::config::{
     Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Sink as Settings,
     Start, Topics, UnknownFields,
@@ -17,8 +17,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// Longer than the mock's group needs to form, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than the mock's group needs to form, on a machine that is busy, and than a
+/// halted partition waits before it is tried again.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) struct Rig {
     pub(super) kafka: MockCluster<'static, DefaultProducerContext>,
@@ -100,15 +101,26 @@ impl Rig {
     }
 
     /// The same, for what has to be done meanwhile.
-    pub(super) async fn eventually(
+    pub(super) async fn eventually(&mut self, what: &str, reached: impl FnMut(&mut Self) -> bool) {
+        let reached = self.within(PATIENCE, reached).await;
+        assert!(reached, "not within {PATIENCE:?}: {what}");
+    }
+
+    /// Whether it comes to that.
+    pub(super) async fn within(
         &mut self,
-        what: &str,
+        limit: Duration,
         mut reached: impl FnMut(&mut Self) -> bool,
-    ) {
-        let deadline = Instant::now() + PATIENCE;
-        while !reached(self) {
-            assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+    ) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            if reached(self) {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -156,6 +168,7 @@ fn begin(
     let properties: BTreeMap<_, _> = [
         ("session.timeout.ms", "6000"),
         ("heartbeat.interval.ms", "500"),
+        ("topic.metadata.refresh.interval.ms", "2000"),
     ]
     .map(|(k, v)| (k.to_owned(), v.to_owned()))
     .into();
@@ -240,6 +253,22 @@ async fn each_record_is_written_once_whatever_becomes_of_commits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_altered_again_and_again_is_read_again_and_halts_nothing() {
+    let sink = MemorySink::default();
+    let faults = [Fault::Altered; 5];
+    sink.script(&faults);
+    let rig = Rig::start(sink, OnBadRecord::Halt);
+    rig.produce(0, numbers(0..10));
+    rig.until("all written", |s| s.position(&tp(0)) == Some(10))
+        .await;
+    assert_eq!(rig.sink.happened(), faults, "a fault did not hit");
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..10));
+    // A halted partition would have been claimed again.
+    assert_eq!(rig.sink.claims(&tp(0)), 1);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_away_is_waited_for_and_nothing_becomes_a_dead_letter() {
     let sink = MemorySink::default();
     sink.set_away(true);
@@ -308,6 +337,69 @@ async fn a_bad_record_halts_its_partition_right_before_it_and_no_other() {
         s.position(&tp(0)) == Some(57)
     })
     .await;
+    rig.stop().await;
+}
+
+fn with_odd_ones() -> Vec<String> {
+    let mut values: Vec<String> = numbers(0..100).collect();
+    // Two beside each other, and one that ends its batch.
+    for odd in [33, 34, 57, 89] {
+        values[odd] = "{\"n\":\"odd\"}".into();
+    }
+    values
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_that_could_mean_the_table_makes_a_dead_letter_of_the_one_record_alone() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::DeadLetter);
+    rig.produce(0, with_odd_ones());
+    rig.until("all passed", |s| s.position(&tp(0)) == Some(100))
+        .await;
+    assert_eq!(rig.sink.dead(&tp(0)), [33, 34, 57, 89]);
+    let good: Vec<i64> = (0..100).filter(|n| ![33, 34, 57, 89].contains(n)).collect();
+    assert_eq!(rig.sink.offsets(&tp(0)), good);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_that_could_mean_the_table_halts_at_the_record_and_names_it() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::Halt);
+    rig.produce(0, with_odd_ones());
+    rig.until("the halt is told", |_| !rig.health.report().undisturbed)
+        .await;
+    assert_eq!(rig.sink.position(&tp(0)), Some(33));
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..33));
+    let report = rig.health.report();
+    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    assert_eq!(halt.offset, Some(33));
+    assert_eq!(halt.reason, "internal_error (SQLSTATE XX000)");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_nothing_can_be_compared_with_halts_and_is_no_dead_letter() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::DeadLetter);
+    rig.produce(0, ["{\"n\":\"odd\"}".to_owned()]);
+    rig.until("the halt is told", |_| !rig.health.report().undisturbed)
+        .await;
+    let report = rig.health.report();
+    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    assert!(halt.reason.contains("can be compared"), "{halt:?}");
+    assert!(rig.sink.dead(&tp(0)).is_empty());
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_takes_nothing_halts_and_makes_no_dead_letter() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::DeadLetter);
+    rig.sink.set_shutting(Shutting::Always);
+    rig.produce(0, numbers(0..100));
+    rig.until("the halt is told", |_| !rig.health.report().undisturbed)
+        .await;
+    let report = rig.health.report();
+    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    assert!(halt.reason.contains("no other record"), "{halt:?}");
+    assert!(rig.sink.dead(&tp(0)).is_empty() && rig.sink.offsets(&tp(0)).is_empty());
     rig.stop().await;
 }
 

@@ -11,7 +11,7 @@ pub(crate) use sink::start;
 use crate::config::{Backend, Config, Sink as Settings};
 use crate::consume::{Control, Fatal};
 use crate::error::KafkaFault;
-use crate::health::Health;
+use crate::health::{Health, REMINDER};
 use crate::{http, metrics};
 use plimsoll_cassandra::CassandraSink;
 use plimsoll_postgres::PostgresSink;
@@ -194,6 +194,13 @@ async fn serve(
             }
         });
     }
+    let reminding = health.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(REMINDER).await;
+            reminding.remind();
+        }
+    });
     let mut service = Service {
         config,
         health,

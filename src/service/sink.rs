@@ -6,11 +6,11 @@ use crate::claim::claim_loop;
 use crate::commit::{Backoff, Lane};
 use crate::config::{Config, Sink as Settings, Topics};
 use crate::consume::{
-    Cluster, Control, MemoryShare, Poll, Setup, Standing, cluster_config, consumer_config, looks,
-    watch_lag,
+    Cluster, Control, Hearing, Members, MemoryShare, Poll, Setup, Standing, client_id,
+    cluster_config, consumer_config, looks, watch_lag, watch_members,
 };
 use crate::error::KafkaFault;
-use crate::health::{Asking, Health};
+use crate::health::{About, Asking, Health};
 use crate::route::Router;
 use plimsoll_protocol::{Class, Look, TopicPartition, look};
 use plimsoll_sink_api::{Identity, Member, Sink, SinkError};
@@ -25,6 +25,8 @@ use tracing::{error, info};
 /// Often enough that `positions set` tells a live owner from a dead one within
 /// seconds.
 const HEARTBEAT: Duration = Duration::from_secs(3);
+/// What is found of locks is told this soon.
+const LOCK_LOOK: Duration = Duration::from_secs(1);
 /// What an operator has to mend is tried again this often.
 const REFUSED_RETRY: Duration = Duration::from_secs(60);
 
@@ -39,7 +41,7 @@ pub(crate) fn start<S: Sink>(
     threads: &mut JoinSet<Result<(), RunError>>,
 ) -> Result<Running, RunError> {
     let name = settings.name.clone();
-    let client_id = format!("plimsoll-{name}-{}", member.name);
+    let client_id = client_id(&name, &member.name);
     let cluster = Arc::new(Cluster::new(
         cluster_config(&config.kafka, &client_id),
         &name,
@@ -48,6 +50,7 @@ pub(crate) fn start<S: Sink>(
     let share = MemoryShare::of(config.memory_limit, config.sinks.len());
     let start = Starting {
         client: consumer_config(&config.kafka, &settings.group_id, &client_id, share),
+        client_id,
         settings: settings.clone(),
         sink: Arc::new(sink),
         member,
@@ -64,6 +67,7 @@ pub(crate) fn start<S: Sink>(
 
 struct Starting<S: Sink> {
     client: rdkafka::ClientConfig,
+    client_id: String,
     settings: Settings,
     sink: Arc<S>,
     member: Member,
@@ -115,11 +119,23 @@ impl<S: Sink> Starting<S> {
             name,
             lane.identity.cluster_id.clone(),
             self.cluster.clone(),
+            self.settings.topics.clone(),
             standing.clone(),
             self.health.clone(),
             self.control.clone(),
         ));
         tasks.spawn(heartbeat(lane.clone(), standing.clone()));
+        tasks.spawn(watch_locks(lane.clone()));
+        let heard = Arc::new(Hearing::default());
+        tasks.spawn(watch_members(Members {
+            sink: self.settings.name.clone(),
+            group_id: self.settings.group_id.clone(),
+            client_id: self.client_id,
+            topics: self.settings.topics.clone(),
+            cluster: self.cluster.clone(),
+            health: self.health.clone(),
+            heard: heard.clone(),
+        }));
         let setup = Setup {
             client: self.client,
             subscription: match &self.settings.topics {
@@ -134,6 +150,7 @@ impl<S: Sink> Starting<S> {
             runtime: tokio::runtime::Handle::current(),
             standing,
             drain: self.drain,
+            heard,
         };
         let polled = tokio::task::spawn_blocking(move || {
             let poll = Poll::new(setup).map_err(KafkaFault::from)?;
@@ -180,10 +197,12 @@ impl<S: Sink> Starting<S> {
         if self.auto_migrate
             && let Err(error) = self.sink.migrate().await
         {
-            self.health.away(name, error.to_string());
+            let code = error.detail.code.as_deref();
+            self.health
+                .away(name, code.unwrap_or_default(), error.to_string());
             return match error.class {
                 Class::Away | Class::Again | Class::Moved => Err(None),
-                Class::Rejected | Class::Stale | Class::Halt => {
+                Class::Rejected | Class::Suspect | Class::Stale | Class::Halt => {
                     error!(
                         sink = name,
                         "not migrated: {error}; tried again in {} s",
@@ -196,7 +215,7 @@ impl<S: Sink> Starting<S> {
         let cluster = self.cluster.clone();
         match tokio::task::spawn_blocking(move || cluster.id()).await {
             Ok(Ok(id)) => {
-                self.health.kafka_back(name, Asking::Start);
+                self.health.kafka_back(name, &Asking::Start);
                 info!(
                     sink = name,
                     cluster = id,
@@ -206,11 +225,22 @@ impl<S: Sink> Starting<S> {
                 Ok(id)
             }
             Ok(Err(fault)) => {
-                self.health
-                    .kafka_away(name, Asking::Start, fault.to_string());
+                self.health.kafka_away(name, Asking::Start, &fault);
                 Err(None)
             }
             Err(_) => Err(None),
+        }
+    }
+}
+
+/// Commits that wait for somebody else's lock say nothing themselves.
+async fn watch_locks<S: Sink>(lane: Arc<Lane<S>>) {
+    loop {
+        tokio::time::sleep(LOCK_LOOK).await;
+        for blocked in lane.sink.blocked() {
+            let about = About::Lock(blocked.tp);
+            lane.health
+                .trouble(&lane.name, about, blocked.code, blocked.by);
         }
     }
 }
@@ -226,7 +256,7 @@ async fn heartbeat<S: Sink>(lane: Arc<Lane<S>>, standing: Standing) {
             Ok(()) if std::mem::take(&mut said) => lane.health.back(&lane.name),
             Ok(()) => {}
             Err(error) => {
-                lane.note_away(&error);
+                lane.note_away(None, &error);
                 said = true;
             }
         }

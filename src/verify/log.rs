@@ -3,13 +3,13 @@
 
 use crate::batch::{Budget, Chunk, Filling};
 use crate::config::Kafka;
-use crate::consume::{cluster_config, push};
+use crate::consume::{cluster_config, keep_tokens, push};
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Span, TopicPartition};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
@@ -27,7 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long one poll waits.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Whether a topic is compacted: then a row whose record is gone may be good.
+/// Whether a topic is compacted: then a row whose record is gone may be good. A broker
+/// before 0.11 tells no settings: there it may be.
 ///
 /// # Errors
 /// Kafka did not answer.
@@ -36,7 +37,10 @@ pub async fn is_compacted(kafka: &Kafka, topic: &str) -> Result<bool, KafkaFault
         cluster_config(kafka, "plimsoll-verify").create()?;
     let options = AdminOptions::new().request_timeout(Some(PATIENCE));
     let asked = [ResourceSpecifier::Topic(topic)];
-    let answers = admin.describe_configs(&asked, &options).await?;
+    let answers = match admin.describe_configs(&asked, &options).await {
+        Err(KafkaError::AdminOp(RDKafkaErrorCode::UnsupportedFeature)) => return Ok(true),
+        answered => answered?,
+    };
     let policy = answers
         .iter()
         .flatten()
@@ -94,6 +98,7 @@ impl Reading {
             .set("auto.offset.reset", "error")
             .set("queued.max.messages.kbytes", QUEUE_KIB.to_string())
             .create()?;
+        keep_tokens(consumer.client());
         let mut list = TopicPartitionList::new();
         let mut parts = BTreeMap::new();
         let budget: Arc<Budget> = Budget::new(usize::MAX);

@@ -118,7 +118,7 @@ async fn all(config: &Config, args: &VerifyArgs) -> Compared {
     let (mut reports, mut failures) = Compared::default();
     let chosen = |s: &&Settings| args.sink.as_ref().is_none_or(|name| s.name == *name);
     let client = cluster_config(&config.kafka, "plimsoll-verify");
-    let cluster = Cluster::new(client, "of verify").and_then(|cluster| {
+    let cluster = Cluster::silent(client).and_then(|cluster| {
         let id = cluster.id()?;
         Ok((cluster, id))
     });

@@ -7,7 +7,7 @@ use crate::harness::kafka_wire::Api;
 use crate::harness::oracle::Mode;
 use crate::harness::process::{Process, plimsoll_ok};
 use crate::harness::servers::{self, OwnKafka};
-use crate::harness::wait;
+use crate::harness::{unique, wait};
 
 /// How often a partition was begun again because of what Kafka answered.
 fn restarts(process: &Process) -> f64 {
@@ -123,5 +123,37 @@ fn no_error_no_damage_and_no_lost_right_loses_a_record_or_doubles_one() {
     ];
     plimsoll_ok(&case.service.config(), &line);
     case.assert_exact();
+    assert!(process.drain().success());
+    one_topic_that_may_not_be_read_holds_up_no_other(&mut case, &source);
+}
+
+/// The two are claimed, and looked at, together.
+fn one_topic_that_may_not_be_read_holds_up_no_other(case: &mut Case, source: &str) {
+    let other = unique("unread");
+    case.kafka.create_topic(&other, 2);
+    let open = Rule::open(&other);
+    case.kafka.add_rule(&open).expect("a rule");
+    case.producer.send_all(&other, &case.orders.take(20));
+    case.service.topics = format!("topics = [\"{}\", \"{other}\"]", case.topic);
+    let process = Process::start_ready(&case.service);
+    case.database.wait_caught_up(&case.kafka, &other);
+    assert!(process.drain().success());
+    let unread = Rule::unread(&other, source);
+    case.kafka.add_rule(&unread).expect("a rule");
+    case.produce(300);
+    let process = Process::start(&case.service);
+    case.wait_caught_up();
+    wait::until("the other one halts with Kafka's words", || {
+        let report = process.report().unwrap_or_default();
+        let halted = &report["sinks"]["orders"]["halted"];
+        let said = halted[0]["reason"].as_str().unwrap_or_default();
+        let of = halted[0]["topic"].as_str() == Some(other.as_str());
+        match of && said.contains("Topic authorization failed") {
+            true => Ok(()),
+            false => Err(report.to_string()),
+        }
+    });
+    case.produce(300);
+    case.wait_caught_up();
     assert!(process.drain().success());
 }

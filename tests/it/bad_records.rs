@@ -115,6 +115,34 @@ const BAD: &[Bad] = &[
         Some("23503"),
         None,
     ),
+    // What follows could be the table's fault as well, by its code.
+    bad(
+        "{\"id\":#,\"n\":1,\"words\":\"'unclosed\"}",
+        "syntax_error",
+        Some("42601"),
+        Some("words"),
+    ),
+    bad("{\"id\":#,\"n\":14}", "no_data_found", Some("P0002"), None),
+    bad(
+        "{\"id\":#,\"n\":15}",
+        "insufficient_privilege",
+        Some("42501"),
+        None,
+    ),
+    bad(
+        "{\"id\":#,\"n\":16}",
+        "undefined_table",
+        Some("42P01"),
+        None,
+    ),
+    bad("{\"id\":#,\"n\":17}", "internal_error", Some("XX000"), None),
+    bad("{\"id\":#,\"n\":18}", "database_error", Some("MY018"), None),
+    bad(
+        "{\"id\":#,\"n\":19}",
+        "cardinality_violation",
+        Some("21000"),
+        None,
+    ),
 ];
 
 struct Scene {
@@ -131,12 +159,22 @@ fn scene(test: &str, mode: &str, policy: &str, partitions: i32) -> Scene {
     let key = if mode == "upsert" { "PRIMARY KEY" } else { "" };
     database.execute(&format!(
         "CREATE TABLE {{s}}.parents (id int PRIMARY KEY);
+         CREATE FUNCTION {{s}}.not_eighteen(n bigint) RETURNS bool LANGUAGE plpgsql AS
+            $$ BEGIN IF n = 18 THEN RAISE SQLSTATE 'MY018'; END IF; RETURN true; END $$;
          CREATE TABLE {{s}}.t (id int {key}, n int NOT NULL CHECK (n >= 0), name varchar(8),
-            parent int REFERENCES {{s}}.parents DEFERRABLE INITIALLY DEFERRED, off bigint);
-         CREATE FUNCTION {{s}}.no_thirteen() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN IF new.n = 13 THEN RAISE 'thirteen, of all numbers'; END IF; RETURN new; END $$;
-         CREATE TRIGGER no_thirteen BEFORE INSERT OR UPDATE ON {{s}}.t
-            FOR EACH ROW EXECUTE FUNCTION {{s}}.no_thirteen();"
+            parent int REFERENCES {{s}}.parents DEFERRABLE INITIALLY DEFERRED, off bigint,
+            words tsvector, CHECK ({{s}}.not_eighteen(n)));
+         CREATE FUNCTION {{s}}.no_teens() RETURNS trigger LANGUAGE plpgsql AS
+            $$ DECLARE o int; BEGIN CASE new.n
+               WHEN 13 THEN RAISE 'thirteen, of all numbers';
+               WHEN 14 THEN SELECT id INTO STRICT o FROM {{s}}.parents WHERE id = -1;
+               WHEN 15 THEN RAISE insufficient_privilege;
+               WHEN 16 THEN EXECUTE 'SELECT 1 FROM {{s}}.nowhere' INTO o;
+               WHEN 17 THEN RAISE internal_error;
+               WHEN 19 THEN SELECT (SELECT generate_series(1, 2)) INTO o;
+               ELSE NULL; END CASE; RETURN new; END $$;
+         CREATE TRIGGER no_teens BEFORE INSERT OR UPDATE ON {{s}}.t
+            FOR EACH ROW EXECUTE FUNCTION {{s}}.no_teens();"
     ));
     let mut service = Service::new(
         test,
@@ -166,7 +204,7 @@ fn good(partition: i32, id: i64, n: usize) -> Message {
 fn mixed() -> Vec<Message> {
     let mut messages = Vec::new();
     let mut bad = BAD.iter();
-    for n in 0..120 {
+    for n in 0..140 {
         messages.push(good(0, n as i64 % 10, n));
         if n % 7 == 5
             && let Some(bad) = bad.next()

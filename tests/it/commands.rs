@@ -4,7 +4,7 @@ use crate::harness::kafka::{Kafka, Message};
 use crate::harness::postgres::Database;
 use crate::harness::process::{Process, plimsoll, plimsoll_ok};
 use crate::harness::service::Service;
-use crate::harness::{servers, unique};
+use crate::harness::{servers, unique, wait};
 use std::process::Output;
 
 /// A topic with two partitions, ten records in the first and none in the other,
@@ -164,14 +164,16 @@ fn a_check_lists_what_the_role_may_not_do() {
     scene.service.url = format!("postgres://{role}@{place}");
     let (code, text) = scene.fails(&["check", "--connect"]);
     assert_eq!(code, 1);
-    for privilege in [
-        "UPDATE on table",
-        "DELETE on table",
-        "CREATE on the database",
+    // The statements themselves, with the names of object and role.
+    let table = scene.database.table("t");
+    for statement in [
+        format!("GRANT UPDATE ON TABLE {table} TO {role}"),
+        format!("GRANT DELETE ON TABLE {table} TO {role}"),
+        format!("GRANT CREATE ON DATABASE postgres TO {role}"),
     ] {
-        assert!(text.contains(privilege), "{privilege} is not in:\n{text}");
+        assert!(text.contains(&statement), "{statement} is not in:\n{text}");
     }
-    assert!(!text.contains("INSERT on table"), "{text}");
+    assert!(!text.contains("INSERT on TABLE"), "{text}");
     scene
         .database
         .execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
@@ -249,6 +251,25 @@ fn a_rehearsal_answers_beside_a_running_service() {
     assert!(dry.contains("would be set from"), "{dry}");
     let (code, text) = scene.fails(&scene.set("4"));
     assert_eq!(code, 5, "{text}");
+    for (what, said) in [
+        ("reset", "would be reset from"),
+        ("adopt", "would be adopted at"),
+    ] {
+        let line = [
+            "positions",
+            what,
+            "--sink",
+            "orders",
+            "--topic",
+            &scene.topic,
+        ];
+        let line = [&line[..], &["--partition", "0"]].concat();
+        let dry = scene.ok(&[&line[..], &["--dry-run"]].concat());
+        assert!(dry.contains(said), "{dry}");
+        let (code, text) = scene.fails(&line);
+        assert_eq!(code, 5, "{text}");
+        assert!(text.contains("use --force"), "{text}");
+    }
     assert!(process.drain().success());
 }
 
@@ -284,4 +305,94 @@ fn a_command_does_not_wait_for_servers_that_are_away() {
     assert_eq!(code, 7);
     assert!(!text.contains("hunter2"), "{text}");
     assert_eq!(servers::kafka(), scene.service.bootstrap);
+}
+
+/// A service whose first partition has met a bad record, five good ones before it and
+/// one behind.
+fn halted(test: &str) -> (Scene, Process) {
+    let scene = Scene::new(test);
+    let old = Some(1_000_000_000_000);
+    let of = |value: &str| Message {
+        timestamp: old,
+        ..Message::of(1, value)
+    };
+    let records = ["{\"id\":20}", "no JSON", "{\"id\":21}"].map(of);
+    let process = Process::start_ready(&scene.service);
+    Kafka::shared().producer().send_all(&scene.topic, &records);
+    wait::until("the partition halts", || {
+        match process.metric("plimsoll_partitions_halted", &[]) {
+            1.0 => Ok(()),
+            other => Err(other),
+        }
+    });
+    (scene, process)
+}
+
+#[test]
+fn a_halted_partition_is_listed_with_the_services_own_reason() {
+    let (scene, process) = halted("halted_here");
+    let list = plimsoll_ok(&process.config(), &["positions", "list"]);
+    let why = format!(
+        "sinks.orders: {}[1] is halted: at offset 1: value_not_json",
+        scene.topic
+    );
+    assert!(list.contains(&why) && list.contains("  halted  "), "{list}");
+    let checked = plimsoll(&process.config(), &["check", "--connect"]);
+    let text = String::from_utf8(checked.stdout).expect("text");
+    assert_eq!(checked.status.code(), Some(1), "{text}");
+    assert!(text.contains(&why) && !text.contains("all well"), "{text}");
+    assert!(process.drain().success());
+}
+
+#[test]
+fn of_a_service_elsewhere_it_is_seen_that_records_wait_and_whom_to_ask() {
+    let (scene, process) = halted("halted_elsewhere");
+    // As if it had halted a while ago.
+    scene
+        .database
+        .execute("UPDATE {s}_state.positions SET moved_at = now() - interval '5 minutes'");
+    // Another address for HTTP: nobody answers there.
+    let list = scene.ok(&["positions", "list"]);
+    assert!(list.contains("  stuck  "), "{list}");
+    for words in [
+        "[1] is stuck: it has not moved for 5 min",
+        "wait from offset 1 to 3",
+        "/readyz",
+    ] {
+        assert!(list.contains(words), "{list}");
+    }
+    let (code, text) = scene.fails(&["check", "--connect"]);
+    assert_eq!(code, 1);
+    assert!(text.contains("[1] is stuck"), "{text}");
+    assert!(process.drain().success());
+    // Nobody is to be asked any more, and nothing is wrong with a service that rests.
+    wait::until("its last sign of life is old", || {
+        let list = scene.ok(&["positions", "list"]);
+        if list.contains("  stuck  ") {
+            Err(list)
+        } else {
+            Ok(())
+        }
+    });
+    assert!(scene.ok(&["positions", "list"]).contains("  unowned  "));
+    assert!(scene.ok(&["check", "--connect"]).contains("all well"));
+}
+
+#[test]
+fn a_position_outside_its_log_has_no_lag_and_is_halted() {
+    let scene = Scene::new("outside");
+    scene.ok(&["migrate"]);
+    scene.ok(&scene.set("4"));
+    scene
+        .database
+        .execute("UPDATE {s}_state.positions SET next_offset = 99");
+    let list = scene.ok(&["positions", "list", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+    assert_eq!(list[0]["state"], "halted");
+    assert!(list[0]["lag"].is_null(), "{list}");
+    let why = list[0]["why"].as_str().expect("words");
+    assert!(why.contains("position 99 lies behind 10, the end"), "{why}");
+    let (code, text) = scene.fails(&["check", "--connect"]);
+    assert_eq!(code, 1);
+    assert!(text.contains("position 99 lies behind 10"), "{text}");
 }

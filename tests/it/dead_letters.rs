@@ -133,7 +133,7 @@ fn a_letter_that_is_still_bad_stays_until_it_is_dropped_by_name() {
         said.contains("value_not_json") && !said.contains("secret"),
         "{said}"
     );
-    let (_, said) = letters(&case, "list", &["--json", "--show-payload"]);
+    let (_, said) = letters(&case, "list", &["--show-payload"]);
     let shown: serde_json::Value = serde_json::from_str(&said).expect("a line of JSON");
     assert_eq!(
         (shown["offset"].as_i64(), shown["value"].as_str()),

@@ -2,6 +2,7 @@
 
 use crate::harness::case::Case;
 use crate::harness::oracle::Mode;
+use crate::harness::orders::Orders;
 use crate::harness::process::{Process, plimsoll, plimsoll_ok};
 use crate::harness::{unique, wait};
 use std::os::unix::process::ExitStatusExt;
@@ -52,8 +53,7 @@ fn refused(case: &Case, what: &str, more: &[&str]) -> String {
 
 /// Deletes the topic and makes it again, with so many records.
 fn recreate(case: &mut Case, records: usize) {
-    case.kafka.delete_topic(&case.topic);
-    case.kafka.create_topic(&case.topic, 1);
+    case.kafka.recreate_topic(&case.topic, 1);
     // The old one's client remembers the old topic.
     case.producer = case.kafka.producer();
     case.produce(records);
@@ -298,4 +298,36 @@ fn invariant_2_a_position_row_that_is_removed_under_an_idle_owner_begins_nothing
 fn invariant_2_a_position_that_is_gone_at_the_start_begins_nothing_again() {
     let act = "TRUNCATE {s}_state.positions";
     a_position_lost(Mode::Append, act, Running::Stopped);
+}
+
+#[test]
+fn a_topic_made_again_with_fewer_partitions_is_reset_and_those_to_come_begin_at_their_first_record()
+{
+    let mut case = Case::new("identity_fewer", Mode::Append, 3);
+    let process = Process::start_ready(&case.service);
+    case.produce(90);
+    case.assert_exact();
+    assert!(process.drain().success());
+    case.orders = Orders::new(8, 1);
+    recreate(&mut case, 50);
+    case.database.execute("TRUNCATE {s}.orders");
+    let said = refused(&case, "adopt", &[]);
+    assert!(said.contains("[1] any more"), "{said}");
+    let said = settle(&case, "reset", &["--dry-run"]);
+    assert_eq!(said.matches("Kafka has no such partition now").count(), 2);
+    let said = settle(&case, "reset", &[]);
+    assert_eq!(said.matches("Kafka has no such partition now").count(), 2);
+
+    let process = Process::start_ready(&case.service);
+    wait::until("what there is is written", || match rows(&case) {
+        50 => Ok(()),
+        rows => Err(rows),
+    });
+    // What is added later was never read.
+    case.kafka.add_partitions(&case.topic, 3);
+    case.producer = case.kafka.producer();
+    case.orders = Orders::new(9, 3);
+    case.produce(90);
+    case.assert_exact();
+    assert!(process.drain().success());
 }

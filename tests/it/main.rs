@@ -1,5 +1,6 @@
 //! Tests against a real Kafka, Postgres and Cassandra: `make test`.
 
+mod alerts;
 mod answers;
 mod bad_records;
 mod cassandra;
@@ -9,15 +10,22 @@ mod harness;
 mod identity;
 mod image;
 mod limits;
+mod log_fields;
 mod log_shapes;
 mod members;
 mod modes;
+mod oddities;
+mod old_kafka;
 mod outages;
+mod rights;
+mod secured;
+mod seen;
 mod several;
 mod sigkill;
 mod starts;
 mod storm;
 mod tls;
 mod types;
+mod upgrade;
 mod verify;
 mod zombies;

@@ -144,3 +144,31 @@ fn a_pattern_takes_topics_that_appear_later_from_their_first_record() {
     );
     assert!(process.drain().success());
 }
+
+#[test]
+fn a_pattern_leaves_out_the_topics_that_kafka_keeps_for_itself() {
+    for protocol in ["", "group_protocol = \"consumer\""] {
+        let mut case = Case::new("start_internal", Mode::Append, 2);
+        // The group's own offsets stand in the topic that the pattern would match.
+        case.kafka
+            .set_group_offsets(&unique("anybody"), &case.topic, &[0, 0]);
+        case.service.topics = format!("topics_regex = \"^(_.consumer_offsets|{})$\"", case.topic);
+        case.service.kafka = protocol.to_owned();
+        if !protocol.is_empty() {
+            case.service.properties.retain(|(name, _)| {
+                !name.ends_with("timeout.ms") && !name.starts_with("heartbeat")
+            });
+        }
+        case.produce(100);
+        let process = Process::start_ready(&case.service);
+        case.produce(100);
+        case.assert_exact();
+        let owned = process.metric("plimsoll_partitions_assigned", &[]);
+        assert_eq!(owned, 2.0);
+        let settled = case
+            .database
+            .number("SELECT count(*) FROM {s}_state.positions");
+        assert_eq!(settled, 2);
+        assert!(process.drain().success());
+    }
+}

@@ -6,7 +6,8 @@ use super::{CassandraModel, WINDOW_MS, Without};
 use crate::faults::Fault;
 use crate::topic::at;
 use plimsoll_protocol::{
-    Assignment, Class, Mark, Marks, Outcome, Owner, Position, Span, Step, judge, next_step, rewind,
+    Assignment, Class, Mark, Marks, Outcome, Owner, Position, Reread, Span, Step, judge, next_step,
+    rewind,
 };
 
 /// The random id of a process.
@@ -302,7 +303,7 @@ impl CassandraModel {
             Err(class) => Outcome::Failed {
                 class,
                 divisible: true,
-                reread: false,
+                reread: Reread::Not,
             },
         };
         self.step(s, process, outcome);
@@ -337,7 +338,7 @@ impl CassandraModel {
             Step::Restart => s.begin_anew(process),
             Step::Drop => self.end(s, process),
             // Nothing in this model refuses a record.
-            Step::Bisect | Step::BadRecord | Step::Reread | Step::Halt => {
+            Step::Bisect | Step::BadRecord | Step::Compare | Step::Reread | Step::Halt => {
                 s.processes[process].mind = Mind::Empty;
             }
         }

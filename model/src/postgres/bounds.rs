@@ -9,16 +9,16 @@
 use super::{Event, OnBad, PostgresModel};
 use crate::faults::{Budget, Fault};
 use crate::topic::{Entry, Log};
-use Entry::{Bad, Gap, Record};
+use Entry::{Bad, Gap, Odd, Record};
 use Event::{
-    Bisected, CommitTakenBack, CrashedInCommit, DeadLetter, EpochShared, Halted, HandedOver,
-    Healed, HeardOut, JudgedCommitted, JudgedNotCommitted, JudgedOutOfStep, LateApplied,
-    MovedOverGaps, Overtaken, Repeated, Reread, RightfulFenced, SeenTwice, SetDuringCommit,
-    TakenOver, ZombieClaimed, ZombieFenced,
+    Bisected, Changing, CommitTakenBack, Compared, CrashedInCommit, DeadLetter, EpochShared,
+    Halted, HandedOver, Healed, HeardOut, JudgedCommitted, JudgedNotCommitted, JudgedOutOfStep,
+    LateApplied, MovedOverGaps, Overtaken, Repeated, Reread, RightfulFenced, SeenTwice,
+    SetDuringCommit, TakenOver, ZombieClaimed, ZombieFenced,
 };
 use Fault::{
     AnswerLost, CatalogueChanged, Crash, DeliveredTwice, Failover, LateClaim, Lost, RequestLost,
-    Revoked, RolledBack, Set, TimeOut,
+    Revoked, RightChanged, RolledBack, Set, TimeOut,
 };
 
 fn model(
@@ -210,6 +210,19 @@ fn halts() -> PostgresModel {
     halts
 }
 
+/// A right that comes and goes, beside a record that is refused with a code that
+/// the table could mean as well.
+fn rights() -> PostgresModel {
+    model(
+        "postgres: rights that come and go",
+        1,
+        &[Record, Odd, Record],
+        4,
+        &[(RightChanged, 3), (AnswerLost, 1)],
+        &[Bisected, Compared, Changing, DeadLetter, Halted, Reread],
+    )
+}
+
 /// What the tests search.
 #[must_use]
 pub fn configurations() -> Vec<PostgresModel> {
@@ -221,6 +234,7 @@ pub fn configurations() -> Vec<PostgresModel> {
         three(),
         records(),
         halts(),
+        rights(),
     ]
 }
 

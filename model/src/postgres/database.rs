@@ -24,6 +24,8 @@ pub struct Database {
     pub known: u32,
     /// The table's definition.
     pub catalogue: u8,
+    /// The right to write to the table is taken away.
+    pub shut: bool,
     /// Who committed last.
     pub last_writer: Option<Owner>,
 }
@@ -35,6 +37,8 @@ pub enum Wrong {
     WentBack,
     /// A commit was accepted that is not the last claimant's (invariant 4).
     NotTheOwner,
+    /// A record that the table takes became a dead letter (invariant 1).
+    GoodBuried,
 }
 
 impl Database {
@@ -52,6 +56,7 @@ impl Database {
             rightful: None,
             known: 0,
             catalogue: 0,
+            shut: false,
             last_writer: None,
         }
     }

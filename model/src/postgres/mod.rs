@@ -97,6 +97,8 @@ pub enum Action {
     FailOver,
     /// ALTER TABLE.
     AlterTable,
+    /// REVOKE, or GRANT.
+    ChangeRight,
 }
 
 impl PostgresModel {
@@ -200,6 +202,9 @@ impl PostgresModel {
         }
         if may(Fault::CatalogueChanged) {
             actions.push(Action::AlterTable);
+        }
+        if may(Fault::RightChanged) {
+            actions.push(Action::ChangeRight);
         }
     }
 
@@ -352,6 +357,10 @@ impl Model for PostgresModel {
                 s.budget.spend(Fault::CatalogueChanged);
                 s.database.catalogue += 1;
             }
+            Action::ChangeRight => {
+                s.budget.spend(Fault::RightChanged);
+                s.database.shut = !s.database.shut;
+            }
         }
         s.requests.sort_by_key(Request::order);
         Some(s)
@@ -362,6 +371,10 @@ impl Model for PostgresModel {
             Property::always("invariant 1: no loss", |m: &Self, s: &State| {
                 s.database.nothing_lost(&m.log)
             }),
+            Property::always(
+                "invariant 1: no record that the table takes becomes a dead letter",
+                |_, s: &State| s.wrong != Some(Wrong::GoodBuried),
+            ),
             Property::always("invariant 2: no duplicate", |m: &Self, s: &State| {
                 s.database.nothing_doubled(&m.log)
             }),
@@ -420,7 +433,8 @@ impl PostgresModel {
         }
         if let Some(span) = Span::new(c.sealed, c.guard.next()) {
             c.sealed = span.to();
-            c.parts = vec![Part::new(span, std::mem::take(&mut c.taken))];
+            c.batch = std::mem::take(&mut c.taken);
+            c.parts = vec![Part::new(span, c.batch.clone())];
         }
         if seen_twice {
             s.last.note(Event::SeenTwice);
@@ -488,6 +502,8 @@ fn sometimes() -> Vec<(Event, Property<PostgresModel>)> {
         Repeated: "a batch that was rolled back is repeated",
         Bisected: "a batch is cut in two",
         DeadLetter: "a record goes to the dead letters",
+        Compared: "a record goes to the dead letters after a comparison",
+        Changing: "a table changes its mind during a comparison",
         Reread: "the catalogue is read again",
         Halted: "a partition halts",
         Healed: "a halted partition goes on after a set",

@@ -3,7 +3,7 @@
 
 use super::database::{Database, Serial, Wrong};
 use crate::faults::Budget;
-use plimsoll_protocol::{Assignment, Claim, Guard, Owner, Position, Span};
+use plimsoll_protocol::{Assignment, Claim, Comparison, Guard, Owner, Position, Reread, Span};
 
 /// One state of everything.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -69,8 +69,12 @@ pub struct Consuming {
     pub taken: Vec<i64>,
     /// Where the sink stands, as far as this life knows.
     pub acknowledged: Position,
-    /// What is left of the batch in flight, the next part last.
+    /// The records of the batch in flight.
+    pub batch: Vec<i64>,
+    /// What is left of it, the next part last.
     pub parts: Vec<Part>,
+    /// How far the last part's one record is compared with others.
+    pub comparison: Option<Comparison>,
     /// The answer to the last part was lost; a claim is on its way.
     pub judging: bool,
     /// The table's definition as it was read.
@@ -86,10 +90,12 @@ pub struct Part {
     pub offsets: Vec<i64>,
     /// Its one record goes to the dead letters.
     pub dead: bool,
-    /// The catalogue was read anew after a refusal.
-    pub reread_rejected: bool,
-    /// The catalogue was read anew because it no longer fitted.
-    pub reread_stale: bool,
+    /// Whether the catalogue was read anew after a refusal.
+    pub reread_rejected: Reread,
+    /// The same, after one that may be the table's.
+    pub reread_suspect: Reread,
+    /// The same, because it no longer fitted.
+    pub reread_stale: Reread,
 }
 
 impl Part {
@@ -100,8 +106,9 @@ impl Part {
             span,
             offsets,
             dead: false,
-            reread_rejected: false,
-            reread_stale: false,
+            reread_rejected: Reread::Not,
+            reread_suspect: Reread::Not,
+            reread_stale: Reread::Not,
         }
     }
 }
@@ -135,6 +142,13 @@ pub enum What {
         /// The definition that the rows were made for.
         catalogue: u8,
     },
+    /// Whether the table takes a record; nothing is written.
+    Try {
+        /// Which.
+        offset: i64,
+        /// The definition that its row was made for.
+        catalogue: u8,
+    },
 }
 
 impl Request {
@@ -151,6 +165,7 @@ impl Request {
                 p.span.from().offset(),
                 p.span.to().offset(),
             ),
+            What::Try { offset, .. } => (3, 0, 0, *offset, 0),
         };
         (self.from, self.awaited, kind, owner, epoch, from, to)
     }
@@ -198,6 +213,10 @@ pub enum Event {
     Bisected,
     /// A record goes to the dead letters.
     DeadLetter,
+    /// The same, after it was compared with others.
+    Compared,
+    /// A comparison finds that the table changes its mind.
+    Changing,
     /// The catalogue is read again.
     Reread,
     /// A partition halts.

@@ -2,12 +2,12 @@
 
 use super::database::Serial;
 use super::state::{Consuming, Event, Mind, Part, Request, State, What};
-use super::{OnBad, PostgresModel};
+use super::{OnBad, PostgresModel, Wrong};
 use crate::faults::Fault;
 use crate::topic::at;
 use plimsoll_protocol::{
-    Assignment, Claim, Class, Guard, Outcome, Owner, Position, Step, Verdict, classify, judge,
-    next_step,
+    Answer as Heard, Ask, Assignment, CHANGED, Claim, Class, Comparison, Finding, Guard, Next,
+    Outcome, Owner, Position, Reread, Step, Verdict, classify, judge, next_step,
 };
 
 /// How the database answers.
@@ -25,7 +25,12 @@ pub enum Answer {
 const AWAY: &str = "08006";
 const DEADLOCK: &str = "40P01";
 const NOT_NULL: &str = "23502";
-const NO_COLUMN: &str = "42703";
+const NO_RIGHT: &str = "42501";
+const INTERNAL: &str = "XX000";
+
+/// The order of a comparison: by turns. A table that changes its mind less often
+/// than that is found out by any order that has as many turns.
+const ORDER: u64 = 0x5555_5555_5555_5555;
 
 /// The random id of a process; another one each time it is started.
 pub fn owner(process: usize, life: u8) -> Owner {
@@ -151,7 +156,21 @@ impl PostgresModel {
                     self.answered(s, from, Err(classify(AWAY)));
                 }
             }
+            What::Try { offset, catalogue } => {
+                let taken = self.takes(s, offset, catalogue);
+                if request.awaited {
+                    self.tried(s, from, heard.then_some(taken));
+                }
+            }
         }
+    }
+
+    /// Whether the table takes a record now.
+    fn takes(&self, s: &State, offset: i64, catalogue: u8) -> bool {
+        catalogue == s.database.catalogue
+            && !s.database.shut
+            && !self.log.is_bad(offset)
+            && !self.log.is_odd(offset)
     }
 
     fn commit(
@@ -168,10 +187,17 @@ impl PostgresModel {
             return Err(classify(DEADLOCK));
         }
         if catalogue != s.database.catalogue && !part.offsets.is_empty() {
-            return Err(classify(NO_COLUMN));
+            return Err(classify(CHANGED));
         }
-        if !part.dead && part.offsets.iter().any(|o| self.log.is_bad(*o)) {
+        let rows = if part.dead { &[][..] } else { &part.offsets };
+        if s.database.shut && !rows.is_empty() {
+            return Err(classify(NO_RIGHT));
+        }
+        if rows.iter().any(|o| self.log.is_bad(*o)) {
             return Err(classify(NOT_NULL));
+        }
+        if rows.iter().any(|o| self.log.is_odd(*o)) {
+            return Err(classify(INTERNAL));
         }
         let row = s.database.row;
         let before = s.database.last_writer;
@@ -186,6 +212,13 @@ impl PostgresModel {
                 }
                 if part.dead {
                     s.last.note(Event::DeadLetter);
+                    let of =
+                        |kind: fn(&Self, i64) -> bool| part.offsets.iter().any(|o| kind(self, *o));
+                    if of(|m, o| m.log.is_odd(o)) {
+                        s.last.note(Event::Compared);
+                    } else if !of(|m, o| m.log.is_bad(o)) {
+                        s.wrong = s.wrong.or(Some(Wrong::GoodBuried));
+                    }
                 }
                 Ok(())
             }
@@ -212,6 +245,7 @@ impl PostgresModel {
             What::Release(_) => {}
             What::Claim(_) => self.claim_unanswered(s, request.from),
             What::Commit { .. } => self.answered(s, request.from, Err(classify(AWAY))),
+            What::Try { .. } => self.tried(s, request.from, None),
         }
     }
 
@@ -234,7 +268,9 @@ impl PostgresModel {
                     sealed: position,
                     taken: Vec::new(),
                     acknowledged: position,
+                    batch: Vec::new(),
                     parts: Vec::new(),
+                    comparison: None,
                     judging: false,
                     catalogue,
                 });
@@ -280,8 +316,9 @@ impl PostgresModel {
                 divisible: part.offsets.len() > 1,
                 reread: match class {
                     Class::Rejected => part.reread_rejected,
+                    Class::Suspect => part.reread_suspect,
                     Class::Stale => part.reread_stale,
-                    Class::Moved | Class::Again | Class::Away | Class::Halt => false,
+                    Class::Moved | Class::Again | Class::Away | Class::Halt => Reread::Not,
                 },
             },
         };
@@ -302,6 +339,9 @@ impl PostgresModel {
             Step::GoOn => {
                 if let Some(done) = c.parts.pop() {
                     c.acknowledged = done.span.to();
+                }
+                if c.parts.is_empty() {
+                    c.batch.clear();
                 }
                 let more = !c.parts.is_empty() && belief != Assignment::Gone;
                 if more {
@@ -332,35 +372,119 @@ impl PostgresModel {
                     // Records that lie outside of their span, or out of order.
                     return halt(s, process);
                 };
-                c.parts.push(Part::new(behind, high.to_vec()));
-                c.parts.push(Part::new(before, low.to_vec()));
+                for (span, offsets) in [(behind, high), (before, low)] {
+                    let mut half = Part::new(span, offsets.to_vec());
+                    if part.reread_suspect != Reread::Not {
+                        half.reread_suspect = Reread::Larger;
+                    }
+                    c.parts.push(half);
+                }
                 s.last.note(Event::Bisected);
                 s.send_part(process);
             }
             Step::Reread => {
                 c.catalogue = catalogue;
                 let part = c.parts.last_mut().expect("a part was refused");
-                match outcome {
-                    Outcome::Failed {
-                        class: Class::Stale,
-                        ..
-                    } => part.reread_stale = true,
-                    _ => part.reread_rejected = true,
+                let Outcome::Failed { class, .. } = outcome else {
+                    return;
+                };
+                match class {
+                    Class::Stale => part.reread_stale = Reread::This,
+                    Class::Suspect => part.reread_suspect = Reread::This,
+                    _ => part.reread_rejected = Reread::This,
                 }
                 s.last.note(Event::Reread);
                 s.send_part(process);
             }
-            Step::BadRecord => {
-                let part = c.parts.last_mut().expect("a part was refused");
-                match self.on_bad {
-                    OnBad::DeadLetter if !part.dead && !part.offsets.is_empty() => {
-                        part.dead = true;
-                        s.send_part(process);
+            Step::BadRecord => self.bad(s, process),
+            Step::Compare => {
+                let part = c.parts.last().expect("a part was refused");
+                let at = c.batch.iter().position(|o| part.offsets.contains(o));
+                match at {
+                    Some(at) if !part.dead => {
+                        c.comparison = Some(Comparison::new(at, c.batch.len(), ORDER));
+                        self.compare(s, process);
                     }
-                    OnBad::DeadLetter | OnBad::Halt => halt(s, process),
+                    _ => halt(s, process),
                 }
             }
             Step::Halt => halt(s, process),
+        }
+    }
+
+    /// One record is refused for good.
+    fn bad(&self, s: &mut State, process: usize) {
+        let Some(part) = s.consuming(process).and_then(|c| c.parts.last_mut()) else {
+            return;
+        };
+        match self.on_bad {
+            OnBad::DeadLetter if !part.dead && !part.offsets.is_empty() => {
+                part.dead = true;
+                s.send_part(process);
+            }
+            OnBad::DeadLetter | OnBad::Halt => halt(s, process),
+        }
+    }
+
+    /// Asks the next question of a comparison, or acts on what it found.
+    fn compare(&self, s: &mut State, process: usize) {
+        let Some(c) = s.consuming(process) else {
+            return;
+        };
+        let Some(comparison) = &c.comparison else {
+            return;
+        };
+        let finding = match comparison.next() {
+            Next::Ask(ask) => {
+                let offset = match (ask, c.parts.last()) {
+                    (Ask::Neighbour(i), _) => c.batch[i],
+                    (Ask::Refused, Some(part)) => part.offsets[0],
+                    (Ask::Refused, None) => return,
+                };
+                let catalogue = c.catalogue;
+                return s.send(process, What::Try { offset, catalogue });
+            }
+            Next::Found(finding) => finding,
+        };
+        c.comparison = None;
+        match finding {
+            Finding::Own => self.bad(s, process),
+            Finding::Shared | Finding::Alone => halt(s, process),
+            Finding::Changing => {
+                if let Some(part) = c.parts.last_mut() {
+                    part.reread_suspect = Reread::Not;
+                }
+                s.last.note(Event::Changing);
+                s.send_part(process);
+            }
+        }
+    }
+
+    /// The answer to a question of a comparison; `None`: it was lost.
+    fn tried(&self, s: &mut State, process: usize, taken: Option<bool>) {
+        let belief = s.processes[process].belief;
+        let Some(c) = s.consuming(process) else {
+            return;
+        };
+        let Some(comparison) = &mut c.comparison else {
+            return;
+        };
+        match (belief, taken) {
+            (None | Some(Assignment::Gone), _) => {
+                self.end(s, process, Assignment::Gone);
+            }
+            (Some(_), Some(taken)) => {
+                comparison.heard(match taken {
+                    true => Heard::Taken,
+                    false => Heard::Refused,
+                });
+                self.compare(s, process);
+            }
+            // Nothing was written: all again.
+            (Some(_), None) => {
+                c.comparison = None;
+                s.send_part(process);
+            }
         }
     }
 
@@ -417,6 +541,7 @@ impl PostgresModel {
                 What::Release(_) => {}
                 What::Claim(_) => self.claim_unanswered(s, request.from),
                 What::Commit { .. } => self.answered(s, request.from, Err(classify(AWAY))),
+                What::Try { .. } => self.tried(s, request.from, None),
             }
         }
     }

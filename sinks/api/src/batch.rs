@@ -2,6 +2,7 @@
 
 use crate::{Cell, Prepared};
 use plimsoll_protocol::{Claim, Span};
+use std::borrow::Cow;
 
 /// What a record does to its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,8 +102,8 @@ pub struct DeadLetter<'a> {
     pub key: Option<&'a [u8]>,
     /// The record's value, bytes as they came.
     pub value: Option<&'a [u8]>,
-    /// Names and values, in their order.
-    pub headers: Vec<(&'a str, Option<&'a [u8]>)>,
+    /// Names and values, in their order. What of a name is no UTF-8 is replaced.
+    pub headers: Vec<(Cow<'a, str>, Option<&'a [u8]>)>,
     /// A word: `decode`, or the SQLSTATE's condition.
     pub condition: String,
     /// The SQLSTATE, where a database refused it.

@@ -41,6 +41,9 @@ pub struct Detail {
     pub column: Option<String>,
     /// The constraint concerned.
     pub constraint: Option<String>,
+    /// Whether the call waited for a lock that somebody else holds: the database
+    /// itself is there.
+    pub blocked: bool,
     /// What to do about it.
     pub hint: Option<String>,
     /// The server's own message.

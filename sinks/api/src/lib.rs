@@ -19,8 +19,8 @@ pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
 pub use error::{Detail, Secret, SinkError};
 pub use letters::{KeptLetter, LetterFilter, LetterPage, Payload, Replay};
 pub use sink::{
-    Claimed, Committed, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled, Sink,
-    StoredPosition,
+    Blocked, Claimed, Committed, Identity, Member, NewPosition, PositionChange, SetOutcome,
+    Settled, Sink, StoredPosition,
 };
 pub use table::{
     Column, Missing, Mode, Path, Prepared, Shape, Source, SourceError, Table, TableRule,

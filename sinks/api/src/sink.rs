@@ -131,6 +131,18 @@ pub struct Committed {
     pub repeated: u64,
 }
 
+/// A call that waits for somebody else's lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// The partition whose commit or claim it is; `None`: it is about what is kept
+    /// of the sink.
+    pub tp: Option<TopicPartition>,
+    /// The database's code for it.
+    pub code: &'static str,
+    /// Who holds the lock, in words; never what they do with it.
+    pub by: String,
+}
+
 /// One position row, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredPosition {
@@ -252,6 +264,11 @@ pub trait Sink: Send + Sync + 'static {
         tp: &TopicPartition,
     ) -> impl Future<Output = Result<Claimed, SinkError>> + Send;
 
+    /// Which calls wait right now for a lock that somebody else holds.
+    fn blocked(&self) -> Vec<Blocked> {
+        Vec::new()
+    }
+
     /// Rows, dead letters and position, or nothing. An error of class `Away`
     /// says nothing of what happened: judge by a claim. All others say that
     /// nothing was written.
@@ -265,6 +282,14 @@ pub trait Sink: Send + Sync + 'static {
         &self,
         batch: &Batch<'_, Self::Plan>,
     ) -> impl Future<Output = Result<Committed, SinkError>> + Send;
+
+    /// Whether the database takes the rows of a batch now; an error says why not.
+    /// Nothing stays but what a commit of the same records writes anyway, and the
+    /// position does not move.
+    fn takes(
+        &self,
+        batch: &Batch<'_, Self::Plan>,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send;
 
     /// Gives a claim back: the row's owner becomes none, if it still is this
     /// one.

@@ -75,7 +75,7 @@ pub(crate) fn of_prepare(error: &PrepareError) -> Failure {
         PrepareError::AllAttemptsFailed { first_attempt } => {
             let mut failure = of_attempt(first_attempt);
             // A statement has no values: what is invalid is the schema.
-            if failure.error.class == Class::Rejected {
+            if matches!(failure.error.class, Class::Rejected | Class::Suspect) {
                 failure.error.class = Class::Stale;
             }
             failure
@@ -189,9 +189,16 @@ fn of_server(error: &DbError, message: &str) -> Failure {
         DbError::Other(code @ (CAS_WRITE_UNKNOWN | CDC_WRITE_FAILURE)) => {
             busy("the outcome of the write is unknown", *code)
         }
+        // The server names user, permission and table, and never a value.
         DbError::Unauthorized => hinted(
-            failure(Class::Halt, "the user may not do this", Some(0x2100), text),
-            "GRANT MODIFY and SELECT on the tables and on the state keyspace",
+            failure(
+                Class::Halt,
+                &format!("the user may not do this: {message}"),
+                Some(0x2100),
+                text,
+            ),
+            "GRANT that permission; MODIFY and SELECT on each table and on the state keyspace are \
+             all that is needed",
         ),
         DbError::AuthenticationError => hinted(
             failure(
@@ -218,19 +225,39 @@ fn of_server(error: &DbError, message: &str) -> Failure {
     }
 }
 
-/// One code for a bad value, a table that is gone, and a column that changed its
-/// type; the message tells them apart.
+/// One code for a bad value, a table that is gone, a column that changed its type, a
+/// guardrail, and a disk that is full; the message tells some of them apart.
 fn of_invalid(message: &str) -> Failure {
     let said = message.to_ascii_lowercase();
+    let any = |words: &[&str]| words.iter().any(|word| said.contains(word));
     let gone = [
         "unconfigured",
         "undefined column",
         "unknown identifier",
         "does not exist",
     ];
-    let class = match gone.iter().any(|word| said.contains(word)) {
-        true => Class::Stale,
-        false => Class::Rejected,
+    let of_record = [
+        "too large",
+        "too big",
+        "is longer than maximum",
+        "may not be empty",
+    ];
+    let class = if any(&["disk usage exceeds"]) {
+        return Failure {
+            busy: true,
+            ..failure(
+                Class::Away,
+                "the disks of replicas are full",
+                Some(0x2200),
+                message.to_owned(),
+            )
+        };
+    } else if any(&gone) {
+        Class::Stale
+    } else if any(&of_record) {
+        Class::Rejected
+    } else {
+        Class::Suspect
     };
     failure(class, "invalid", Some(0x2200), message.to_owned())
 }
@@ -265,11 +292,19 @@ mod tests {
     #[test]
     fn what_is_invalid_is_a_record_or_the_schema() {
         let rejected = (Class::Rejected, false, false);
+        let suspect = (Class::Suspect, false, false);
         let stale = (Class::Stale, false, false);
         assert_eq!(
             class(DbError::Invalid, "Mutation of 20MiB is too large"),
             rejected
         );
+        let long = "Key length of 65536 is longer than maximum of 65535";
+        assert_eq!(class(DbError::Invalid, long), rejected);
+        let big = "Request is too big: length 17825849 exceeds maximum allowed length 16777216.";
+        assert_eq!(class(DbError::Invalid, big), rejected);
+        let full = "Write request failed because disk usage exceeds failure threshold";
+        assert_eq!(class(DbError::Invalid, full), (Class::Away, true, false));
+        assert_eq!(class(DbError::Invalid, "Expected 4 byte int"), suspect);
         assert_eq!(class(DbError::Invalid, "unconfigured table orders"), stale);
         assert_eq!(class(DbError::Invalid, "Undefined column name x"), stale);
     }

@@ -3,9 +3,10 @@
 use crate::acts;
 use crate::claims::{self, execute};
 use crate::error::Failure;
+use crate::pieces;
 use crate::positions::{self, rows};
 use crate::state::State;
-use plimsoll_protocol::TopicPartition;
+use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::{
     Act, DeadLetter, KeptLetter, LetterFilter, LetterPage, Payload, Secret, SinkError, islands,
 };
@@ -19,20 +20,70 @@ pub(crate) async fn bury(
     letter: &DeadLetter<'_>,
 ) -> Result<(), Failure> {
     let bytes = letter.key.map_or(0, <[u8]>::len) + letter.value.map_or(0, <[u8]>::len);
+    let headers = letter.headers.iter();
+    let mut row = Row {
+        offset: letter.offset,
+        timestamp: letter.timestamp,
+        key: letter.key,
+        value: letter.value,
+        headers: headers.map(|(name, value)| (&**name, *value)).collect(),
+        bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
+        condition: &letter.condition,
+        code: letter.code.as_deref(),
+        column: letter.column.as_deref(),
+        text: &letter.text,
+    };
+    if let Some(pieces) = pieces::of(letter) {
+        for (place, piece) in &pieces {
+            insert(state, tp, &Row::piece(*place, piece)).await?;
+        }
+        row.key = None;
+        row.value = Some(pieces::ELSEWHERE);
+        row.headers.clear();
+    }
+    insert(state, tp, &row).await
+}
+
+/// One row of the table: a letter, or a piece of one.
+#[derive(Default)]
+struct Row<'r> {
+    offset: i64,
+    timestamp: Option<i64>,
+    key: Option<&'r [u8]>,
+    value: Option<&'r [u8]>,
+    headers: Vec<(&'r str, Option<&'r [u8]>)>,
+    bytes: i64,
+    condition: &'r str,
+    code: Option<&'r str>,
+    column: Option<&'r str>,
+    text: &'r str,
+}
+
+impl<'r> Row<'r> {
+    fn piece(place: i64, piece: &'r [u8]) -> Self {
+        Self {
+            offset: place,
+            value: Some(piece),
+            ..Self::default()
+        }
+    }
+}
+
+async fn insert(state: &State, tp: &TopicPartition, row: &Row<'_>) -> Result<(), Failure> {
     let values = (
         &state.sink,
         &*tp.topic,
         tp.partition,
-        letter.offset,
-        letter.timestamp,
-        letter.key,
-        letter.value,
-        &letter.headers,
-        i64::try_from(bytes).unwrap_or(i64::MAX),
-        &letter.condition,
-        &letter.code,
-        &letter.column,
-        &letter.text,
+        row.offset,
+        row.timestamp,
+        row.key,
+        row.value,
+        &row.headers,
+        row.bytes,
+        row.condition,
+        row.code,
+        row.column,
+        row.text,
     );
     execute(state, &state.statements.bury, &values).await?;
     Ok(())
@@ -142,17 +193,59 @@ async fn record(
     tp: &TopicPartition,
     offset: i64,
 ) -> Result<Option<Payload>, SinkError> {
-    let values = (&state.sink, &*tp.topic, tp.partition, offset);
+    let Some((key, value, headers, text)) = row(state, tp, offset).await? else {
+        return Ok(None);
+    };
+    let text = text.unwrap_or_default();
+    if key.is_none()
+        && value.as_deref() == Some(pieces::ELSEWHERE)
+        && let Some(whole) = whole(state, tp, offset).await?
+    {
+        return match pieces::read(&whole, text) {
+            Some(payload) => Ok(Some(payload)),
+            None => Err(torn(tp, offset)),
+        };
+    }
+    Ok(Some(Payload {
+        key,
+        value,
+        headers: headers.unwrap_or_default(),
+        text: Secret::new(text),
+    }))
+}
+
+async fn row(state: &State, tp: &TopicPartition, at: i64) -> Result<Option<Record>, SinkError> {
+    let values = (&state.sink, &*tp.topic, tp.partition, at);
     let found: Vec<Record> = rows(execute(state, &state.statements.letter, &values).await?)?;
-    Ok(found
-        .into_iter()
-        .next()
-        .map(|(key, value, headers, text)| Payload {
-            key,
-            value,
-            headers: headers.unwrap_or_default(),
-            text: Secret::new(text.unwrap_or_default()),
-        }))
+    Ok(found.into_iter().next())
+}
+
+/// The pieces of a letter, one behind the other. `None`: there are none, so the
+/// record really had that value.
+async fn whole(
+    state: &State,
+    tp: &TopicPartition,
+    offset: i64,
+) -> Result<Option<Vec<u8>>, SinkError> {
+    let Some((_, first)) = pieces::places(offset) else {
+        return Ok(None);
+    };
+    let Some((_, piece, _, _)) = row(state, tp, first).await? else {
+        return Ok(None);
+    };
+    let mut whole = piece.unwrap_or_default();
+    let count = pieces::count(&whole).ok_or_else(|| torn(tp, offset))?;
+    for i in 1..count {
+        let piece = row(state, tp, first - i).await?;
+        let piece = piece.and_then(|(_, piece, _, _)| piece);
+        whole.extend(piece.ok_or_else(|| torn(tp, offset))?);
+    }
+    Ok(Some(whole))
+}
+
+fn torn(tp: &TopicPartition, offset: i64) -> SinkError {
+    let what = format!("pieces are missing of the dead letter of {tp} offset {offset}");
+    SinkError::new(Class::Halt, what)
 }
 
 /// Whether all letters of these offsets are there.
@@ -218,5 +311,9 @@ async fn note(state: &State, letters: &[KeptLetter]) -> Result<(), Failure> {
 pub(crate) async fn exhume(state: &State, tp: &TopicPartition, offset: i64) -> Result<(), Failure> {
     let values = (&state.sink, &*tp.topic, tp.partition, offset);
     execute(state, &state.statements.exhume, &values).await?;
+    if let Some((last, first)) = pieces::places(offset) {
+        let values = (&state.sink, &*tp.topic, tp.partition, last, first);
+        execute(state, &state.statements.exhume_pieces, &values).await?;
+    }
     Ok(())
 }

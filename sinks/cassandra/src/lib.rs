@@ -16,6 +16,7 @@ mod error;
 mod letters;
 mod migrate;
 mod owned;
+mod pieces;
 mod plan;
 mod positions;
 mod read;

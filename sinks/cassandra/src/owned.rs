@@ -37,6 +37,13 @@ impl Owned {
         (held.claim == claim && held.position == at).then_some(held)
     }
 
+    /// The generation of a claim that is still held, wherever it stands.
+    pub(crate) fn generation(&self, tp: &TopicPartition, claim: Claim) -> Option<Generation> {
+        let owned = self.lock();
+        let held = owned.get(tp).filter(|held| held.claim == claim);
+        held.map(|held| held.generation)
+    }
+
     /// Everything below `position` was acknowledged, and the position is
     /// written and noted.
     pub(crate) fn advance(

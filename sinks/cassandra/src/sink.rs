@@ -229,6 +229,22 @@ impl Sink for CassandraSink {
         })
     }
 
+    /// The rows are written as their commit will write them: with the timestamps of
+    /// their own offsets, so that once more is as good as once.
+    async fn takes(&self, batch: &Batch<'_, CassandraPlan>) -> Result<(), SinkError> {
+        let state = self.state().await?;
+        let tp = TopicPartition::new(batch.topic, batch.partition);
+        let Some(generation) = self.owned.generation(&tp, batch.claim) else {
+            return Err(moved("the claim is not held any more"));
+        };
+        let plan = &batch.table.plan;
+        let encoded = Encoded::of(&plan.layout, generation, batch.rows, now_ms())?;
+        write::rows(self.way(state), plan, &encoded)
+            .await
+            .map(|_| ())
+            .map_err(|f| self.judged(f))
+    }
+
     /// Nothing can be taken back here: what is rehearsed is that every value fits
     /// its column.
     async fn rehearse(&self, batch: &Batch<'_, CassandraPlan>) -> Result<Committed, SinkError> {

@@ -35,6 +35,7 @@ pub(crate) struct Statements {
     pub(crate) act: PreparedStatement,
     pub(crate) acts: PreparedStatement,
     pub(crate) reached: PreparedStatement,
+    pub(crate) exhume_pieces: PreparedStatement,
 }
 
 const CLAIM_COLUMNS: &str = "topic, partition, epoch, owner, owner_name, group_id, cluster_id, \
@@ -206,6 +207,14 @@ impl Statements {
             .await?,
             exhume: make(
                 format!("DELETE FROM {k}.dead_letters WHERE {ONE} AND kafka_offset = ?"),
+                None,
+            )
+            .await?,
+            exhume_pieces: make(
+                format!(
+                    "DELETE FROM {k}.dead_letters \
+                     WHERE {ONE} AND kafka_offset >= ? AND kafka_offset <= ?"
+                ),
                 None,
             )
             .await?,

@@ -29,14 +29,16 @@ impl TableName {
     /// that a topic's own dots stay in its name.
     ///
     /// # Errors
-    /// What is wrong, in words.
-    pub(crate) fn parse(template: &str, topic: &str) -> Result<Self, String> {
-        let wrong = || format!("\"{template}\" is no table name");
+    /// What is wrong with it, in words that do not show it.
+    pub(crate) fn parse(template: &str, topic: &str) -> Result<Self, &'static str> {
+        if template.contains('\0') {
+            return Err("holds a NUL");
+        }
         let mut parts = Vec::new();
         let mut rest = template;
         loop {
             let (part, after) = if let Some(inner) = rest.strip_prefix('"') {
-                let (text, after) = quoted(inner).ok_or_else(wrong)?;
+                let (text, after) = quoted(inner).ok_or("has a quote that does not end")?;
                 (Part { text, quoted: true }, after)
             } else {
                 let end = rest.find('.').unwrap_or(rest.len());
@@ -50,23 +52,21 @@ impl TableName {
                 )
             };
             if part.text.is_empty() {
-                return Err(wrong());
+                return Err("has an empty part");
             }
             let text = part.text.replace("{topic}", topic);
             if text.len() > IDENT_LIMIT {
-                return Err(format!(
-                    "\"{text}\" is longer than the {IDENT_LIMIT} bytes that Postgres keeps of a name"
-                ));
+                return Err("has a part of more than 63 bytes, which Postgres would cut off");
             }
             parts.push(Part { text, ..part });
             match after.strip_prefix('.') {
                 Some(next) => rest = next,
                 None if after.is_empty() => break,
-                None => return Err(wrong()),
+                None => return Err("goes on behind a quoted part"),
             }
         }
         if parts.len() > 2 {
-            return Err(format!("{}; write schema.table", wrong()));
+            return Err("has more than the two parts of schema.table");
         }
         Ok(Self { parts })
     }
@@ -89,9 +89,25 @@ impl TableName {
         self.join(|part| part.text.clone())
     }
 
+    /// The schema, quoted; `…` where none is named, and the search path counts.
+    pub(crate) fn schema(&self) -> String {
+        match self.parts.as_slice() {
+            [schema, _] => ident(&schema.text),
+            _ => "…".to_owned(),
+        }
+    }
+
     fn join(&self, f: impl FnMut(&Part) -> String) -> String {
         self.parts.iter().map(f).collect::<Vec<_>>().join(".")
     }
+}
+
+/// Whether a table can have this name, for one topic.
+///
+/// # Errors
+/// Why it cannot, in words that do not show it.
+pub fn check_table(template: &str, topic: &str) -> Result<(), &'static str> {
+    TableName::parse(template, topic).map(|_| ())
 }
 
 /// The text up to the closing quote, and what follows it.
@@ -266,52 +282,46 @@ pub(crate) async fn read(
     conn: &mut PgConnection,
     name: &TableName,
 ) -> Result<Option<Relation>, SinkError> {
+    find(conn, name)
+        .await
+        .map_err(|e| failed(&name.schema(), e))
+}
+
+async fn find(conn: &mut PgConnection, name: &TableName) -> sqlx::Result<Option<Relation>> {
     let found = sqlx::query(FIND)
         .bind(name.exact())
         .bind(name.folded())
         .fetch_optional(&mut *conn)
-        .await
-        .map_err(failed)?;
+        .await?;
     let Some(found) = found else { return Ok(None) };
-    let oid: i64 = found.try_get("oid").map_err(failed)?;
-    let sql: String = found.try_get("sql").map_err(failed)?;
+    let oid: i64 = found.try_get("oid")?;
+    let sql: String = found.try_get("sql")?;
     // First: a change between this and the rest makes the plan stale, not wrong.
-    let shape = shape::read(conn, &sql).await.map_err(failed)?;
-    let columns = sqlx::query(COLUMNS)
-        .bind(oid)
-        .fetch_all(&mut *conn)
-        .await
-        .map_err(failed)?;
-    let uniques = sqlx::query(UNIQUES)
-        .bind(oid)
-        .fetch_all(&mut *conn)
-        .await
-        .map_err(failed)?;
-    let obstacle = obstacle::find(conn, oid).await.map_err(failed)?;
-    let relation = || -> sqlx::Result<Relation> {
-        Ok(Relation {
-            sql: sql.clone(),
-            shown: found.try_get("shown")?,
-            kind: found.try_get("kind")?,
-            columns: columns.iter().map(column).collect::<Result<_, _>>()?,
-            uniques: uniques.iter().map(unique).collect::<Result<_, _>>()?,
-            shape,
-            row_security: found.try_get("row_security")?,
-            obstacle,
-        })
-    };
-    relation().map(Some).map_err(failed)
+    let shape = shape::read(conn, &sql).await?;
+    let columns = sqlx::query(COLUMNS).bind(oid).fetch_all(&mut *conn).await?;
+    let uniques = sqlx::query(UNIQUES).bind(oid).fetch_all(&mut *conn).await?;
+    let obstacle = obstacle::find(conn, oid).await?;
+    Ok(Some(Relation {
+        sql: sql.clone(),
+        shown: found.try_get("shown")?,
+        kind: found.try_get("kind")?,
+        columns: columns.iter().map(column).collect::<Result<_, _>>()?,
+        uniques: uniques.iter().map(unique).collect::<Result<_, _>>()?,
+        shape,
+        row_security: found.try_get("row_security")?,
+        obstacle,
+    }))
 }
 
 /// A catalogue that cannot be read now may be readable soon: a grant, or a table
 /// that was just dropped and is made anew.
-fn failed(error: sqlx::Error) -> SinkError {
+fn failed(schema: &str, error: sqlx::Error) -> SinkError {
     let mut error = from_sqlx(error);
-    if error.class == Class::Stale {
+    if matches!(error.class, Class::Stale | Class::Suspect) {
         error.class = Class::Halt;
     }
     if crate::error::has_code(&error, "42501") {
-        error.detail.hint = Some("grant USAGE on the table's schema to the role".to_owned());
+        error.detail.hint = Some(format!("GRANT USAGE ON SCHEMA {schema} TO …"));
     }
     error
 }
@@ -362,7 +372,7 @@ mod tests {
 
     #[test]
     fn broken_names_are_refused() {
-        for template in ["", "a.", ".a", "a.b.c", "\"a", "\"a\"b", "\"\""] {
+        for template in ["", "a.", ".a", "a.b.c", "\"a", "\"a\"b", "\"\"", "a\0b"] {
             assert!(TableName::parse(template, "t").is_err(), "{template}");
         }
         assert!(TableName::parse("{topic}", &"t".repeat(64)).is_err());

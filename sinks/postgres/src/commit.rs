@@ -66,7 +66,7 @@ fn of_bytes(error: &SinkError) -> bool {
     match (error.class, error.detail.code.as_deref()) {
         // Too few or too many bytes for the type.
         (_, Some("08P01")) => true,
-        (Class::Rejected | Class::Halt, code) => code.is_some(),
+        (Class::Rejected | Class::Suspect | Class::Halt, code) => code.is_some(),
         (Class::Again | Class::Away | Class::Stale | Class::Moved, _) => false,
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::encode::push_quoted;
 use crate::names::Names;
-use crate::statement::texts;
 use crate::text::without_nul;
 use plimsoll_sink_api::DeadLetter;
 use sqlx::postgres::{PgArguments, Postgres};
@@ -21,6 +20,9 @@ const LATEST: i64 = 9_224_318_015_999_000;
 /// fence's `$1`, `$2`, `$3`. Arrays of arrays do not fit into an array, so names
 /// and values of headers travel as literals. A record that is rejected again,
 /// after its position was set back, replaces its letter.
+///
+/// Texts travel as bytes: a database that is not of UTF-8 has no letter for many
+/// characters, and would refuse the whole statement before it looked at it.
 pub(crate) fn insert(names: &Names, first: usize, only_if: &str) -> String {
     let p = |i: usize| first + i;
     format!(
@@ -29,9 +31,10 @@ pub(crate) fn insert(names: &Names, first: usize, only_if: &str) -> String {
          SELECT $1::text, $2::text, $3::int4, l.o, \
          CASE WHEN l.t BETWEEN {EARLIEST} AND {LATEST} \
          THEN pg_catalog.to_timestamp(l.t / 1000.0) END, l.k, \
-         l.v, l.hn::text[], l.hv::bytea[], l.c, l.s, l.col, l.m \
+         l.v, ARRAY(SELECT {name} FROM pg_catalog.unnest(l.hn::bytea[]) WITH ORDINALITY AS n(b, i) \
+         ORDER BY n.i), l.hv::bytea[], {condition}, {code}, {column}, {message} \
          FROM unnest(${}::int8[], ${}::int8[], ${}::bytea[], ${}::bytea[], ${}::text[], \
-         ${}::text[], ${}::text[], ${}::text[], ${}::text[], ${}::text[]) \
+         ${}::text[], ${}::bytea[], ${}::bytea[], ${}::bytea[], ${}::bytea[]) \
          AS l(o, t, k, v, hn, hv, c, s, col, m) WHERE {only_if} \
          ON CONFLICT (sink, topic, kafka_partition, kafka_offset) DO UPDATE SET \
          kafka_timestamp = EXCLUDED.kafka_timestamp, key = EXCLUDED.key, \
@@ -50,6 +53,21 @@ pub(crate) fn insert(names: &Names, first: usize, only_if: &str) -> String {
         p(7),
         p(8),
         p(9),
+        name = as_text("n.b"),
+        condition = as_text("l.c"),
+        code = as_text("l.s"),
+        column = as_text("l.col"),
+        message = as_text("l.m"),
+    )
+}
+
+/// Bytes of UTF-8 as text; where the database is not of UTF-8, what is not ASCII is
+/// escaped.
+fn as_text(bytes: &str) -> String {
+    format!(
+        "CASE pg_catalog.getdatabaseencoding() WHEN 'UTF8' \
+         THEN pg_catalog.convert_from({bytes}, 'UTF8') \
+         ELSE pg_catalog.encode({bytes}, 'escape') END"
     )
 }
 
@@ -64,11 +82,6 @@ pub(crate) fn bind<'q>(
     let values: Vec<Option<&[u8]>> = dead.iter().map(|d| d.value).collect();
     let names: Vec<String> = dead.iter().map(header_names).collect();
     let contents: Vec<String> = dead.iter().map(header_values).collect();
-    let messages: Vec<_> = dead.iter().map(|d| without_nul(&d.text)).collect();
-    let columns: Vec<_> = dead
-        .iter()
-        .map(|d| d.column.as_deref().map(without_nul))
-        .collect();
     query
         .bind(offsets)
         .bind(times)
@@ -76,19 +89,24 @@ pub(crate) fn bind<'q>(
         .bind(values)
         .bind(names)
         .bind(contents)
-        .bind(texts(dead.iter().map(|d| Some(d.condition.as_str()))))
-        .bind(texts(dead.iter().map(|d| d.code.as_deref())))
-        .bind(texts(columns.iter().map(Option::as_deref)))
-        .bind(texts(messages.iter().map(|m| Some(&**m))))
+        .bind(bytes(dead, |d| Some(&d.condition)))
+        .bind(bytes(dead, |d| d.code.as_deref()))
+        .bind(bytes(dead, |d| d.column.as_deref()))
+        .bind(bytes(dead, |d| Some(&d.text)))
+}
+
+/// One text of each letter.
+fn bytes<'d>(
+    dead: &'d [DeadLetter<'_>],
+    text: impl Fn(&'d DeadLetter<'_>) -> Option<&'d str>,
+) -> Vec<Option<Vec<u8>>> {
+    let bytes = |text| without_nul(text).into_owned().into_bytes();
+    dead.iter().map(|d| text(d).map(bytes)).collect()
 }
 
 fn header_names(letter: &DeadLetter<'_>) -> String {
-    array(
-        letter
-            .headers
-            .iter()
-            .map(|(name, _)| Some(without_nul(name).into_owned())),
-    )
+    let names = letter.headers.iter();
+    array(names.map(|(name, _)| Some(hex(without_nul(name).as_bytes()))))
 }
 
 fn header_values(letter: &DeadLetter<'_>) -> String {
@@ -129,13 +147,16 @@ mod tests {
             timestamp: None,
             key: None,
             value: None,
-            headers: vec![("a\0", Some(b"\0\xff".as_slice())), ("a", None)],
+            headers: vec![
+                ("a\0".into(), Some(b"\0\xff".as_slice())),
+                ("a".into(), None),
+            ],
             condition: "decode".to_owned(),
             code: None,
             column: None,
             text: String::new(),
         };
-        assert_eq!(header_names(&letter), "{\"a\u{fffd}\",\"a\"}");
+        assert_eq!(header_names(&letter), r#"{"\\x61efbfbd","\\x61"}"#);
         assert_eq!(header_values(&letter), r#"{"\\x00ff",NULL}"#);
     }
 }

@@ -41,19 +41,15 @@ fn from_server(e: &PgDatabaseError) -> SinkError {
         text.push_str(part);
     }
     SinkError {
-        class: match code {
-            // The server closed a session that had been stopped for long.
-            "25P03" | "25P04" => Class::Away,
-            _ => classify(code),
-        },
+        class: classify(code),
         detail: Box::new(Detail {
             code: Some(code.to_owned()),
             condition: condition(code).to_owned(),
             table: e.table().map(str::to_owned),
             column: e.column().map(str::to_owned),
             constraint: e.constraint().map(str::to_owned),
-            hint: None,
             text: Secret::new(text),
+            ..Detail::default()
         }),
     }
 }
@@ -102,7 +98,7 @@ pub(crate) fn on_connect(place: &str, error: sqlx::Error) -> SinkError {
         Some("28P01") => Some("check user and password in the URL"),
         Some("28000") => Some("check the user in the URL, and the server's pg_hba.conf"),
         Some("3D000") => Some("create the database, or name another one in the URL"),
-        Some("42501") => Some("grant CONNECT on the database to the role"),
+        Some("42501") => Some("GRANT CONNECT ON DATABASE … TO …, both as the URL names them"),
         Some("53300") => Some("raise the server's max_connections, or lower the sink's"),
         _ => hint,
     };
@@ -131,10 +127,14 @@ pub(crate) fn on_state(schema: &str, error: sqlx::Error) -> SinkError {
         Some("42501") => {
             error.class = Class::Halt;
             error.detail.hint = Some(format!(
-                "grant USAGE on schema \"{schema}\" and SELECT, INSERT and UPDATE on its tables \
-                 to the role"
+                "GRANT USAGE ON SCHEMA \"{schema}\" TO …; GRANT SELECT, INSERT, UPDATE ON ALL \
+                 TABLES IN SCHEMA \"{schema}\" TO …"
             ));
         }
+        // A plan that no longer fits: another session has none.
+        Some("0A000") => error.class = Class::Again,
+        // No record is in these statements but as a dead letter.
+        _ if error.class == Class::Suspect => error.class = Class::Halt,
         _ => {}
     }
     error
@@ -145,6 +145,7 @@ pub(crate) fn on_state(schema: &str, error: sqlx::Error) -> SinkError {
 pub(crate) fn condition(code: &str) -> &'static str {
     match code {
         "PLM01" => "position_moved",
+        "PLM02" => "table_changed",
         "0A000" => "feature_not_supported",
         "21000" => "cardinality_violation",
         "22000" => "data_exception",
@@ -210,6 +211,9 @@ pub(crate) fn condition(code: &str) -> &'static str {
         "58000" => "system_error",
         "58030" => "io_error",
         "P0001" => "raise_exception",
+        "P0002" => "no_data_found",
+        "P0003" => "too_many_rows",
+        "P0004" => "assert_failure",
         "XX000" => "internal_error",
         "XX001" => "data_corrupted",
         "XX002" => "index_corrupted",

@@ -6,7 +6,7 @@ use crate::names::Names;
 use crate::plan::PgPlan;
 use crate::statement;
 use crate::text::literal;
-use plimsoll_protocol::TopicPartition;
+use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::{
     Act, KeptLetter, LetterFilter, LetterPage, Payload, Replay, Secret, SinkError,
 };
@@ -135,7 +135,7 @@ pub(crate) async fn replay(
     );
     simple(conn, format!("DO {}; COMMIT", literal(&body)))
         .await
-        .map_err(may_not_delete)?;
+        .map_err(|e| may_not_delete(&names.dead_letters, e))?;
     Ok(rows)
 }
 
@@ -168,17 +168,17 @@ pub(crate) async fn remove(
         .bind(&filter.offsets)
         .fetch_one(conn)
         .await
-        .map_err(|e| may_not_delete(on_state(&names.shown, e)))?;
+        .map_err(|e| may_not_delete(&names.dead_letters, on_state(&names.shown, e)))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// The service itself never deletes a letter, so its role may lack the right.
-fn may_not_delete(mut error: SinkError) -> SinkError {
+fn may_not_delete(table: &str, mut error: SinkError) -> SinkError {
     if has_code(&error, "42501") {
-        error.detail.hint = Some(
-            "grant DELETE on plimsoll's dead_letters table to the role, and INSERT on its acts"
-                .to_owned(),
-        );
+        error.class = Class::Halt;
+        error.detail.hint = Some(format!(
+            "GRANT DELETE ON {table} TO …, and INSERT on acts beside it"
+        ));
     }
     error
 }

@@ -10,6 +10,7 @@
 
 mod array;
 mod binary;
+mod blocked;
 mod catalog;
 mod claim;
 mod commit;
@@ -46,6 +47,7 @@ mod url;
 #[cfg(test)]
 mod tests;
 
+pub use catalog::check_table;
 pub use plan::PgPlan;
 pub use settings::PostgresSettings;
 pub use sink::PostgresSink;

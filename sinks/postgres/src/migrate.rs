@@ -138,9 +138,9 @@ fn denied(names: &Names, mut error: SinkError) -> SinkError {
     if has_code(&error, "42501") {
         error.class = plimsoll_protocol::Class::Halt;
         error.detail.hint = Some(format!(
-            "grant CREATE on the database to the role, or have somebody who may apply the SQL of \
-             `plimsoll migrate --print`, and grant USAGE on schema \"{0}\" and SELECT, INSERT and \
-             UPDATE on its tables",
+            "GRANT CREATE ON DATABASE … TO …; or have the SQL of `plimsoll migrate --print` applied \
+             by somebody who may, then GRANT USAGE ON SCHEMA \"{0}\" TO …; GRANT SELECT, INSERT, \
+             UPDATE ON ALL TABLES IN SCHEMA \"{0}\" TO …",
             names.shown
         ));
     }
@@ -156,12 +156,18 @@ fn failed(names: &Names, error: MigrateError) -> SinkError {
             "schema \"{}\" was migrated to version {version} by a newer plimsoll",
             names.shown
         ))
-        .hint("run that version, or use another state_schema"),
+        .hint(
+            "run that version; where this one has to run for a while, auto_migrate = false lets it \
+             use the tables as they are",
+        ),
         MigrateError::VersionMismatch(version) => halt(format!(
             "migration {version} in schema \"{}\" is not the one that this plimsoll knows",
             names.shown
         ))
-        .hint("use another state_schema"),
+        .hint(
+            "somebody changed it, or two programs share the schema: run the plimsoll that made it; \
+             another state_schema knows no positions, and begins anew",
+        ),
         other => halt(format!("migrations: {other}")),
     }
 }

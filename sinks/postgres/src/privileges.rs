@@ -8,7 +8,8 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 const STATE: &str = "
-SELECT to_regnamespace($1) IS NOT NULL AS there,
+SELECT quote_ident(current_user) AS role, quote_ident(current_database()) AS database,
+    to_regnamespace($1) IS NOT NULL AS there,
     CASE WHEN to_regnamespace($1) IS NULL THEN has_database_privilege(current_database(), 'CREATE')
         ELSE has_schema_privilege(to_regnamespace($1)::oid, 'USAGE') END AS may";
 
@@ -16,7 +17,9 @@ SELECT to_regnamespace($1) IS NOT NULL AS there,
 const CREATION: &str = "
 SELECT has_schema_privilege(CASE cardinality(parse_ident($1))
         WHEN 2 THEN to_regnamespace(quote_ident((parse_ident($1))[1]))::oid
-        ELSE to_regnamespace(quote_ident(current_schema()))::oid END, 'CREATE') AS may";
+        ELSE to_regnamespace(quote_ident(current_schema()))::oid END, 'CREATE') AS may,
+    quote_ident(CASE cardinality(parse_ident($1)) WHEN 2 THEN (parse_ident($1))[1]
+        ELSE current_schema() END) AS schema";
 
 const TABLE: &str = "
 SELECT p.name, to_regclass($1) IS NULL OR has_table_privilege($1, p.name) AS may
@@ -29,12 +32,31 @@ JOIN pg_catalog.pg_attrdef AS ad ON ad.oid = d.objid AND d.classid = 'pg_catalog
 JOIN pg_catalog.pg_class AS s ON s.oid = d.refobjid AND s.relkind = 'S'
 WHERE ad.adrelid = to_regclass($1)";
 
-/// Each missing privilege in words; empty: all is well.
+/// What a role lacks.
+#[derive(Debug)]
+pub(crate) struct Lack {
+    /// In words.
+    pub(crate) what: String,
+    /// The statement that gives it.
+    pub(crate) mend: String,
+}
+
+impl Lack {
+    /// A privilege on an object, as GRANT names both.
+    fn of(privilege: &str, object: &str, role: &str) -> Self {
+        Self {
+            what: format!("{privilege} on {object}"),
+            mend: format!("GRANT {privilege} ON {object} TO {role}"),
+        }
+    }
+}
+
+/// Each missing privilege; empty: all is well.
 pub(crate) async fn missing(
     conn: &mut PgConnection,
     names: &Names,
     plan: &PgPlan,
-) -> Result<Vec<String>, SinkError> {
+) -> Result<Vec<Lack>, SinkError> {
     let mut missing = Vec::new();
     let row = sqlx::query(STATE)
         .bind(&names.schema)
@@ -43,24 +65,28 @@ pub(crate) async fn missing(
         .map_err(from_sqlx)?;
     let there: bool = row.try_get("there").map_err(from_sqlx)?;
     let may: bool = row.try_get("may").map_err(from_sqlx)?;
+    let role: String = row.try_get("role").map_err(from_sqlx)?;
+    let database: String = row.try_get("database").map_err(from_sqlx)?;
+    let lack = |privilege: &str, object: &str| Lack::of(privilege, object, &role);
     match (there, may) {
         (_, true) => {}
-        (true, false) => missing.push(format!("USAGE on schema {}", names.schema)),
-        (false, false) => missing.push(format!(
-            "CREATE on the database, to make schema {}; or have it made with the SQL of \
-             `plimsoll migrate --print`",
-            names.schema
-        )),
+        (true, false) => missing.push(lack("USAGE", &format!("SCHEMA {}", names.schema))),
+        (false, false) => {
+            let mut lack = lack("CREATE", &format!("DATABASE {database}"));
+            lack.mend += ", or have the SQL of `plimsoll migrate --print` applied";
+            missing.push(lack);
+        }
     }
     if there && may {
         let all = ["SELECT", "INSERT", "UPDATE"];
         for table in [&names.positions, &names.dead_letters] {
-            on_table(conn, table, &all, &mut missing).await?;
+            on_table(conn, table, &all, &role, &mut missing).await?;
         }
+        let noted = ["SELECT", "INSERT"];
         for table in [&names.starts, &names.acts] {
-            on_table(conn, table, &["SELECT", "INSERT"], &mut missing).await?;
+            on_table(conn, table, &noted, &role, &mut missing).await?;
         }
-        on_table(conn, &names.migrations, &["SELECT"], &mut missing).await?;
+        on_table(conn, &names.migrations, &["SELECT"], &role, &mut missing).await?;
     }
     if plan.create.is_some() {
         let row = sqlx::query(CREATION)
@@ -70,8 +96,14 @@ pub(crate) async fn missing(
             .map_err(from_sqlx)?;
         match row.try_get("may").map_err(from_sqlx)? {
             Some(true) => {}
-            Some(false) => missing.push(format!("CREATE on the schema of {}", plan.target)),
-            None => missing.push(format!("a schema to make {} in", plan.target)),
+            Some(false) => {
+                let schema: String = row.try_get("schema").map_err(from_sqlx)?;
+                missing.push(lack("CREATE", &format!("SCHEMA {schema}")));
+            }
+            None => missing.push(Lack {
+                what: format!("a schema to make {} in", plan.target),
+                mend: "CREATE SCHEMA".to_owned(),
+            }),
         }
     } else {
         let needed: &[&str] = match plan.mode {
@@ -79,8 +111,8 @@ pub(crate) async fn missing(
             Mode::Log => &["INSERT", "SELECT"],
             Mode::Upsert => &["INSERT", "SELECT", "UPDATE", "DELETE"],
         };
-        on_table(conn, &plan.target, needed, &mut missing).await?;
-        on_sequences(conn, &plan.target, &mut missing).await?;
+        on_table(conn, &plan.target, needed, &role, &mut missing).await?;
+        on_sequences(conn, &plan.target, &role, &mut missing).await?;
     }
     Ok(missing)
 }
@@ -89,7 +121,8 @@ async fn on_table(
     conn: &mut PgConnection,
     table: &str,
     needed: &[&str],
-    missing: &mut Vec<String>,
+    role: &str,
+    missing: &mut Vec<Lack>,
 ) -> Result<(), SinkError> {
     let rows = sqlx::query(TABLE)
         .bind(table)
@@ -100,7 +133,7 @@ async fn on_table(
     for row in rows {
         if !row.try_get::<bool, _>("may").map_err(from_sqlx)? {
             let name: &str = row.try_get("name").map_err(from_sqlx)?;
-            missing.push(format!("{name} on table {table}"));
+            missing.push(Lack::of(name, &format!("TABLE {table}"), role));
         }
     }
     Ok(())
@@ -110,7 +143,8 @@ async fn on_table(
 async fn on_sequences(
     conn: &mut PgConnection,
     table: &str,
-    missing: &mut Vec<String>,
+    role: &str,
+    missing: &mut Vec<Lack>,
 ) -> Result<(), SinkError> {
     let rows = sqlx::query(AssertSqlSafe(SEQUENCES))
         .bind(table)
@@ -120,7 +154,7 @@ async fn on_sequences(
     for row in rows {
         if !row.try_get::<bool, _>("may").map_err(from_sqlx)? {
             let name: &str = row.try_get("name").map_err(from_sqlx)?;
-            missing.push(format!("USAGE on sequence {name}"));
+            missing.push(Lack::of("USAGE", &format!("SEQUENCE {name}"), role));
         }
     }
     Ok(())

@@ -13,11 +13,17 @@ use sqlx::postgres::PgConnection;
 /// Whether probing can help: one record, refused for a value, no column named.
 pub(crate) fn helps(error: &SinkError, rows: usize) -> bool {
     let code = error.detail.code.as_deref().unwrap_or_default();
-    error.class == Class::Rejected
-        && rows == 1
+    rows == 1
         && error.detail.column.is_none()
-        // A value, or a domain's own rule: those name no table.
-        && (code.starts_with("22") || (code.starts_with("23") && error.detail.table.is_none()))
+        && match error.class {
+            // A value, or a domain's own rule: those name no table.
+            Class::Rejected => {
+                code.starts_with("22") || (code.starts_with("23") && error.detail.table.is_none())
+            }
+            // A type that says no in its own way; a right that lacks is no value's.
+            Class::Suspect => code != "42501",
+            Class::Moved | Class::Again | Class::Away | Class::Stale | Class::Halt => false,
+        }
 }
 
 /// The first column whose value fails in the same way.

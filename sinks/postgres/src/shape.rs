@@ -3,6 +3,7 @@
 //! changed between the two is never written through the old plan.
 
 use crate::text::literal;
+use plimsoll_protocol::CHANGED;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
@@ -50,12 +51,12 @@ pub(crate) fn unchanged(table: &str, shape: i64) -> String {
     format!("{} = '{shape}'::pg_catalog.int8", number(table))
 }
 
-/// A statement that raises 42804 once the table is another; with its semicolon.
+/// A statement that raises [`CHANGED`] once the table is another; with its semicolon.
 /// For a message that carries COMMIT.
 pub(crate) fn guard(table: &str, shape: i64) -> String {
     let body = format!(
         "BEGIN IF ({}) IS NOT TRUE THEN RAISE EXCEPTION 'the table changed since it was read' \
-         USING ERRCODE = '42804'; END IF; END",
+         USING ERRCODE = '{CHANGED}'; END IF; END",
         unchanged(table, shape)
     );
     format!("DO {}; ", literal(&body))

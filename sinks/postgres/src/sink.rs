@@ -1,20 +1,25 @@
 //! The sink: which connection does what, and how long it may take.
 
+use crate::blocked::Waiters;
 use crate::catalog::{self, Relation, TableName};
 use crate::claim::{self, Claiming};
 use crate::commit;
-use crate::connect::{Dialer, Role, Session, lock_limit};
+use crate::connect::{Dialer, Role, Session};
 use crate::control::{Control, within};
-use crate::error::{away, halt, has_code};
+use crate::error::{halt, has_code};
 use crate::names::Names;
 use crate::plan::{self, PgPlan};
 use crate::pool::{Lease, Pool};
 use crate::sweep::{self, Purpose};
-use crate::{PostgresSettings, letters, log, migrate, privileges, probe, state, statement};
+use crate::{
+    PostgresSettings, letters, log, migrate,
+    privileges::{self, Lack},
+    probe, state, statement,
+};
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, Mode,
-    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
+    Batch, Blocked, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member,
+    Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
     StoredPosition, TableSettings, rule_for,
 };
 use std::collections::HashMap;
@@ -40,6 +45,7 @@ pub struct PostgresSink {
     copy_above: usize,
     /// By topic: the last plan, handed out again while nothing changed.
     plans: Mutex<HashMap<String, Arc<Prepared<PgPlan>>>>,
+    waiters: Waiters,
 }
 
 impl std::fmt::Debug for PostgresSink {
@@ -67,6 +73,7 @@ impl PostgresSink {
             creates: settings.auto_migrate,
             copy_above: commit::COPY_ABOVE,
             plans: Mutex::default(),
+            waiters: Waiters::default(),
             dialer,
             settings,
         })
@@ -93,7 +100,8 @@ impl PostgresSink {
         migrate::print(&Names::new(state_schema))
     }
 
-    /// What the role may not do and would have to, in words; writes nothing.
+    /// What the role may not do and would have to, in words, and the statement that
+    /// lets it; writes nothing.
     ///
     /// # Errors
     /// As `prepare`.
@@ -101,20 +109,40 @@ impl PostgresSink {
         let prepared = match self.prepare(topic).await {
             Ok(prepared) => prepared,
             Err(e) if has_code(&e, "42501") => {
-                return Ok(vec![format!(
-                    "USAGE on the schema of the table for \"{topic}\""
-                )]);
+                let what = format!("USAGE on the schema of the table for \"{topic}\"");
+                let mend = e.detail.hint.unwrap_or_default();
+                return Ok(vec![format!("{what}; hint: {mend}")]);
             }
             Err(e) => return Err(e),
         };
+        let missing = self.lacking(&prepared.plan).await?;
+        let told = |lack: Lack| format!("{}; hint: {}", lack.what, lack.mend);
+        Ok(missing.into_iter().map(told).collect())
+    }
+
+    async fn lacking(&self, plan: &PgPlan) -> Result<Vec<Lack>, SinkError> {
         within(self.limit(), async {
             let mut lease = self.control.lease().await?;
             let conn = &mut lease.session.conn;
-            let missing = privileges::missing(conn, &self.names, &prepared.plan).await?;
+            let missing = privileges::missing(conn, &self.names, plan).await?;
             lease.done();
             Ok(missing)
         })
         .await
+    }
+
+    /// What mends a refusal: the statements themselves, where the catalogue tells.
+    async fn mend(&self, plan: &PgPlan) -> String {
+        let lacking = self.lacking(plan).await.unwrap_or_default();
+        if lacking.is_empty() {
+            return format!(
+                "a policy of {} refuses the row, or what its triggers and defaults use is not \
+                 granted",
+                plan.target
+            );
+        }
+        let all: Vec<String> = lacking.into_iter().map(|lack| lack.mend).collect();
+        all.join("; ")
     }
 
     fn limit(&self) -> Duration {
@@ -134,7 +162,11 @@ impl PostgresSink {
         let mut attempt = 1;
         loop {
             let mut lease = self.control.lease().await?;
-            let found = catalog::read(&mut lease.session.conn, name).await?;
+            let session = &mut lease.session;
+            let pid = session.pid;
+            let found = self
+                .beside(pid, catalog::read(&mut session.conn, name))
+                .await?;
             if let Some(relation) = found {
                 lease.done();
                 return Ok((relation, None));
@@ -164,15 +196,18 @@ impl PostgresSink {
                             .iter()
                             .any(|code| has_code(&e, code)) => {}
                 Err(mut e) => {
+                    let schema = name.schema();
                     let hint = match e.detail.code.as_deref() {
                         Some("42501") => {
-                            "grant CREATE on the schema to the role, or create the table"
+                            format!("GRANT CREATE ON SCHEMA {schema} TO …, or create the table")
                         }
-                        Some("3F000") => "create the schema: plimsoll only makes the table",
+                        Some("3F000") => {
+                            format!("CREATE SCHEMA {schema}: plimsoll only makes the table")
+                        }
                         _ => return Err(e),
                     };
                     e.class = Class::Halt;
-                    e.detail.hint = Some(hint.to_owned());
+                    e.detail.hint = Some(hint);
                     return Err(e);
                 }
             }
@@ -186,7 +221,10 @@ impl PostgresSink {
         let session = lease.session()?;
         let pid = session.pid;
         let work = commit::run(session, &self.names, self.sink(), batch, self.copy_above);
-        match self.watched(pid, work).await {
+        match self
+            .watched((batch.topic, batch.partition), pid, work)
+            .await
+        {
             Ok((rows, terminated)) => {
                 lease.done();
                 Ok(Committed {
@@ -208,9 +246,10 @@ impl PostgresSink {
     async fn keep_after(&self, mut lease: Lease, error: &SinkError) {
         let answered = error.detail.code.is_some();
         match error.class {
-            Class::Rejected | Class::Again | Class::Moved if answered => {}
-            Class::Rejected | Class::Again | Class::Moved => return,
-            // The cached plan may be the trouble, or the connection itself.
+            // The cached plan is the trouble: this session keeps it.
+            Class::Suspect if has_code(error, "0A000") => return,
+            Class::Rejected | Class::Suspect | Class::Again | Class::Moved if answered => {}
+            Class::Rejected | Class::Suspect | Class::Again | Class::Moved => return,
             Class::Stale | Class::Halt | Class::Away => return,
         }
         let Ok(session) = lease.session() else { return };
@@ -222,14 +261,32 @@ impl PostgresSink {
 
     async fn watched<T>(
         &self,
+        (topic, partition): (&str, i32),
         pid: i32,
         work: impl Future<Output = Result<T, SinkError>>,
     ) -> Result<(T, u32), SinkError> {
+        let about = TopicPartition::new(topic, partition);
+        let waiter = self.waiters.waiter(Some(about));
         within(self.limit(), async {
-            let (result, swept) = sweep::watch(&self.dialer, pid, Purpose::Commit, work).await;
+            let (result, swept) =
+                sweep::watch(&self.dialer, pid, Purpose::Commit, &waiter, work).await;
             result.map(|value| (value, swept.terminated))
         })
         .await
+        .map_err(|error| waiter.explain(error))
+    }
+
+    /// Runs what the control connection does beside claims; `about` is in its way
+    /// where it has to wait for a lock.
+    async fn beside<T>(
+        &self,
+        pid: i32,
+        work: impl Future<Output = Result<T, SinkError>>,
+    ) -> Result<T, SinkError> {
+        let waiter = self.waiters.waiter(None);
+        let watched = sweep::watch(&self.dialer, pid, Purpose::Other, &waiter, work);
+        let (result, _) = watched.await;
+        result.map_err(|error| waiter.explain(error))
     }
 
     /// A `log` table holds rows of the batch already.
@@ -242,7 +299,10 @@ impl PostgresSink {
         let session = lease.session()?;
         let pid = session.pid;
         let work = log::run(session, &self.names, self.sink(), batch);
-        match self.watched(pid, work).await? {
+        match self
+            .watched((batch.topic, batch.partition), pid, work)
+            .await?
+        {
             (Some(done), terminated) => {
                 lease.done();
                 Ok(Committed {
@@ -264,10 +324,9 @@ impl PostgresSink {
         }
         let table = &batch.table.table.name;
         if has_code(&error, "42501") {
-            error.detail.hint =
-                Some("`plimsoll check --connect` lists what to grant to the role".to_owned());
+            error.detail.hint = Some(self.mend(&batch.table.plan).await);
         }
-        if error.class == Class::Rejected {
+        if matches!(error.class, Class::Rejected | Class::Suspect) {
             error.detail.table.get_or_insert_with(|| table.clone());
         }
         error
@@ -313,7 +372,12 @@ impl Sink for PostgresSink {
                     .hint("add one to the sink's tables"),
             );
         };
-        let name = TableName::parse(&settings.table, topic).map_err(halt)?;
+        let name = TableName::parse(&settings.table, topic).map_err(|what| {
+            let error = halt(format!("table \"{}\" {what}", settings.table));
+            error.hint(format!(
+                "name a table for the topic \"{topic}\" in the sink's tables"
+            ))
+        })?;
         let (relation, create) = within(self.limit(), self.relation(settings, &name)).await?;
         let prepared = plan::build(&self.names, settings, &relation, create)?;
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
@@ -371,20 +435,10 @@ impl Sink for PostgresSink {
                 identity,
                 tp,
             );
-            let (result, swept) = sweep::watch(&self.dialer, pid, Purpose::Claim, work).await;
-            let outcome = match result {
-                Err(e) if has_code(&e, "55P03") => {
-                    let who = swept
-                        .foreign
-                        .unwrap_or_else(|| "another session".to_owned());
-                    return Err(away(format!(
-                        "the position of {tp} has been locked for {} ms by {who}",
-                        lock_limit(self.limit()).as_millis()
-                    ))
-                    .hint("end the transaction that holds the row"));
-                }
-                other => other?,
-            };
+            let waiter = self.waiters.waiter(Some(tp.clone()));
+            let watched = sweep::watch(&self.dialer, pid, Purpose::Claim, &waiter, work);
+            let (result, swept) = watched.await;
+            let outcome = result.map_err(|error| waiter.explain(error))?;
             lease.done();
             match outcome {
                 Claiming::Done(claimed) => Ok(Claimed {
@@ -396,6 +450,10 @@ impl Sink for PostgresSink {
             }
         })
         .await
+    }
+
+    fn blocked(&self) -> Vec<Blocked> {
+        self.waiters.all()
     }
 
     async fn commit(&self, batch: &Batch<'_, PgPlan>) -> Result<Committed, SinkError> {
@@ -425,6 +483,29 @@ impl Sink for PostgresSink {
                 error.detail.column = column;
             }
             return Err(error);
+        }
+    }
+
+    async fn takes(&self, batch: &Batch<'_, PgPlan>) -> Result<(), SinkError> {
+        let mut lease = self.pool.lease().await?;
+        let session = lease.session()?;
+        let pid = session.pid;
+        match self
+            .watched(
+                (batch.topic, batch.partition),
+                pid,
+                commit::rehearse(session, batch),
+            )
+            .await
+        {
+            Ok(_) => {
+                lease.done();
+                Ok(())
+            }
+            Err(error) => {
+                self.keep_after(lease, &error).await;
+                Err(error)
+            }
         }
     }
 
@@ -466,8 +547,10 @@ impl Sink for PostgresSink {
     async fn heartbeat(&self, member: &Member) -> Result<(), SinkError> {
         within(self.limit(), async {
             let mut lease = self.control.lease().await?;
-            let conn = &mut lease.session.conn;
-            state::heartbeat(conn, &self.names, self.sink(), member).await?;
+            let session = &mut lease.session;
+            let pid = session.pid;
+            let work = state::heartbeat(&mut session.conn, &self.names, self.sink(), member);
+            self.beside(pid, work).await?;
             lease.done();
             Ok(())
         })
@@ -477,7 +560,10 @@ impl Sink for PostgresSink {
     async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
         within(self.limit(), async {
             let mut lease = self.control.lease().await?;
-            let rows = state::positions(&mut lease.session.conn, &self.names, self.sink()).await?;
+            let session = &mut lease.session;
+            let pid = session.pid;
+            let work = state::positions(&mut session.conn, &self.names, self.sink());
+            let rows = self.beside(pid, work).await?;
             lease.done();
             Ok(rows)
         })
@@ -554,7 +640,10 @@ impl Sink for PostgresSink {
         let session = lease.session()?;
         let pid = session.pid;
         let work = letters::replay(&mut session.conn, &self.names, self.sink(), replay);
-        match self.watched(pid, work).await {
+        match self
+            .watched((replay.topic, replay.partition), pid, work)
+            .await
+        {
             Ok((rows, terminated)) => {
                 lease.done();
                 Ok(Committed {
@@ -565,7 +654,7 @@ impl Sink for PostgresSink {
             }
             Err(mut error) => {
                 self.keep_after(lease, &error).await;
-                if error.class == Class::Rejected {
+                if matches!(error.class, Class::Rejected | Class::Suspect) {
                     let table = &replay.table.table.name;
                     error.detail.table.get_or_insert_with(|| table.clone());
                 }

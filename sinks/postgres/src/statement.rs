@@ -19,7 +19,6 @@ use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Cell, DeadLetter, Missing, Op, Rows, SinkError};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
-use std::convert::Infallible;
 use std::sync::Arc;
 
 /// The statements of one table, made once.
@@ -183,22 +182,4 @@ fn judged(mut error: SinkError, rows: usize) -> SinkError {
 /// Whether the statement may simply be run again ([`Writer::merge`]).
 pub(crate) fn lost_a_race(plan: &PgPlan, error: &SinkError) -> bool {
     plan.statements.way == Way::Merge && has_code(error, "23505")
-}
-
-/// Fills an array of texts.
-pub(crate) fn texts<'t>(items: impl Iterator<Item = Option<&'t str>>) -> TextArray {
-    let mut array = TextArray::default();
-    for item in items {
-        let pushed: Result<(), Infallible> = array.push(|out| {
-            if let Some(text) = item {
-                encode::Out::text(out, text.as_bytes());
-            }
-            Ok(item.is_some())
-        });
-        match pushed {
-            Ok(()) => {}
-            Err(never) => match never {},
-        }
-    }
-    array
 }

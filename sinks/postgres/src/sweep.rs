@@ -2,6 +2,7 @@
 //! cut, and that hold locks with nobody behind them. Only
 //! `pg_terminate_backend` ends a session that waits inside COPY.
 
+use crate::blocked::{Holder, Waiter};
 use crate::connect::{Dialer, Live, Role, Session};
 use crate::error::from_sqlx;
 use plimsoll_sink_api::SinkError;
@@ -26,25 +27,28 @@ const LOOK_LIMIT: Duration = Duration::from_secs(2);
 pub(crate) enum Purpose {
     Claim,
     Commit,
+    /// A heartbeat, or a look at the catalogue: it ends nobody.
+    Other,
 }
 
 impl Purpose {
     /// How long the call may wait before anybody looks.
     const fn patience(self) -> Duration {
         match self {
-            Self::Claim => Duration::from_secs(1),
+            Self::Claim | Self::Other => Duration::from_secs(1),
             Self::Commit => Duration::from_secs(2),
         }
     }
 
     /// Looks that must find a session waiting for its client, in the same
-    /// statement, before it counts as stale.
-    const fn looks_idle(self) -> u32 {
+    /// statement, before it counts as stale; `None`: it is left alone.
+    const fn looks_idle(self) -> Option<u32> {
         match self {
-            Self::Claim => 1,
+            Self::Claim => Some(1),
             // A live peer's COPY makes progress in less than this; if it does
             // not, it loses nothing but time.
-            Self::Commit => 3,
+            Self::Commit => Some(3),
+            Self::Other => None,
         }
     }
 
@@ -53,7 +57,7 @@ impl Purpose {
         match self {
             // 5 s: a commit that is merely slow may end by itself.
             Self::Claim => Some(10),
-            Self::Commit => None,
+            Self::Commit | Self::Other => None,
         }
     }
 }
@@ -73,6 +77,38 @@ struct Blocker {
     idle: bool,
     /// Changes when the session does something.
     doing: String,
+    /// Whose it is, what it does and since when; empty where this role may not
+    /// know.
+    person: String,
+    state: String,
+    since: String,
+}
+
+impl Blocker {
+    fn holder(&self) -> Holder {
+        if self.pid == 0 {
+            return Holder {
+                who: "a prepared transaction".to_owned(),
+                pid: None,
+            };
+        }
+        let mut who = format!("session {} (application \"{}\"", self.pid, self.application);
+        for (word, fact) in [
+            ("user", &self.person),
+            ("", &self.state),
+            ("in a transaction since", &self.since),
+        ] {
+            if !fact.is_empty() {
+                let space = if word.is_empty() { "" } else { " " };
+                who.push_str(&format!(", {word}{space}{fact}"));
+            }
+        }
+        who.push(')');
+        Holder {
+            who,
+            pid: Some(self.pid),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +126,7 @@ fn verdict(purpose: Purpose, live: bool, blocker: &Blocker, looks: u32) -> Verdi
         return Verdict::Foreign;
     }
     let needed = match blocker.idle {
-        true => Some(purpose.looks_idle()),
+        true => purpose.looks_idle(),
         false => purpose.looks_busy(),
     };
     match needed {
@@ -103,8 +139,6 @@ fn verdict(purpose: Purpose, live: bool, blocker: &Blocker, looks: u32) -> Verdi
 #[derive(Debug, Default)]
 pub(crate) struct Swept {
     pub(crate) terminated: u32,
-    /// Somebody else's session that is in the way, in words.
-    pub(crate) foreign: Option<String>,
 }
 
 /// Runs `work`, whose statement runs in the server process `pid`, and clears
@@ -113,6 +147,7 @@ pub(crate) async fn watch<T>(
     dialer: &Arc<Dialer>,
     pid: i32,
     purpose: Purpose,
+    waiter: &Waiter,
     work: impl Future<Output = T>,
 ) -> (T, Swept) {
     let mut work = pin!(work);
@@ -123,6 +158,7 @@ pub(crate) async fn watch<T>(
         purpose,
         seen: HashMap::new(),
         swept: Swept::default(),
+        in_the_way: None,
     };
     let mut pause = purpose.patience();
     loop {
@@ -146,6 +182,7 @@ pub(crate) async fn watch<T>(
         if let Some(done) = done {
             return (done, sweep.swept);
         }
+        waiter.found(sweep.in_the_way.take());
     }
 }
 
@@ -157,9 +194,11 @@ struct Sweep {
     /// By pid and start: what it was doing, and how many looks found it so.
     seen: HashMap<(i32, String), (String, u32)>,
     swept: Swept,
+    /// Somebody else's session, as the last look found it.
+    in_the_way: Option<Holder>,
 }
 
-const BLOCKERS: &str = r"
+const BLOCKERS: &str = r#"
 WITH RECURSIVE chain(pid) AS (
     SELECT unnest(pg_catalog.pg_blocking_pids($1))
     UNION
@@ -168,11 +207,13 @@ WITH RECURSIVE chain(pid) AS (
 SELECT chain.pid, a.backend_start::text AS started,
     coalesce(a.usename = current_user AND a.datname = current_database(), false) AS ours,
     coalesce(a.application_name, '') AS application,
+    coalesce(a.usename::text, '') AS person, coalesce(a.state, '') AS state,
+    coalesce(to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), '') AS since,
     cardinality(pg_catalog.pg_blocking_pids(chain.pid)) > 0 AS blocked,
     coalesce(a.state LIKE 'idle in transaction%' OR a.wait_event_type = 'Client', false) AS idle,
     concat_ws(' ', a.state, a.xact_start, a.query_start, a.wait_event, c.bytes_processed) AS doing
 FROM chain LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = chain.pid
-LEFT JOIN pg_catalog.pg_stat_progress_copy AS c ON c.pid = chain.pid";
+LEFT JOIN pg_catalog.pg_stat_progress_copy AS c ON c.pid = chain.pid"#;
 
 const TERMINATE: &str = "SELECT pg_catalog.pg_terminate_backend(pid) AS done \
      FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND backend_start::text = $2";
@@ -235,10 +276,7 @@ impl Sweep {
         let looks = seen.1;
         let verdict = verdict(self.purpose, live.has(blocker.pid), blocker, looks);
         if verdict == Verdict::Foreign {
-            self.swept.foreign = Some(match blocker.pid {
-                0 => "a prepared transaction".to_owned(),
-                pid => format!("session {pid} (application \"{}\")", blocker.application),
-            });
+            self.in_the_way = Some(blocker.holder());
         }
         verdict
     }
@@ -256,6 +294,9 @@ fn blocker(row: &PgRow, prefix: &str) -> sqlx::Result<Blocker> {
         blocked: row.try_get("blocked")?,
         idle: row.try_get("idle")?,
         doing: row.try_get("doing")?,
+        person: row.try_get("person")?,
+        state: row.try_get("state")?,
+        since: row.try_get("since")?,
     })
 }
 
@@ -272,12 +313,30 @@ mod tests {
             blocked,
             idle,
             doing: String::new(),
+            person: String::new(),
+            state: String::new(),
+            since: String::new(),
         }
     }
 
     #[test]
+    fn a_stranger_is_shown_as_far_as_the_role_may_know_it() {
+        let mut stranger = blocker(false, false, true);
+        "psql".clone_into(&mut stranger.application);
+        assert_eq!(stranger.holder().who, "session 1 (application \"psql\")");
+        "bob".clone_into(&mut stranger.person);
+        "idle in transaction".clone_into(&mut stranger.state);
+        "2026-01-31T08:00:00Z".clone_into(&mut stranger.since);
+        assert_eq!(
+            stranger.holder().who,
+            "session 1 (application \"psql\", user bob, idle in transaction, in a transaction \
+             since 2026-01-31T08:00:00Z)"
+        );
+    }
+
+    #[test]
     fn only_roots_of_this_sink_that_are_not_live_are_terminated() {
-        use Purpose::{Claim, Commit};
+        use Purpose::{Claim, Commit, Other};
         let idle = blocker(true, false, true);
         let busy = blocker(true, false, false);
         assert_eq!(verdict(Claim, false, &idle, 1), Verdict::Terminate);
@@ -287,6 +346,7 @@ mod tests {
         assert_eq!(verdict(Commit, false, &idle, 2), Verdict::Wait);
         assert_eq!(verdict(Commit, false, &idle, 3), Verdict::Terminate);
         assert_eq!(verdict(Commit, false, &busy, 99), Verdict::Wait);
+        assert_eq!(verdict(Other, false, &idle, 99), Verdict::Wait);
         assert_eq!(
             verdict(Claim, false, &blocker(false, false, true), 99),
             Verdict::Foreign

@@ -11,6 +11,7 @@ use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Batch, Committed, DeadLetter, SinkError};
 use serde_json::Value;
 use sqlx::SqliteConnection;
+use std::borrow::Cow;
 
 /// Commits a batch.
 pub async fn commit(
@@ -131,9 +132,9 @@ async fn bury(
 }
 
 fn headers(letter: &DeadLetter<'_>) -> String {
-    let header = |(name, value): &(&str, Option<&[u8]>)| {
+    let header = |(name, value): &(Cow<'_, str>, Option<&[u8]>)| {
         let value = value.map_or(Value::Null, |bytes| BASE64.encode(bytes).into());
-        Value::Array(vec![(*name).into(), value])
+        Value::Array(vec![(**name).into(), value])
     };
     Value::Array(letter.headers.iter().map(header).collect()).to_string()
 }

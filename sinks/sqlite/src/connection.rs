@@ -1,6 +1,7 @@
 //! Connections: opened when needed, thrown away when in doubt.
 
 use crate::error::from_sqlx;
+use crate::holder::blame;
 use crate::turn::{Turn, turn_of};
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::SinkError;
@@ -104,7 +105,11 @@ impl Database {
             (Some(connection), Open::Existing) => connection,
             (_, open) => self.open(open).await?,
         };
-        Ok(Lease { slot, connection })
+        Ok(Lease {
+            path: &self.path,
+            slot,
+            connection,
+        })
     }
 
     async fn open(&self, open: Open) -> Result<SqliteConnection, SinkError> {
@@ -142,6 +147,7 @@ impl Database {
 impl Database {
     /// Says which file could not be opened.
     fn named(&self, mut error: SinkError) -> SinkError {
+        error = blame(&self.path, error);
         error.detail.condition = format!("{}: {}", self.path.display(), error.detail.condition);
         error
     }
@@ -152,6 +158,7 @@ impl Database {
 /// gives it back.
 #[derive(Debug)]
 pub struct Lease<'d> {
+    path: &'d Path,
     slot: MutexGuard<'d, Option<SqliteConnection>>,
     connection: SqliteConnection,
 }
@@ -182,7 +189,9 @@ impl<'d> Transaction<'d> {
         turn: MutexGuard<'d, ()>,
         mut lease: Lease<'d>,
     ) -> Result<Transaction<'d>, SinkError> {
-        execute(lease.connection(), "BEGIN IMMEDIATE").await?;
+        execute(lease.connection(), "BEGIN IMMEDIATE")
+            .await
+            .map_err(|error| blame(lease.path, error))?;
         Ok(Self { lease, _turn: turn })
     }
 

@@ -25,6 +25,7 @@ mod connection;
 mod default;
 mod encode;
 mod error;
+mod holder;
 mod letters;
 mod migrations;
 mod number;
@@ -142,6 +143,10 @@ impl Sink for SqliteSink {
 
     async fn commit(&self, batch: &Batch<'_, SqlitePlan>) -> Result<Committed, SinkError> {
         commit::commit(&self.database, &self.settings.sink, batch).await
+    }
+
+    async fn takes(&self, batch: &Batch<'_, SqlitePlan>) -> Result<(), SinkError> {
+        commit::rehearse(&self.database, batch).await.map(|_| ())
     }
 
     async fn rehearse(&self, batch: &Batch<'_, SqlitePlan>) -> Result<Committed, SinkError> {

@@ -27,8 +27,8 @@ pub struct ListArgs {
     #[arg(long)]
     json: bool,
     /// Show keys, values, headers and the database's text too: they hold what
-    /// the records hold
-    #[arg(long, requires = "json")]
+    /// the records hold. Prints JSON, with or without --json
+    #[arg(long)]
     show_payload: bool,
 }
 
@@ -104,7 +104,7 @@ async fn print_all<S: Sink>(sink: &S, args: &ListArgs, out: &mut impl Write) -> 
             .dead_letters(&filter, &page)
             .await
             .map_err(Failed::Sink)?;
-        if args.json {
+        if args.json || args.show_payload {
             print_json(&letters, out).map_err(Failed::Output)?;
         } else if first || !letters.is_empty() {
             print(&letters, out).map_err(Failed::Output)?;

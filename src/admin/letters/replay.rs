@@ -233,7 +233,8 @@ impl Replaying<'_> {
             .ok_or_else(|| {
                 AdminError::Refused(format!(
                     "{} has no position in this sink: whether its letters may be written is not \
-                     known; hint: `plimsoll positions list`",
+                     known; hint: start the service, which gives it one, or `plimsoll \
+                     dead-letters drop`",
                     lane.tp
                 ))
             })
@@ -305,7 +306,7 @@ impl Replaying<'_> {
                 Err(error) => match error.class {
                     // The position moved on, or the letter is gone: look again.
                     Class::Moved | Class::Again => {}
-                    Class::Rejected => {
+                    Class::Rejected | Class::Suspect => {
                         tally.bad += 1;
                         return Ok(format!("still bad: {error}"));
                     }
@@ -338,7 +339,7 @@ fn chunk_of(letter: &KeptLetter) -> Option<Chunk> {
     let headers = payload
         .headers
         .iter()
-        .map(|(name, value)| (name.as_str(), value.as_deref()));
+        .map(|(name, value)| (name.as_bytes(), value.as_deref()));
     filling.push(&incoming, headers, None, Instant::now());
     Some(filling.seal(span))
 }

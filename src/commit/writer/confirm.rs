@@ -4,6 +4,7 @@
 use super::{Done, Trouble, Writer};
 use crate::batch::Chunk;
 use crate::consume::{RestartReason, recreated};
+use crate::error::KafkaFault;
 use crate::health::{Asking, Halt};
 use plimsoll_protocol::{Confirmation, confirm};
 use plimsoll_sink_api::Sink;
@@ -23,6 +24,7 @@ impl<S: Sink> Writer<S> {
     /// another leader, and the one that served it may never come back.
     pub(super) async fn confirm(&mut self, chunk: &Chunk) -> Result<(), Trouble> {
         let (sink, health) = (&self.lane.name, &self.lane.health);
+        let asking = Asking::Commit(self.tp.clone());
         for look in std::mem::take(&mut self.looks) {
             let looked = tokio::select! {
                 looked = look => looked,
@@ -33,17 +35,18 @@ impl<S: Sink> Writer<S> {
                 Err(_) => return Err(Trouble::End(Done::Drop)),
                 Ok(Ok(told)) => match confirm(self.topic_id.as_deref(), told.as_deref()) {
                     Confirmation::Confirmed => {
-                        health.kafka_back(sink, Asking::Commits);
+                        health.kafka_back(sink, &asking);
                         continue;
                     }
                     Confirmation::Recreated => return Err(self.recreated(chunk, told)),
-                    Confirmation::Untold => {
-                        format!("the id of topic {} is not told any more", self.tp.topic)
-                    }
+                    Confirmation::Untold => KafkaFault::new(format!(
+                        "the id of topic {} is not told any more",
+                        self.tp.topic
+                    )),
                 },
-                Ok(Err(fault)) => fault.to_string(),
+                Ok(Err(fault)) => fault,
             };
-            health.kafka_away(sink, Asking::Commits, why);
+            health.kafka_away(sink, asking, &why);
             return Err(Trouble::End(Done::Restart(RestartReason::Unconfirmed)));
         }
         Ok(())

@@ -504,6 +504,69 @@ fn cases() -> Vec<(&'static str, String)> {
         &[KAFKA, SINK, postgres, "tables = []\n"],
     );
 
+    // Names that no table can have.
+    let long = "x".repeat(64);
+    for (title, name) in [
+        ("a name with an empty part", "public."),
+        ("a name of three parts", "shop.public.orders"),
+        ("a name with half a quote", "public.\\\"orders"),
+        (
+            "a name that goes on behind its quote",
+            "\\\"public\\\"orders",
+        ),
+        ("a name with a NUL", "or\\u0000ders"),
+        ("a name that Postgres would cut off", long.as_str()),
+    ] {
+        let table = format!("table = \"{name}\"\nmode = \"append\"\n");
+        case(title, &[KAFKA, SINK, postgres, &table]);
+    }
+    let topics = format!("[sinks.a]\ntopics = [\"t\", \"{}\"]\n", "y".repeat(60));
+    case(
+        "a topic with which a name becomes too long",
+        &[
+            KAFKA,
+            &topics,
+            postgres,
+            "table = \"raw_{topic}\"\nmode = \"log\"\n",
+        ],
+    );
+    case(
+        "the same among others",
+        &[
+            KAFKA,
+            &topics,
+            postgres,
+            "[[sinks.a.postgres.tables]]\ntopics = [\"t\"]\ntable = \"raw_{topic}\"\nmode = \"log\"\n",
+            "[[sinks.a.postgres.tables]]\ntable = \"raw_{topic}\"\nmode = \"log\"\n",
+        ],
+    );
+    let sqlite = "[sinks.a.sqlite]\npath = \"a.db\"\nmode = \"append\"\n";
+    for (title, name) in [
+        ("a name that SQLite keeps for itself", "SQLite_orders"),
+        ("a NUL in a name of SQLite's", "or\\u0000ders"),
+    ] {
+        let table = format!("table = \"{name}\"\n");
+        case(title, &[KAFKA, SINK, sqlite, &table]);
+    }
+    let nodes = "[sinks.a.cassandra]\ncontact_points = [\"n:9042\"]\n";
+    for (title, name) in [
+        ("a name without a keyspace", "orders"),
+        ("a name without a table", "shop."),
+        ("a name of three parts in cassandra", "shop.public.orders"),
+    ] {
+        let table = format!("table = \"{name}\"\n");
+        case(title, &[KAFKA, SINK, nodes, &table]);
+    }
+    case(
+        "a topic that cannot name a table of cassandra",
+        &[
+            KAFKA,
+            "[sinks.a]\ntopics = [\"or-ders\"]\n",
+            nodes,
+            "table = \"shop.{topic}\"\n",
+        ],
+    );
+
     // Cassandra.
     let cassandra = "[sinks.a.cassandra]\ncontact_points = [\"n:9042\"]\n";
     let table = "table = \"k.{topic}\"\n";

@@ -1,6 +1,7 @@
 //! Partitions come and go, and are left behind at the end.
 
 use super::{Poll, Revocation};
+use crate::config::leaves_out;
 use crate::consume::assignment::{Generation, lease};
 use crate::consume::context::Rebalance;
 use crate::consume::partition::{Part, Phase};
@@ -15,7 +16,13 @@ impl<S: Sink> Poll<S> {
     pub(super) fn rebalance(&mut self, rebalance: Rebalance) {
         let sink = self.setup.lane.name.clone();
         match rebalance {
-            Rebalance::Assigned(partitions) => {
+            Rebalance::Assigned(mut partitions) => {
+                // The group's coordinator gives what matches; nothing but the
+                // assignment says which topics are Kafka's own.
+                let pattern = self.setup.subscription.iter().find(|s| s.starts_with('^'));
+                if let Some(pattern) = pattern {
+                    partitions.retain(|tp| !leaves_out(pattern, &tp.topic));
+                }
                 info!(sink, partitions = partitions.len(), "assigned");
                 // Nothing is consumed before it is claimed; the member stays in
                 // the group meanwhile, however long the database is away.
@@ -115,7 +122,7 @@ impl<S: Sink> Poll<S> {
         self.setup
             .lane
             .health
-            .moves(&self.setup.lane.name, &part.tp);
+            .leaves(&self.setup.lane.name, &part.tp);
     }
 
     /// Takes partitions out of the local assignment. Only what it holds, or

@@ -10,6 +10,7 @@ use crate::consume::control::RestartReason;
 use crate::consume::lists::{one, position_of};
 use crate::consume::partition::{Live, Phase, Stand};
 use crate::consume::queue::Arrivals;
+use crate::health::About;
 use crate::metrics::{self as names, PartitionMetrics};
 use metrics::counter;
 use plimsoll_protocol::Guard;
@@ -38,7 +39,7 @@ impl<S: Sink> Poll<S> {
         // SAFETY: the consumer outlives its partitions.
         let arrivals = unsafe { Arrivals::new(self.consumer.client().native_ptr(), &part.tp) };
         let Some(arrivals) = arrivals else {
-            warn!(sink = setup.lane.name, partition = %part.tp, "not assigned: no queue");
+            warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not assigned: no queue");
             part.phase = Phase::Cooling(Instant::now() + ASSIGN_RETRY);
             return;
         };
@@ -47,13 +48,13 @@ impl<S: Sink> Poll<S> {
             .consumer
             .incremental_assign(&one(&part.tp, Some(claimed.position)))
         {
-            warn!(sink = setup.lane.name, partition = %part.tp, "not assigned: {error}");
+            warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not assigned: {error}");
             part.phase = Phase::Cooling(Instant::now() + ASSIGN_RETRY);
             return;
         }
         // librdkafka remembers a pause across assignments.
         if let Err(error) = self.consumer.resume(&one(&part.tp, None)) {
-            warn!(sink = setup.lane.name, partition = %part.tp, "not resumed: {error}");
+            warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not resumed: {error}");
         }
         let (lease, leased) = lease();
         part.lease = lease;
@@ -109,6 +110,25 @@ impl<S: Sink> Poll<S> {
             .any(|p| matches!(p.phase, Phase::Claiming));
         if self.assigned_once && !claiming {
             self.setup.lane.health.claimed(&self.setup.lane.name);
+        }
+    }
+
+    /// What is assigned, and what of it is not consumed yet.
+    pub(super) fn note_claiming(&self) {
+        let (sink, health) = (&self.setup.lane.name, &self.setup.lane.health);
+        health.holds(sink, self.parts.len());
+        for part in &self.parts {
+            match &part.phase {
+                Phase::Claiming | Phase::Cooling(_) => {
+                    let what = "assigned, and the claim has not gone through; it waits for the \
+                                database, or for what Kafka says of the log";
+                    let about = About::Claiming(part.tp.clone());
+                    health.trouble(sink, about, "", what.to_owned());
+                }
+                Phase::Live(_) | Phase::Draining => {
+                    health.over(sink, &About::Claiming(part.tp.clone()));
+                }
+            }
         }
     }
 

@@ -9,9 +9,11 @@ mod room;
 use super::assignment::Generation;
 use super::context::Context;
 use super::control::{Control, RestartReason};
+use super::hearing::Hearing;
 use super::message::{Message, Source, push};
 use super::partition::{Part, Phase, Standing};
 use super::queue::{Records, Window};
+use super::tokens::keep_tokens;
 use crate::batch::{Budget, Fill};
 use crate::claim::ClaimRequest;
 use crate::commit::Lane;
@@ -78,6 +80,8 @@ pub struct Setup<S: Sink> {
     pub standing: Standing,
     /// How long a hand-over may take.
     pub drain: Duration,
+    /// What the group's member is told.
+    pub heard: Arc<Hearing>,
 }
 
 struct Revocation {
@@ -115,7 +119,8 @@ impl<S: Sink> Poll<S> {
     pub fn new(setup: Setup<S>) -> Result<Self, KafkaError> {
         let mut consumer: BaseConsumer<Context> = setup
             .client
-            .create_with_context(Context::new(&setup.lane.name))?;
+            .create_with_context(Context::heard_by(&setup.lane.name, setup.heard.clone()))?;
+        keep_tokens(consumer.client());
         // SAFETY: the queue goes before the consumer.
         let records = unsafe { Records::new(consumer.client().native_ptr()) };
         let mut records =
@@ -430,6 +435,7 @@ impl<S: Sink> Poll<S> {
         };
         gauge!(names::ASSIGNED, "sink" => sink.clone()).set(live(false));
         gauge!(names::PAUSED, "sink" => sink.clone()).set(live(true));
+        self.note_claiming();
         gauge!(names::BUFFERED, "sink" => sink.clone()).set(self.setup.budget.used() as f64);
         gauge!(names::BUFFER_LIMIT, "sink" => sink).set(self.setup.budget.limit() as f64);
     }

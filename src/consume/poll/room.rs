@@ -145,7 +145,10 @@ impl<S: Sink> Poll<S> {
             live.paused = true;
             counter!(names::PAUSES, "sink" => self.setup.lane.name.clone()).increment(1);
             if let Err(error) = self.consumer.pause(&one(&part.tp, None)) {
-                warn!(partition = %part.tp, "not paused: {error}");
+                warn!(
+                    sink = self.setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition,
+                    "not paused: {error}"
+                );
             }
         }
     }
@@ -157,7 +160,10 @@ impl<S: Sink> Poll<S> {
         {
             live.paused = false;
             if let Err(error) = self.consumer.resume(&one(&part.tp, None)) {
-                warn!(partition = %part.tp, "not resumed: {error}");
+                warn!(
+                    sink = self.setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition,
+                    "not resumed: {error}"
+                );
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Certificates.
 
 use super::folder;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use std::fs;
 use std::path::PathBuf;
 
@@ -16,6 +16,9 @@ impl Authority {
     /// A new one.
     pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
+        // Else it would have the name of those that it signs, which would look as if
+        // they had signed themselves.
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("a certificate");
@@ -29,8 +32,18 @@ impl Authority {
 
     /// Certificate and key of a server with this name.
     pub fn server(&self, name: &str) -> (String, String) {
+        self.sign(&CertificateParams::new(vec![name.to_owned()]).expect("a name"))
+    }
+
+    /// The same, and the certificate's time is over.
+    pub fn expired(&self, name: &str) -> (String, String) {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.not_after = date_time_ymd(2020, 1, 1);
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         (certificate.pem(), key.serialize_pem())
     }

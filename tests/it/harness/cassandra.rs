@@ -1,5 +1,6 @@
 //! A test's own keyspace, questions to Cassandra, and a server of a test's own.
 
+use super::place::Place;
 use super::servers::variable;
 use super::{block_on, folder, free_port, unique, wait};
 use scylla::client::session::Session;
@@ -143,6 +144,7 @@ pub struct OwnCassandra {
     folder: PathBuf,
     port: u16,
     server: Option<Child>,
+    _place: Place,
 }
 
 impl OwnCassandra {
@@ -184,6 +186,7 @@ impl OwnCassandra {
             folder,
             port,
             server: None,
+            _place: Place::take(),
         };
         server.begin();
         server

@@ -87,6 +87,13 @@ impl Kafka {
         }
     }
 
+    /// The id of the cluster.
+    pub fn cluster_id(&self) -> String {
+        let consumer = self.reader("read_committed");
+        let id = consumer.client().fetch_cluster_id(TIMEOUT);
+        id.expect("the broker tells the id of its cluster")
+    }
+
     pub(super) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap);
@@ -113,6 +120,21 @@ impl Kafka {
             let made = block_on(self.admin().create_topics([&new], &AdminOptions::new()));
             match made.map(|mut all| all.remove(0)) {
                 Ok(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        });
+        self.wait_partitions(topic, partitions);
+    }
+
+    /// Removes a topic and makes one of its name, which an old broker refuses until
+    /// the last of the first is gone.
+    pub fn recreate_topic(&self, topic: &str, partitions: i32) {
+        self.delete_topic(topic);
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        wait::until("the topic is made anew", || {
+            let made = block_on(self.admin().create_topics([&new], &AdminOptions::new()));
+            match made.map(|mut all| all.remove(0)) {
+                Ok(Ok(_)) => Ok(()),
                 other => Err(format!("{other:?}")),
             }
         });
@@ -188,8 +210,10 @@ impl Kafka {
     fn producer_with(&self, settings: &[(&str, &str)]) -> Producer {
         let mut config = self.client();
         // Order within a partition, and no doubles by the producer's retries:
-        // the log itself is not what is tested.
-        config.set("enable.idempotence", "true");
+        // the log itself is not what is tested. Older brokers cannot do it.
+        let idempotent =
+            self.bootstrap != servers::kafka() || servers::kafka_release() >= vec![0, 11];
+        config.set("enable.idempotence", idempotent.to_string());
         config.set("linger.ms", "5");
         config.set("message.max.bytes", "16777216");
         for (name, value) in settings {

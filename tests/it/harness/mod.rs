@@ -1,6 +1,7 @@
 //! What the tests stand on: servers, processes, a proxy, and the oracle.
 
 pub mod acl;
+pub mod alerts;
 pub mod authority;
 pub mod case;
 pub mod cassandra;
@@ -10,10 +11,12 @@ pub mod kafka_proxy;
 pub mod kafka_wire;
 pub mod oracle;
 pub mod orders;
+mod place;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod scrape;
+pub mod secured;
 pub mod servers;
 pub mod service;
 pub mod wait;

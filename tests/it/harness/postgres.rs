@@ -48,6 +48,11 @@ impl Database {
         }
     }
 
+    /// How to reach it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Where plimsoll keeps its state; it makes that schema itself.
     pub fn state_schema(&self) -> String {
         format!("{}_state", self.schema)

@@ -14,6 +14,12 @@ use std::time::Duration;
 /// The binary under test.
 pub const PLIMSOLL: &str = env!("CARGO_BIN_EXE_plimsoll");
 
+/// The binary that tests are about: this one, or an older one that must fail them
+/// (`scripts/mends`).
+fn tested() -> String {
+    std::env::var("PLIMSOLL_TEST_BINARY").unwrap_or_else(|_| PLIMSOLL.to_owned())
+}
+
 /// One `plimsoll run`. It is ended when this is dropped.
 pub struct Process {
     child: Child,
@@ -25,8 +31,13 @@ pub struct Process {
 impl Process {
     /// Starts the service.
     pub fn start(service: &Service) -> Self {
+        Self::start_as(&tested(), service)
+    }
+
+    /// The same of another binary, which may be an older one.
+    pub fn start_as(binary: &str, service: &Service) -> Self {
         let (config, http) = service.write();
-        Self::run(&config, http)
+        Self::run(binary, &config, http)
     }
 
     /// Starts it with a config of the test's own, in which `@HTTP@` stands for
@@ -35,13 +46,13 @@ impl Process {
         let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let path = folder.join("plimsoll.toml");
         fs::write(&path, config.replace("@HTTP@", &http.to_string())).expect("a config file");
-        Self::run(&path, http)
+        Self::run(&tested(), &path, http)
     }
 
-    fn run(config: &Path, http: SocketAddr) -> Self {
+    fn run(binary: &str, config: &Path, http: SocketAddr) -> Self {
         let log = config.with_extension("log");
         let out = fs::File::create(&log).expect("a log file");
-        let mut command = Command::new(PLIMSOLL);
+        let mut command = Command::new(binary);
         command.arg("run").arg("--config").arg(config);
         // As the README's sample wants it.
         command.env("DATABASE_URL", super::servers::postgres());
@@ -126,6 +137,11 @@ impl Process {
         let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
         let kib = line.and_then(|l| l.trim().strip_suffix(" kB"));
         kib.and_then(|n| n.parse::<u64>().ok()).expect("VmRSS") * 1024
+    }
+
+    /// The file that it was started with, for commands beside it.
+    pub fn config(&self) -> PathBuf {
+        self.log.with_extension("toml")
     }
 
     /// What it logged so far.
@@ -238,7 +254,7 @@ fn tail(text: &str, lines: usize) -> String {
 
 /// Runs one of the other commands to its end.
 pub fn plimsoll(config: &Path, arguments: &[&str]) -> Output {
-    let mut child = Command::new(PLIMSOLL)
+    let mut child = Command::new(tested())
         .args(arguments)
         .arg("--config")
         .arg(config)

@@ -5,10 +5,11 @@
 
 use super::disk::SmallDisk;
 use super::kafka_proxy::KafkaProxy;
+use super::place::Place;
 use super::{folder, free_port, wait};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -24,6 +25,15 @@ pub fn variable(name: &str) -> String {
 /// The shared broker's `host:port`.
 pub fn kafka() -> String {
     variable("PLIMSOLL_TEST_KAFKA")
+}
+
+/// Which release of Kafka the shared broker is, in numbers: `[3, 9]`.
+pub fn kafka_release() -> Vec<u32> {
+    let number = |part: &str| part.parse().expect("a number");
+    variable("PLIMSOLL_TEST_KAFKA_RELEASE")
+        .split('.')
+        .map(number)
+        .collect()
 }
 
 /// The shared Postgres' URL.
@@ -194,6 +204,7 @@ pub struct OwnKafka {
     folder: PathBuf,
     port: u16,
     broker: Option<Child>,
+    _place: Place,
 }
 
 impl OwnKafka {
@@ -220,11 +231,17 @@ allow.everyone.if.no.acl.found=true
 
     /// With more properties, which count over those of all brokers.
     fn start_with(more: &str) -> Self {
+        Self::start_edited(|shared, _| format!("{shared}{more}"))
+    }
+
+    /// With properties of the test's own, which may name files in the broker's
+    /// folder.
+    pub fn start_edited(edit: impl FnOnce(String, &Path) -> String) -> Self {
         let folder = folder("own_kafka");
         let port = free_port();
         let shared = fs::read_to_string(variable("PLIMSOLL_TEST_KAFKA_PROPERTIES"))
             .expect("the broker's properties");
-        let properties = format!("{shared}{more}")
+        let properties = edit(shared, &folder)
             .replace("@BROKER@", &port.to_string())
             .replace("@CONTROLLER@", &free_port().to_string())
             .replace(
@@ -236,6 +253,7 @@ allow.everyone.if.no.acl.found=true
             folder,
             port,
             broker: None,
+            _place: Place::take(),
         };
         ran(kafka
             .java("kafka.tools.StorageTool")
@@ -308,6 +326,13 @@ allow.everyone.if.no.acl.found=true
             broker.wait().expect("the broker ends");
             let _ = fs::remove_file(self.folder.join("pid"));
         }
+    }
+
+    /// Runs one of Kafka's own tools.
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
+        let mut command = self.java(class);
+        command.args(["--bootstrap-server", &self.bootstrap()]);
+        ran(command.args(arguments));
     }
 
     fn java(&self, class: &str) -> Command {

@@ -47,17 +47,11 @@ fn restarts(world: &World) -> Vec<(i32, f64)> {
     world.metric("plimsoll_partition_restarts_total", &reason)
 }
 
-/// A batch is spoilt on its way, until an instance has noticed.
+/// Batches are spoilt on their way, until an instance has noticed.
 pub fn spoil(world: &World, fault: Fault) -> Outcome {
     let (before, spoilt) = (restarts(world), world.kafka_proxy.done());
-    // Again, should who got the first one have been killed.
-    let hit = happens(|| {
-        let some = world.kafka_proxy.done() > spoilt;
-        let noticed = some && grown(&before, &restarts(world));
-        let wanted = (!noticed && !some).then_some(fault);
-        world.kafka_proxy.set(wanted);
-        noticed
-    });
+    world.kafka_proxy.set(Some(fault));
+    let hit = happens(|| grown(&before, &restarts(world)));
     world.kafka_proxy.set(None);
     let spoilt = world.kafka_proxy.done() - spoilt;
     match hit {

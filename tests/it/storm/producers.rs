@@ -4,7 +4,7 @@
 //! What they think that they wrote counts for nothing: the log is the truth. So
 //! an error costs them the producer, and no more.
 
-use super::world::ORDERS_OF_A_PARTITION;
+use super::world::{ORDERS_OF_A_PARTITION, REFUSED};
 use crate::harness::kafka::Message;
 use crate::harness::orders::Orders;
 use crate::harness::wait;
@@ -25,8 +25,12 @@ const PORTION: usize = 4;
 /// Of a transaction.
 const IN_TRANSACTION: usize = 60;
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How often a value is none: no JSON, or beyond its column's range.
-const BAD_ONES: u64 = 300;
+/// How often a value is none: no JSON, beyond its column's range, too deep, or refused
+/// by a trigger.
+const BAD_ONES: u64 = 150;
+/// Levels of an array: more than an array may have, than JSON may have in Postgres,
+/// and than a stack holds.
+const DEPTH: usize = 50_000;
 
 /// Both of them.
 pub struct Producers {
@@ -163,9 +167,17 @@ impl Source {
             // Nobody else's key: a bad record that a good one replaces in the
             // same batch may rightly never be seen by the database.
             let id = -(first + self.made as i64);
-            let value = match self.made / BAD_ONES % 2 {
+            // What only the database refuses is compared with its neighbours, and
+            // transactions may abort those.
+            let kinds = if self.producer == 0 { 4 } else { 3 };
+            let value = match self.made / BAD_ONES % kinds {
                 0 => "no JSON".to_owned(),
-                _ => format!("{{\"id\":{id},\"quantity\":99999999999}}"),
+                1 => format!("{{\"id\":{id},\"quantity\":99999999999}}"),
+                2 => {
+                    let (open, shut) = ("[".repeat(DEPTH), "]".repeat(DEPTH));
+                    format!("{{\"id\":{id},\"tags\":{open}{shut}}}")
+                }
+                _ => format!("{{\"id\":{id},\"status\":\"{REFUSED}\"}}"),
             };
             return Message::of(partition, &value).key(&id.to_string());
         }
@@ -186,6 +198,10 @@ impl Shared {
         let mut producer = self.connect(&[]);
         while !self.ended.load(Ordering::SeqCst) {
             if self.paused.load(Ordering::SeqCst) {
+                // Whatever was refused last has a neighbour.
+                for _ in 0..self.partitions.load(Ordering::SeqCst) {
+                    let _ = self.send(&producer, &mut source, false);
+                }
                 self.idle_after(|| producer.flush(TIMEOUT).is_ok());
                 continue;
             }

@@ -27,6 +27,28 @@ pub const CALL_TIMEOUT_MS: u64 = 4_000;
 /// After that long without a sign of life a member is missed.
 pub const SESSION_TIMEOUT_MS: u64 = 3_000;
 
+/// The status of orders that a trigger refuses.
+pub const REFUSED: &str = "refused";
+
+/// With the columns and the trigger that make records bad.
+fn create_table(database: &Database, mode: Mode) {
+    oracle::create_table(database, mode);
+    if mode != Mode::Log {
+        database.execute(&format!(
+            "ALTER TABLE {{s}}.orders ADD COLUMN tags int[];
+             CREATE FUNCTION {{s}}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN
+                 IF NEW.status = '{REFUSED}' THEN
+                     RAISE EXCEPTION 'no such status';
+                 END IF;
+                 RETURN NEW;
+             END $$;
+             CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {{s}}.orders
+                 FOR EACH ROW EXECUTE FUNCTION {{s}}.refuse()"
+        ));
+    }
+}
+
 /// All of it.
 pub struct World {
     /// The broker, which is restarted.
@@ -110,7 +132,7 @@ impl World {
             .into_iter()
             .map(|mode| {
                 let database = Database::on(&server.url(), &format!("storm_{}", mode.name()));
-                oracle::create_table(&database, mode);
+                create_table(&database, mode);
                 Sink { mode, database }
             })
             .collect();

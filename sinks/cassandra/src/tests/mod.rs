@@ -2,14 +2,15 @@
 
 mod claims;
 mod commits;
+mod letters;
 mod lives;
 mod types;
 
 use crate::{CassandraPlan, CassandraSettings, CassandraSink, CassandraTable, Consistency, Ttl};
 use plimsoll_protocol::{Claim, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Cell, Claimed, Committed, Identity, Marks, Member, Missing, Mode, NewPosition, Op,
-    Prepared, Row, Rows, Sink, SinkError, TableRule, TableSettings,
+    Batch, Cell, Claimed, Committed, DeadLetter, Identity, Marks, Member, Missing, Mode,
+    NewPosition, Op, Prepared, Row, Rows, Sink, SinkError, TableRule, TableSettings,
 };
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -187,6 +188,16 @@ impl Process {
         to: i64,
         changes: &[Change<'_>],
     ) -> Result<Committed, SinkError> {
+        self.commit_with(from, to, changes, &[]).await
+    }
+
+    pub async fn commit_with(
+        &self,
+        from: i64,
+        to: i64,
+        changes: &[Change<'_>],
+        dead: &[DeadLetter<'_>],
+    ) -> Result<Committed, SinkError> {
         let mut rows = Rows::with_capacity(self.prepared.table.columns.len(), changes.len());
         for (offset, op, cells) in changes {
             let row = rows.push(Row {
@@ -205,7 +216,7 @@ impl Process {
                 span: Span::new(at(from), at(to)).expect("a span"),
                 table: &self.prepared,
                 rows: &rows,
-                dead: &[],
+                dead,
                 marks: Marks::default(),
             })
             .await

@@ -147,7 +147,10 @@ fn letter(offset: i64) -> DeadLetter<'static> {
         timestamp: Some(1_700_000_000_123),
         key: Some(b"k\0"),
         value: Some(b"\xff\0"),
-        headers: vec![("h", Some(b"\x01\"\\".as_slice())), ("n", None)],
+        headers: vec![
+            ("h".into(), Some(b"\x01\"\\".as_slice())),
+            ("n".into(), None),
+        ],
         condition: "decode".to_owned(),
         code: Some("22P02".to_owned()),
         column: Some("id".to_owned()),
@@ -731,7 +734,11 @@ async fn a_changed_table_is_stale_and_a_new_plan_takes_it_up() {
             .commit(&[put(next + 1, vec![Cell::Int(next + 1), number("1")])])
             .await
             .unwrap_err();
-        assert_eq!(error.class, Class::Stale, "{error}");
+        assert_eq!(
+            (error.class, error.detail.code.as_deref()),
+            (Class::Suspect, Some("42703")),
+            "{error}"
+        );
         writer.table = sink.prepare("orders").await.unwrap();
         writer
             .commit(&[put(next + 1, vec![Cell::Int(next + 1), number("2")])])
@@ -743,11 +750,54 @@ async fn a_changed_table_is_stale_and_a_new_plan_takes_it_up() {
             .commit(&[put(next + 2, vec![Cell::Int(next + 2), number("3")])])
             .await
         {
-            assert_eq!(error.class, Class::Stale, "{error}");
+            assert!(
+                matches!(error.class, Class::Stale | Class::Suspect),
+                "{error}"
+            );
         }
         world
             .run("ALTER TABLE o ALTER w TYPE int; ALTER TABLE o RENAME w TO v")
             .await;
+    }
+}
+
+#[tokio::test]
+async fn a_type_that_refuses_a_value_in_its_own_way_is_suspect_and_its_column_is_named() {
+    let mut world = World::new(
+        "t_small_own_way",
+        "CREATE EXTENSION IF NOT EXISTS hstore SCHEMA public; \
+         CREATE TABLE o (id int PRIMARY KEY, h hstore, w tsvector)",
+    )
+    .await;
+    let good = || vec![number("1"), text("a=>1"), text("a cat")];
+    let bad = [(1, text("a=>")), (2, text("'a cat"))];
+    for (column, value) in bad {
+        for mode in [Mode::Append, Mode::Upsert] {
+            let sink = world.sink(world.settings(mode, "o"), "m").await;
+            let mut writer = Writer::claim(&sink, &member(1)).await;
+            let mut cells = good();
+            cells[column] = value.clone();
+            let error = writer.commit(&[put(0, cells)]).await.unwrap_err();
+            assert_eq!(error.class, Class::Suspect, "{error}");
+            let named = error.detail.column.clone();
+            assert_eq!(named.as_deref(), [None, Some("h"), Some("w")][column]);
+        }
+    }
+    assert_eq!(world.one("SELECT count(*) FROM o").await, "0");
+}
+
+#[tokio::test]
+async fn asking_whether_rows_are_taken_writes_none_and_moves_nothing() {
+    let mut world = World::new("t_small_takes", "CREATE TABLE o (id int PRIMARY KEY)").await;
+    for mode in [Mode::Append, Mode::Upsert] {
+        let sink = world.sink(world.settings(mode, "o"), "m").await;
+        let writer = Writer::claim(&sink, &member(1)).await;
+        writer.takes(&[put(0, vec![number("1")])]).await.unwrap();
+        let refused = writer.takes(&[put(0, vec![text("one")])]).await;
+        assert_eq!(refused.unwrap_err().class, Class::Rejected);
+        assert_eq!(world.one("SELECT count(*) FROM o").await, "0");
+        let stands = "SELECT next_offset FROM t_small_takes_state.positions";
+        assert_eq!(world.one(stands).await, "0");
     }
 }
 

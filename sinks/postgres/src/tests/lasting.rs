@@ -102,7 +102,8 @@ async fn a_rule_made_after_the_plan_stops_small_commits_and_moves_nothing() {
             .commit(&[put(0, vec![number("1")])])
             .await
             .unwrap_err();
-        assert_eq!(error.class, Class::Stale, "{error}");
+        // The server refuses the statement itself.
+        assert_eq!(error.class, Class::Suspect, "{error}");
         assert_eq!(
             sink.prepare("orders").await.unwrap_err().class,
             Class::Halt,
@@ -153,4 +154,14 @@ async fn policies_that_hold_for_the_role_leave_copy_unused() {
         Some("42501"),
         "the policy judges each row: {error}"
     );
+    // The hint is what mends it, and does not lead to another hint.
+    let hint = error.detail.hint.unwrap_or_default();
+    assert!(hint.starts_with("a policy of l_policy.o "), "{hint}");
+    world.run("REVOKE INSERT ON o FROM l_policy_r").await;
+    let error = writer
+        .commit(&[put(1, vec![number("2")])])
+        .await
+        .unwrap_err();
+    let hint = error.detail.hint.unwrap_or_default();
+    assert_eq!(hint, "GRANT INSERT ON TABLE l_policy.o TO l_policy_r");
 }

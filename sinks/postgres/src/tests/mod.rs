@@ -4,7 +4,9 @@
 mod binary;
 mod commits;
 mod lasting;
+mod letters;
 mod positions;
+mod proof;
 mod roundtrip;
 mod shapes;
 mod stale;

@@ -294,14 +294,17 @@ async fn two_may_migrate_at_once_and_a_third_needs_no_right_to_create() {
     assert!(c.positions().await.unwrap().is_empty());
     assert_eq!(
         c.privileges("orders").await.unwrap(),
-        ["USAGE on the schema of the table for \"orders\""]
+        [
+            "USAGE on the schema of the table for \"orders\"; hint: GRANT USAGE ON SCHEMA \
+             \"p_migrate\" TO …"
+        ]
     );
     world
         .run("GRANT USAGE ON SCHEMA p_migrate TO p_migrate_role")
         .await;
     assert_eq!(
         c.privileges("orders").await.unwrap(),
-        ["INSERT on table p_migrate.o"]
+        ["INSERT on TABLE p_migrate.o; hint: GRANT INSERT ON TABLE p_migrate.o TO p_migrate_role"]
     );
     world
         .run(

@@ -170,6 +170,13 @@ impl World {
             .collect()
     }
 
+    /// The one text of a query, whatever it holds.
+    pub async fn text(&mut self, query: &str) -> String {
+        let sql = AssertSqlSafe(query.to_owned());
+        let row = sqlx::raw_sql(sql).fetch_one(&mut self.sql).await;
+        row.unwrap().get(0)
+    }
+
     pub async fn one(&mut self, query: &str) -> String {
         let rows = self.rows(query).await;
         assert_eq!(rows.len(), 1, "{query}: {rows:?}");
@@ -248,17 +255,26 @@ impl<'s> Writer<'s> {
 
     pub async fn rehearse(&self, records: &[Record]) -> Result<Committed, SinkError> {
         let rows = self.rows(records);
-        let batch = Batch {
+        self.sink.rehearse(&self.tried(&rows)).await
+    }
+
+    pub async fn takes(&self, records: &[Record]) -> Result<(), SinkError> {
+        let rows = self.rows(records);
+        self.sink.takes(&self.tried(&rows)).await
+    }
+
+    /// Rows that no position moves over.
+    fn tried<'a>(&'a self, rows: &'a Rows<'a>) -> Batch<'a, PgPlan> {
+        Batch {
             topic: "orders",
             partition: self.partition,
             claim: self.claim,
             span: Span::new(at(0), at(1)).unwrap(),
             table: &self.table,
-            rows: &rows,
+            rows,
             dead: &[],
             marks: Marks::default(),
-        };
-        self.sink.rehearse(&batch).await
+        }
     }
 
     fn rows(&self, records: &[Record]) -> Rows<'static> {

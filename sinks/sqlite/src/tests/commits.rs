@@ -10,7 +10,7 @@ fn letter(offset: i64) -> DeadLetter<'static> {
         timestamp: Some(5),
         key: Some(b"k\0"),
         value: None,
-        headers: vec![("h", Some(b"\xff")), ("n", None)],
+        headers: vec![("h".into(), Some(b"\xff")), ("n".into(), None)],
         condition: "value_not_json".into(),
         code: None,
         column: None,

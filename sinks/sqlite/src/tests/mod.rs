@@ -2,6 +2,7 @@
 
 mod commits;
 mod fences;
+mod letters;
 mod modes;
 mod speed;
 mod tables;

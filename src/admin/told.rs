@@ -1,0 +1,83 @@
+//! What the running service says of itself, if it listens on this machine as the
+//! config says. A command cannot know otherwise why a partition is halted.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A service on this machine answers at once, or there is none.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// More than the halts of ten thousand partitions.
+const LARGEST: u64 = 16 << 20;
+
+/// `/readyz`, as far as it is read here.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Told {
+    sinks: BTreeMap<String, OfSink>,
+}
+
+/// What it says of one sink.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct OfSink {
+    #[serde(default)]
+    pub(super) halted: Vec<Halted>,
+    #[serde(default)]
+    pub(super) troubles: Vec<Trouble>,
+}
+
+/// A halted partition.
+#[derive(Debug, Deserialize)]
+pub(super) struct Halted {
+    topic: String,
+    partition: i32,
+    offset: Option<i64>,
+    reason: String,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Deserialize)]
+pub(super) struct Trouble {
+    pub(super) kind: String,
+    pub(super) since: String,
+    pub(super) what: String,
+}
+
+impl Told {
+    /// Asks; `None`: nobody answers there, or nobody of ours.
+    pub(super) fn ask(listen: Option<SocketAddr>) -> Option<Self> {
+        let mut address = listen?;
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            IpAddr::V4(_) | IpAddr::V6(_) => {}
+        }
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_write_timeout(Some(PATIENCE)).ok()?;
+        // HTTP/1.0: the body ends with the connection.
+        write!(stream, "GET /readyz HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.take(LARGEST).read_to_string(&mut answer).ok()?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        serde_json::from_str(body).ok()
+    }
+
+    /// Of one sink.
+    pub(super) fn of(&self, sink: &str) -> Option<&OfSink> {
+        self.sinks.get(sink)
+    }
+}
+
+impl OfSink {
+    /// Why a partition is halted.
+    pub(super) fn halted(&self, topic: &str, partition: i32) -> Option<String> {
+        let is = |h: &&Halted| h.topic == topic && h.partition == partition;
+        let halted = self.halted.iter().find(is)?;
+        Some(match halted.offset {
+            Some(offset) => format!("at offset {offset}: {}", halted.reason),
+            None => halted.reason.clone(),
+        })
+    }
+}

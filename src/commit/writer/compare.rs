@@ -1,0 +1,171 @@
+//! One record was refused, and the code does not tell whether it is bad or the
+//! table refuses all: it is compared with others of its batch.
+
+use super::{Done, Trouble, Writer};
+use crate::batch::Chunk;
+use crate::commit::Backoff;
+use crate::commit::build::{Built, Part, build, marks};
+use crate::metrics as names;
+use metrics::counter;
+use plimsoll_protocol::{Answer, Ask, Assignment, Class, Comparison, Finding, Next};
+use plimsoll_sink_api::{Batch, Op, Prepared, Sink, SinkError};
+use std::hash::{BuildHasher, RandomState};
+
+/// How often a record is tried anew that the database takes at one time and refuses
+/// at another: with pauses that double, over some ten seconds. Rights are given, or
+/// columns changed, in less.
+const MOST_CHANGES: u32 = 8;
+
+/// How often that was, for the part at hand.
+#[derive(Default)]
+pub(super) struct Changes {
+    count: u32,
+    backoff: Backoff,
+}
+
+/// Why it is not known.
+enum Unknown {
+    /// The database does not answer.
+    Away(SinkError),
+    /// The table, or the partition.
+    Other(Trouble),
+}
+
+impl<S: Sink> Writer<S> {
+    /// What to do about a record that may be bad.
+    pub(super) async fn suspected(
+        &mut self,
+        chunk: &Chunk,
+        part: &Part,
+        mut error: SinkError,
+        changes: &mut Changes,
+    ) -> Trouble {
+        let found = self.compare(chunk, part, &error).await;
+        if let Ok(finding) = &found {
+            counter!(names::COMPARED, "sink" => self.lane.name.clone(), "finding" => finding.as_str())
+                .increment(1);
+        }
+        let other = match found {
+            Ok(Finding::Own) => {
+                return Trouble::BadRecord(error);
+            }
+            Ok(Finding::Shared) => "no other record of its batch is taken either",
+            Ok(Finding::Alone) => "nothing of its batch can be compared with it",
+            Ok(Finding::Changing) if changes.count < MOST_CHANGES => {
+                changes.count += 1;
+                return self.again(changes).await;
+            }
+            Ok(Finding::Changing) => "it is refused at one time and taken at another",
+            Err(Unknown::Away(away)) => {
+                self.lane.note_away(Some(&self.tp), &away);
+                return self.again(changes).await;
+            }
+            Err(Unknown::Other(trouble)) => return trouble,
+        };
+        error.detail.condition = format!("{}: {other}", error.detail.condition);
+        Trouble::Suspect(error)
+    }
+
+    async fn again(&self, changes: &mut Changes) -> Trouble {
+        match self.wait(changes.backoff.next_wait()).await {
+            Ok(()) => Trouble::Again,
+            Err(trouble) => trouble,
+        }
+    }
+
+    /// Asks the database until it is known whose fault a refusal is. Nothing is
+    /// written, and the position does not move.
+    async fn compare(
+        &mut self,
+        chunk: &Chunk,
+        part: &Part,
+        error: &SinkError,
+    ) -> Result<Finding, Unknown> {
+        let target = self.route(false).await.map_err(Unknown::Other)?;
+        let table = &target.table;
+        let decode = |index: usize| {
+            let one = Part::only(chunk, index);
+            let built = build(
+                &target.decoder,
+                table.table.columns.len(),
+                chunk,
+                &one,
+                true,
+            );
+            (one, built)
+        };
+        let at = part.records.start;
+        let (one, refused) = decode(at);
+        let Some(op) = operation(&refused) else {
+            return Ok(Finding::Alone);
+        };
+        let mut comparison = Comparison::new(at, chunk.len(), random());
+        loop {
+            let answer = match comparison.next() {
+                Next::Found(finding) => return Ok(finding),
+                Next::Ask(Ask::Refused) => self.ask(table, chunk, &one, &refused, error).await?,
+                Next::Ask(Ask::Neighbour(index)) => {
+                    let (one, built) = decode(index);
+                    // A delete needs other rights than an insert.
+                    match operation(&built) == Some(op) {
+                        true => self.ask(table, chunk, &one, &built, error).await?,
+                        false => Answer::Unlike,
+                    }
+                }
+            };
+            comparison.heard(answer);
+        }
+    }
+
+    async fn ask(
+        &self,
+        table: &Prepared<S::Plan>,
+        chunk: &Chunk,
+        part: &Part,
+        built: &Built<'_>,
+        like: &SinkError,
+    ) -> Result<Answer, Unknown> {
+        if self.leased.now() == Assignment::Gone {
+            return Err(Unknown::Other(Trouble::End(Done::Drop)));
+        }
+        let batch = Batch {
+            topic: &self.tp.topic,
+            partition: self.tp.partition,
+            claim: self.claim,
+            span: part.span,
+            table,
+            rows: &built.rows,
+            dead: &[],
+            marks: marks(chunk, part),
+        };
+        let answer = tokio::select! {
+            answer = self.lane.sink.takes(&batch) => answer,
+            () = self.leased.gone() => return Err(Unknown::Other(Trouble::End(Done::Drop))),
+        };
+        let Err(error) = answer else {
+            return Ok(Answer::Taken);
+        };
+        match error.class {
+            Class::Away | Class::Again | Class::Moved => Err(Unknown::Away(error)),
+            Class::Suspect | Class::Rejected | Class::Stale | Class::Halt => {
+                match error.detail.code == like.detail.code {
+                    true => Ok(Answer::Refused),
+                    // It has a fault of its own, or the row stands there already.
+                    false => Ok(Answer::Unlike),
+                }
+            }
+        }
+    }
+}
+
+/// What the one record of a part does; `None`: it makes no row.
+fn operation(built: &Built<'_>) -> Option<Op> {
+    let mut rows = built.rows.iter();
+    rows.next().map(|(row, _)| row.op)
+}
+
+/// Bits that nobody knows before: the standard library's own hashers begin with
+/// such.
+fn random() -> u64 {
+    RandomState::new().hash_one(())
+}

@@ -1,0 +1,350 @@
+//! What `/readyz` tells: starts, halts, troubles, draining.
+
+mod ends;
+mod report;
+mod trouble;
+
+pub use ends::{End, Ends};
+pub use report::{Report, SinkReport};
+pub use trouble::{About, Asking};
+
+use crate::error::KafkaFault;
+use crate::metrics as names;
+use metrics::gauge;
+use plimsoll_protocol::TopicPartition;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+use trouble::Trouble;
+
+/// How often [`Health::remind`] is to be called: what it says first is that late,
+/// at most.
+pub const REMINDER: Duration = Duration::from_secs(1);
+
+/// Why a partition does not move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Halt {
+    /// The offset of the record, where it is about one.
+    pub offset: Option<i64>,
+    /// The column, where it is known.
+    pub column: Option<String>,
+    /// What is wrong; holds no value of the record.
+    pub reason: String,
+}
+
+#[derive(Debug, Default)]
+struct SinkHealth {
+    claimed: bool,
+    /// Partitions that the group gave to this process.
+    held: usize,
+    troubles: BTreeMap<About, Trouble>,
+    halts: BTreeMap<TopicPartition, Halt>,
+    ends: Ends,
+}
+
+impl SinkHealth {
+    /// Those that hold, and have lasted long enough to be told.
+    fn told(&self, now: Instant) -> impl Iterator<Item = (&About, &Trouble)> {
+        self.troubles
+            .iter()
+            .filter(move |(about, trouble)| trouble.is_told(about, now))
+    }
+
+    fn count(&self, now: Instant, which: fn(&About) -> bool) -> usize {
+        self.told(now).filter(|(about, _)| which(about)).count()
+    }
+
+    fn longest(&self, now: Instant, which: fn(&About) -> bool) -> f64 {
+        let lasted = self.told(now).filter(|(about, _)| which(about));
+        let longest = lasted.map(|(_, trouble)| trouble.lasted(now)).max();
+        longest.unwrap_or_default().as_secs_f64()
+    }
+
+    fn any(&self, now: Instant, which: fn(&About) -> bool) -> f64 {
+        f64::from(u8::from(self.count(now, which) > 0))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    draining: bool,
+    sinks: BTreeMap<String, SinkHealth>,
+}
+
+impl Inner {
+    fn sink(&mut self, sink: &str) -> &mut SinkHealth {
+        self.sinks.entry(sink.to_owned()).or_default()
+    }
+}
+
+/// The health of the whole process; shared, cheap to update.
+#[derive(Debug, Default)]
+pub struct Health(Mutex<Inner>);
+
+impl Health {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a sink known: not ready yet.
+    pub fn sink(&self, sink: &str) {
+        self.lock().sink(sink);
+    }
+
+    /// The first assignment of a sink is claimed.
+    pub fn claimed(&self, sink: &str) {
+        self.lock().sink(sink).claimed = true;
+    }
+
+    /// Something is wrong, and still is each time this is called. `code` tells
+    /// whether it is still the same. Said once, then each minute.
+    pub fn trouble(&self, sink: &str, about: About, code: &str, what: String) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let health = inner.sink(sink);
+        if about
+            .partition()
+            .is_some_and(|tp| health.halts.contains_key(tp))
+        {
+            // Why it does not move is known already.
+            return;
+        }
+        let troubles = &mut health.troubles;
+        let trouble = match troubles.get_mut(&about) {
+            Some(trouble) if trouble.holds(&about, now) => {
+                trouble.again(code, what, now);
+                trouble
+            }
+            _ => {
+                troubles.insert(
+                    about.clone(),
+                    Trouble::new(code, what, now, SystemTime::now()),
+                );
+                let Some(trouble) = troubles.get_mut(&about) else {
+                    return;
+                };
+                trouble
+            }
+        };
+        trouble.say(sink, &about, now);
+    }
+
+    /// It is wrong no more.
+    pub fn over(&self, sink: &str, about: &About) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let Some(troubles) = inner.sinks.get_mut(sink).map(|s| &mut s.troubles) else {
+            return;
+        };
+        let Some(trouble) = troubles.remove(about) else {
+            return;
+        };
+        let same = |other: &About| std::mem::discriminant(other) == std::mem::discriminant(about);
+        if !troubles.keys().any(same) {
+            trouble.say_over(sink, about, now);
+        }
+    }
+
+    /// So many partitions are assigned to this process.
+    pub fn holds(&self, sink: &str, held: usize) {
+        if let Some(sink) = self.lock().sinks.get_mut(sink) {
+            sink.held = held;
+        }
+    }
+
+    /// How many that are.
+    #[must_use]
+    pub fn held(&self, sink: &str) -> usize {
+        self.lock().sinks.get(sink).map_or(0, |sink| sink.held)
+    }
+
+    /// The database of a sink does not answer.
+    pub fn away(&self, sink: &str, code: &str, why: String) {
+        self.trouble(sink, About::Database, code, why);
+    }
+
+    /// The database of a sink answers.
+    pub fn back(&self, sink: &str) {
+        self.over(sink, &About::Database);
+    }
+
+    /// A commit of a partition went through: the database is there, and nobody
+    /// holds this partition up.
+    pub fn committed(&self, sink: &str, tp: &TopicPartition) {
+        let quiet = |sink: &SinkHealth| sink.troubles.is_empty();
+        if self.lock().sinks.get(sink).is_some_and(quiet) {
+            return;
+        }
+        self.back(sink);
+        self.over(sink, &About::Lock(Some(tp.clone())));
+        self.over(sink, &About::Retrying(tp.clone()));
+    }
+
+    /// Kafka does not answer a question as it should.
+    pub fn kafka_away(&self, sink: &str, asking: Asking, fault: &KafkaFault) {
+        let code = fault.code().map_or_else(String::new, |c| format!("{c:?}"));
+        self.trouble(sink, About::Kafka(asking), &code, fault.to_string());
+    }
+
+    /// Kafka answers that question.
+    pub fn kafka_back(&self, sink: &str, asking: &Asking) {
+        self.over(sink, &About::Kafka(asking.clone()));
+    }
+
+    /// A partition stops.
+    pub fn halt(&self, sink: &str, tp: &TopicPartition, halt: Halt) {
+        let mut inner = self.lock();
+        let sink = inner.sink(sink);
+        sink.troubles
+            .retain(|about, _| about.partition() != Some(tp));
+        sink.halts.insert(tp.clone(), halt);
+    }
+
+    /// A partition moves again.
+    pub fn moves(&self, sink: &str, tp: &TopicPartition) {
+        if let Some(sink) = self.lock().sinks.get_mut(sink) {
+            sink.halts.remove(tp);
+        }
+    }
+
+    /// A partition is no longer ours: nothing of it is any trouble of ours.
+    pub fn leaves(&self, sink: &str, tp: &TopicPartition) {
+        if let Some(sink) = self.lock().sinks.get_mut(sink) {
+            sink.halts.remove(tp);
+            sink.troubles
+                .retain(|about, _| about.partition() != Some(tp));
+        }
+    }
+
+    /// The partitions of a sink that are halted.
+    #[must_use]
+    pub fn halted(&self, sink: &str) -> Vec<TopicPartition> {
+        let inner = self.lock();
+        let halts = inner.sinks.get(sink).map(|s| s.halts.keys().cloned());
+        halts.into_iter().flatten().collect()
+    }
+
+    /// The process goes down.
+    pub fn draining(&self) {
+        self.lock().draining = true;
+    }
+
+    /// Says again what was said a minute ago and still holds, and says for the
+    /// first time what has lasted long enough.
+    pub fn remind(&self) {
+        let now = Instant::now();
+        for (name, sink) in &mut self.lock().sinks {
+            sink.troubles
+                .retain(|about, trouble| trouble.holds(about, now));
+            for (about, trouble) in &mut sink.troubles {
+                trouble.say(name, about, now);
+            }
+        }
+    }
+
+    /// Sets the gauges of halts and troubles, for a scrape.
+    pub fn publish(&self) {
+        let now = Instant::now();
+        for (name, sink) in &self.lock().sinks {
+            let set = |gauge: &'static str, value: f64| {
+                gauge!(gauge, "sink" => name.clone()).set(value);
+            };
+            set(names::DATABASE_AWAY, sink.any(now, About::is_database));
+            set(names::KAFKA_AWAY, sink.any(now, About::is_kafka));
+            set(names::UNASSIGNED, sink.any(now, About::is_unassigned));
+            set(names::CLAIMING, sink.count(now, About::is_claiming) as f64);
+            set(names::GROUP_SHARED, sink.any(now, About::is_group));
+            set(names::BLOCKED, sink.count(now, About::is_lock) as f64);
+            set(names::RETRYING, sink.longest(now, About::is_retrying));
+            set(names::HALTED, sink.halts.len() as f64);
+        }
+    }
+
+    /// The ends of logs were read, all that could be.
+    pub fn ends(&self, sink: &str, ends: Ends) {
+        self.lock().sink(sink).ends = ends;
+    }
+
+    /// The gauges of what was read last, for a scrape.
+    #[must_use]
+    pub fn render_ends(&self) -> String {
+        let inner = self.lock();
+        let sinks = inner.sinks.iter();
+        ends::render(sinks.map(|(name, sink)| (name.as_str(), &sink.ends)))
+    }
+
+    /// The answer of `/readyz`.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let now = Instant::now();
+        let inner = self.lock();
+        let sinks: BTreeMap<_, _> = inner
+            .sinks
+            .iter()
+            .map(|(name, sink)| (name.clone(), SinkReport::of(sink, now)))
+            .collect();
+        Report {
+            ready: !inner.draining && sinks.values().all(|s| s.claimed),
+            undisturbed: sinks
+                .values()
+                .all(|s| s.troubles.is_empty() && s.halted.is_empty()),
+            draining: inner.draining,
+            sinks,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_comes_with_the_first_claims_and_goes_with_the_drain() {
+        let health = Health::default();
+        health.sink("a");
+        health.sink("b");
+        assert!(!health.report().ready);
+        health.claimed("a");
+        assert!(!health.report().ready);
+        health.claimed("b");
+        assert!(health.report().ready);
+        health.draining();
+        assert!(!health.report().ready);
+    }
+
+    #[test]
+    fn kafka_is_away_until_all_who_asked_in_vain_are_answered() {
+        let health = Health::default();
+        health.claimed("a");
+        health.kafka_away("a", Asking::Claims, &KafkaFault::new("not authorized"));
+        health.kafka_away("a", Asking::Watch, &KafkaFault::new("timed out"));
+        health.kafka_back("a", &Asking::Watch);
+        let report = health.report();
+        assert!(report.ready && !report.undisturbed);
+        assert_eq!(
+            report.sinks["a"].kafka_away.as_deref(),
+            Some("not authorized")
+        );
+        health.kafka_back("a", &Asking::Claims);
+        assert!(health.report().undisturbed);
+    }
+
+    #[test]
+    fn a_halt_is_told_until_the_partition_moves() {
+        let health = Health::default();
+        health.claimed("a");
+        let tp = TopicPartition::new("t", 3);
+        let halt = Halt {
+            offset: Some(7),
+            column: None,
+            reason: "not_null_violation".into(),
+        };
+        health.halt("a", &tp, halt.clone());
+        let report = health.report();
+        assert!(report.ready && !report.undisturbed);
+        assert_eq!(report.sinks["a"].halted[0].halt, halt);
+        health.moves("a", &tp);
+        assert!(health.report().undisturbed);
+    }
+}

@@ -1,0 +1,102 @@
+//! The answer of `/readyz`.
+
+use super::trouble::{About, Trouble};
+use super::{Halt, SinkHealth};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// What `/readyz` answers.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct Report {
+    /// Whether every sink made its first claims and nothing drains.
+    pub ready: bool,
+    /// Whether nothing is halted and nothing is wrong either.
+    pub undisturbed: bool,
+    /// Whether the process is going down.
+    pub draining: bool,
+    /// By sink.
+    pub sinks: BTreeMap<String, SinkReport>,
+}
+
+/// One sink in a [`Report`].
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct SinkReport {
+    /// Whether the first assignment was claimed.
+    pub claimed: bool,
+    /// What the database said last, while it is away.
+    pub database_away: Option<String>,
+    /// What Kafka said last, while it does not answer as it should.
+    pub kafka_away: Option<String>,
+    /// All that is wrong, these two with it.
+    pub troubles: Vec<TroubleReport>,
+    /// Partitions that do not move, and why.
+    pub halted: Vec<HaltReport>,
+}
+
+/// One trouble in a [`Report`].
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct TroubleReport {
+    /// In a word.
+    pub kind: &'static str,
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// Kafka's, librdkafka's or the database's own code; empty where it has none.
+    pub code: String,
+    /// In words.
+    pub what: String,
+    /// Where it is about one partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Where it is about one partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition: Option<i32>,
+}
+
+/// One halted partition in a [`Report`].
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct HaltReport {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// Why.
+    #[serde(flatten)]
+    pub halt: Halt,
+}
+
+impl SinkReport {
+    pub(super) fn of(sink: &SinkHealth, now: Instant) -> Self {
+        let first = |which: fn(&About) -> bool| {
+            let mut of_kind = sink.told(now).filter(|(about, _)| which(about));
+            of_kind.next().map(|(_, trouble)| trouble.what.clone())
+        };
+        let halted = sink.halts.iter().map(|(tp, halt)| HaltReport {
+            topic: tp.topic.to_string(),
+            partition: tp.partition,
+            halt: halt.clone(),
+        });
+        Self {
+            claimed: sink.claimed,
+            database_away: first(About::is_database),
+            kafka_away: first(About::is_kafka),
+            troubles: sink.told(now).map(TroubleReport::of).collect(),
+            halted: halted.collect(),
+        }
+    }
+}
+
+impl TroubleReport {
+    fn of((about, trouble): (&About, &Trouble)) -> Self {
+        let since = Timestamp::try_from(trouble.since).unwrap_or_default();
+        Self {
+            kind: about.kind(),
+            since: format!("{since:.0}"),
+            code: trouble.code.clone(),
+            what: trouble.what.clone(),
+            topic: about.partition().map(|tp| tp.topic.to_string()),
+            partition: about.partition().map(|tp| tp.partition),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Claims that Kafka does not answer.
+
+use super::memory::MemorySink;
+use super::tests::tp;
+use crate::claim::{ClaimRequest, claim_loop};
+use crate::commit::Lane;
+use crate::config::{OnBadRecord, Start, Topics, UnknownFields};
+use crate::consume::{Cluster, Generation, Looks, lease};
+use crate::health::Health;
+use crate::route::Router;
+use crate::service::member;
+use plimsoll_sink_api::Identity;
+use rdkafka::ClientConfig;
+use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+/// Waits for what Kafka is said to say.
+async fn until(health: &Health, what: &str, fits: impl Fn(Option<String>) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let away = health.report().sinks["rehearsal"].kafka_away.clone();
+        if fits(away.clone()) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{what}: {away:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_nobody_wants_any_more_leaves_no_trouble_behind() {
+    let kafka = MockCluster::new(1).unwrap();
+    kafka.create_topic("t", 2, 1).unwrap();
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 500];
+    kafka.request_errors(RDKafkaApiKey::ListOffsets, &refused);
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", kafka.bootstrap_servers());
+    let cluster = Arc::new(Cluster::silent(client).unwrap());
+    let (sink, health) = (MemorySink::default(), Arc::new(Health::default()));
+    health.sink("rehearsal");
+    let (control, _controls) = channel();
+    let lane = Lane {
+        name: "rehearsal".into(),
+        sink: Arc::new(sink.clone()),
+        router: Router::new(Arc::new(sink)),
+        member: member(),
+        identity: Identity {
+            group_id: "g".into(),
+            cluster_id: "c".into(),
+        },
+        on_bad_record: OnBadRecord::Halt,
+        unknown_fields: UnknownFields::Ignore,
+        looks: Looks::answered(|_| Ok(None)),
+        health: health.clone(),
+        control,
+    };
+    let (requests, asked) = tokio::sync::mpsc::unbounded_channel();
+    let topics = Topics::Named(vec!["t".to_owned()]);
+    let claims = claim_loop(Arc::new(lane), cluster, Start::Earliest, topics, asked);
+    let claims = tokio::spawn(claims);
+    let (lease, leased) = lease();
+    requests
+        .send(ClaimRequest {
+            tp: tp(0),
+            generation: Generation(1),
+            leased,
+        })
+        .unwrap();
+    until(&health, "it is refused", |away| away.is_some()).await;
+    drop(lease);
+    until(&health, "it is forgotten", |away| away.is_none()).await;
+    claims.abort();
+}

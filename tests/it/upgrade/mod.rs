@@ -1,0 +1,4 @@
+//! Newer versions on the state of older ones, and beside them.
+
+mod old_state;
+mod side_by_side;

@@ -1,0 +1,231 @@
+//! The state that a released version left (`tests/data`), migrated and gone on from.
+
+use crate::harness::cassandra::{self, Keyspace};
+use crate::harness::kafka::{Kafka, Message};
+use crate::harness::postgres::Database;
+use crate::harness::process::{Process, plimsoll_ok};
+use crate::harness::service::Service;
+use crate::harness::{block_on, folder, servers, unique, wait};
+use sqlx::{Connection, SqliteConnection};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// One column of plimsoll's own tables, and all that the catalogue says of it.
+type Shape = BTreeSet<String>;
+
+/// The log of which the old state holds the first half.
+struct Old {
+    kafka: Kafka,
+    topic: String,
+    group: String,
+}
+
+impl Old {
+    fn new(test: &str) -> Self {
+        let old = Self {
+            kafka: Kafka::shared(),
+            topic: unique(test),
+            group: unique(test),
+        };
+        old.kafka.create_topic(&old.topic, 1);
+        // One of them had become a dead letter.
+        old.produce(&[
+            ("1", r#"{"id":1,"n":10}"#),
+            ("2", "no JSON"),
+            ("3", r#"{"id":3,"n":30}"#),
+        ]);
+        old
+    }
+
+    fn produce(&self, records: &[(&str, &str)]) {
+        let message = |(key, value): &(&str, &str)| Message::of(0, value).key(key);
+        let messages: Vec<Message> = records.iter().map(message).collect();
+        self.kafka.producer().send_all(&self.topic, &messages);
+    }
+
+    fn fill(&self, state: &str) -> String {
+        state
+            .replace("{topic}", &self.topic)
+            .replace("{group}", &self.group)
+            .replace("{cluster}", &self.kafka.cluster_id())
+    }
+
+    /// The config of a sink that had this state.
+    fn service(&self, backend: String) -> Service {
+        let mut service = Service::new("upgrade", &self.topic, "", "", "");
+        service.group.clone_from(&self.group);
+        service.of_sink = "on_bad_record = \"dead_letter\"".to_owned();
+        service.cassandra = Some(backend);
+        service
+    }
+
+    /// Migrates, and goes on: `rows` are those of the table `t`, in their order.
+    fn goes_on(&self, service: &Service, rows: impl Fn() -> Vec<(i64, i64)>) {
+        let config = service.config();
+        assert_eq!(rows(), [(1, 10), (3, 30)]);
+        plimsoll_ok(&config, &["migrate"]);
+        let letters = plimsoll_ok(&config, &["dead-letters", "list", "--sink", "orders"]);
+        assert!(letters.contains("value_not_json"), "{letters}");
+        let process = Process::start_ready(service);
+        self.produce(&[("4", r#"{"id":4,"n":40}"#), ("3", r#"{"id":5,"n":50}"#)]);
+        wait::until(
+            "the new records are written, and the old ones not again",
+            || match rows() {
+                rows if rows == [(1, 10), (3, 30), (4, 40), (5, 50)] => Ok(()),
+                rows => Err(format!(
+                    "{rows:?}\n{}",
+                    process.report().unwrap_or_default()
+                )),
+            },
+        );
+        assert!(process.drain().success());
+        let list = plimsoll_ok(&config, &["positions", "list", "--json"]);
+        let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+        assert_eq!(
+            (&list[0]["position"], &list[0]["lag"]),
+            (&5.into(), &0.into())
+        );
+        let told = plimsoll_ok(&config, &["verify"]);
+        assert!(told.contains("exact"), "{told}");
+    }
+}
+
+/// A database of its own: the schema's name is part of the state.
+fn postgres_database() -> Database {
+    let name = unique("upgrade");
+    Database::shared("upgrade_admin").execute(&format!("CREATE DATABASE {name}"));
+    let (server, _) = servers::postgres()
+        .rsplit_once('/')
+        .map(|(s, d)| (s.to_owned(), d.to_owned()))
+        .expect("a URL");
+    Database::on(&format!("{server}/{name}"), "upgrade")
+}
+
+fn postgres_shape(database: &Database) -> Shape {
+    let rows = database.rows(
+        "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default)
+         FROM information_schema.columns WHERE table_schema = 'plimsoll'
+         UNION SELECT 'function ' || oid::regprocedure FROM pg_proc
+         WHERE pronamespace = 'plimsoll'::regnamespace
+         UNION SELECT 'migration ' || version || ' ' || encode(checksum, 'hex')
+         FROM plimsoll.migrations",
+    );
+    rows.into_iter().flatten().flatten().collect()
+}
+
+fn postgres_backend(database: &Database) -> String {
+    let url = database.url();
+    format!("[sinks.orders.postgres]\nurl = \"{url}\"\ntable = \"public.t\"\nmode = \"append\"")
+}
+
+#[test]
+fn a_state_of_0_1_in_postgres_is_migrated_and_gone_on_from() {
+    let old = Old::new("upgrade_pg");
+    let database = postgres_database();
+    database.execute(&old.fill(include_str!("../../data/state-0.1/postgres.sql")));
+    let rows = || {
+        let rows = database.rows("SELECT id, n FROM public.t ORDER BY id");
+        let number = |text: &Option<String>| text.as_ref().and_then(|t| t.parse().ok());
+        let pair = |row: &Vec<Option<String>>| Some((number(&row[0])?, number(&row[1])?));
+        rows.iter().filter_map(pair).collect::<Vec<_>>()
+    };
+    old.goes_on(&old.service(postgres_backend(&database)), rows);
+    // It has become what a new one would be.
+    let fresh = postgres_database();
+    fresh.execute("CREATE TABLE public.t (id bigint, n bigint)");
+    plimsoll_ok(
+        &old.service(postgres_backend(&fresh)).config(),
+        &["migrate"],
+    );
+    assert_eq!(postgres_shape(&database), postgres_shape(&fresh));
+}
+
+/// Values of a SQLite file, a row each, as text in one.
+fn sqlite(path: &Path, sql: &str) -> Vec<String> {
+    let url = format!("sqlite:{}?mode=rwc", path.display());
+    block_on(async {
+        let mut connection = SqliteConnection::connect(&url).await.expect("the file");
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned()));
+        let rows = query.fetch_all(&mut connection).await;
+        rows.unwrap_or_else(|e| panic!("{e}\n{sql}"))
+    })
+}
+
+fn sqlite_execute(path: &Path, sql: String) {
+    let url = format!("sqlite:{}?mode=rwc", path.display());
+    block_on(async {
+        let mut connection = SqliteConnection::connect(&url).await.expect("the file");
+        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await;
+        done.expect("the state");
+    });
+}
+
+#[test]
+fn a_state_of_0_1_in_sqlite_is_migrated_and_gone_on_from() {
+    let old = Old::new("upgrade_sqlite");
+    let folder = folder("upgrade_sqlite");
+    let (file, fresh) = (folder.join("old.db"), folder.join("fresh.db"));
+    sqlite_execute(
+        &file,
+        old.fill(include_str!("../../data/state-0.1/sqlite.sql")),
+    );
+    let backend = |file: &PathBuf| {
+        let path = file.display();
+        format!("[sinks.orders.sqlite]\npath = \"{path}\"\ntable = \"t\"\nmode = \"append\"")
+    };
+    let rows = || {
+        let rows = sqlite(&file, "SELECT id || ' ' || n FROM t ORDER BY id");
+        let pair = |row: &String| {
+            let (id, n) = row.split_once(' ')?;
+            Some((id.parse().ok()?, n.parse().ok()?))
+        };
+        rows.iter().filter_map(pair).collect::<Vec<_>>()
+    };
+    old.goes_on(&old.service(backend(&file)), rows);
+    sqlite_execute(&fresh, "CREATE TABLE t (id integer, n integer)".to_owned());
+    plimsoll_ok(&old.service(backend(&fresh)).config(), &["migrate"]);
+    let shape = |file| -> Shape {
+        let columns = "SELECT m.name || ' ' || p.name || ' ' || p.type || ' ' || p.\"notnull\" \
+                       FROM sqlite_schema AS m, pragma_table_info(m.name) AS p \
+                       WHERE m.name LIKE 'plimsoll%' \
+                       UNION SELECT 'migration ' || version || ' ' || hex(checksum) \
+                       FROM plimsoll_migrations";
+        sqlite(file, columns).into_iter().collect()
+    };
+    assert_eq!(shape(&file), shape(&fresh));
+}
+
+#[test]
+fn a_state_of_0_1_in_cassandra_is_migrated_and_gone_on_from() {
+    let old = Old::new("upgrade_cassandra");
+    let keyspace = || Keyspace::on(cassandra::shared(), "upgrade");
+    let (there, fresh) = (keyspace(), keyspace());
+    let state = old.fill(include_str!("../../data/state-0.1/cassandra.cql"));
+    for statement in state.split(';').filter(|s| !s.trim().is_empty()) {
+        there.execute(statement);
+    }
+    let service = |keyspace: &Keyspace| {
+        // A table takes its time to make on a machine that is busy.
+        let settings = "call_timeout_ms = 60000\ntable = \"{k}.t\"";
+        old.service(keyspace.sink(keyspace.address(), "", settings))
+    };
+    let rows = || {
+        let rows = there.rows("id, n FROM {k}.t");
+        let pair = |row: &serde_json::Value| Some((row["id"].as_i64()?, row["n"].as_i64()?));
+        let mut rows: Vec<_> = rows.iter().filter_map(pair).collect();
+        rows.sort_unstable();
+        rows
+    };
+    old.goes_on(&service(&there), rows);
+    fresh.execute("CREATE TABLE {k}.t (id bigint PRIMARY KEY, n bigint)");
+    plimsoll_ok(&service(&fresh).config(), &["migrate"]);
+    let shape = |keyspace: &Keyspace| -> Shape {
+        let columns = "table_name, column_name, kind, type FROM system_schema.columns \
+                       WHERE keyspace_name = '{k}'";
+        let rows = keyspace.rows(columns);
+        rows.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(shape(&there), shape(&fresh));
+}
