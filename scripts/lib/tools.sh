@@ -65,7 +65,9 @@ promtool_bin() {
     say "fetching promtool (once, about 20 MB)"
     mkdir -p "$tools"
     fresh=$(mktemp -d "$tools/prometheus.XXXXXX")
-    (cd "$fresh" && apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb .) </dev/null >&2 ||
+    # A fresh machine knows no packages yet.
+    (cd "$fresh" && { apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; } &&
+      dpkg-deb -x prometheus_*.deb .) </dev/null >&2 ||
       die "promtool could not be fetched; hint: apt-get update, or put promtool in PATH"
     mv "$fresh/usr/bin/promtool" "$tools/promtool"
     rm -rf "$fresh"

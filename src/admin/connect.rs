@@ -5,7 +5,7 @@ use super::error::AdminError;
 use super::kafka::{Kafka, Known, ask_kafka};
 use super::list::explained;
 use super::report::Report;
-use super::standing::{join, logs};
+use super::standing::{join, logs, lost};
 use super::text::count;
 use super::told::{OfSink, Told};
 use super::{block_on, client_name, columns, sample};
@@ -13,7 +13,7 @@ use crate::config::{Backend, Config, Sink as Settings, Topics};
 use crate::error::KafkaFault;
 use plimsoll_cassandra::CassandraSink;
 use plimsoll_postgres::PostgresSink;
-use plimsoll_protocol::Class;
+use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::{Mode, Prepared, Sink, SinkError, StoredPosition, rule_for};
 use plimsoll_sqlite::{SqliteSettings, SqliteSink};
 use std::collections::{BTreeMap, BTreeSet};
@@ -242,19 +242,23 @@ impl Asking<'_> {
             // Nothing else of them is this sink's.
             return Ok(());
         }
-        self.ask_progress(stored, report)
+        let lost = match lost(sink).await {
+            Ok(lost) => lost,
+            Err(error) => return Ok(report.fault_of_backend(&error.to_string())?),
+        };
+        self.ask_progress((stored, lost), report)
     }
 
     /// Whether what is stored moves, as far as anybody here can know.
     fn ask_progress<W: Write>(
         &self,
-        stored: Vec<StoredPosition>,
+        stored: (Vec<StoredPosition>, BTreeSet<TopicPartition>),
         report: &mut Report<'_, W>,
     ) -> Result<(), AdminError> {
         let settings = self.settings;
         if let Some(known) = &self.known {
             // What is wrong with topics is told already.
-            let (logs, _) = logs(known.kafka, settings, &stored);
+            let (logs, _) = logs(known.kafka, settings, &stored.0);
             let cluster_id = Some(known.kafka.id.as_str());
             for standing in join(&settings.name, cluster_id, stored, logs, self.told) {
                 if let Some(why) = &standing.why {

@@ -2,7 +2,7 @@
 
 use super::error::AdminError;
 use super::kafka::Kafka;
-use super::standing::{Logs, Standing, State, join, logs};
+use super::standing::{Logs, Standing, State, join, logs, lost};
 use super::text::{Side, age, align};
 use super::told::Told;
 use super::{block_on, with_sink};
@@ -29,9 +29,12 @@ pub fn list_positions(
     let told = Told::ask(config.listen);
     let mut standings = Vec::new();
     for settings in &config.sinks {
-        let stored = block_on(async {
-            with_sink!(settings, |sink| sink.positions().await)
-                .map_err(AdminError::sink(&settings.name))
+        let (stored, lost) = block_on(async {
+            with_sink!(settings, |sink| async {
+                Ok((sink.positions().await?, lost(&sink).await?))
+            }
+            .await)
+            .map_err(AdminError::sink(&settings.name))
         })?;
         let found = match &kafka {
             Some(kafka) => {
@@ -44,7 +47,13 @@ pub fn list_positions(
         };
         let cluster_id = kafka.as_ref().map(|kafka| kafka.id.as_str());
         let told = told.as_ref().and_then(|told| told.of(&settings.name));
-        standings.extend(join(&settings.name, cluster_id, stored, found, told));
+        standings.extend(join(
+            &settings.name,
+            cluster_id,
+            (stored, lost),
+            found,
+            told,
+        ));
     }
     if json {
         serde_json::to_writer_pretty(&mut *out, &standings)
@@ -129,6 +138,7 @@ mod tests {
     use super::*;
     use plimsoll_protocol::{Position, TopicPartition};
     use plimsoll_sink_api::StoredPosition;
+    use std::collections::BTreeSet;
 
     fn row(partition: i32, position: i64) -> StoredPosition {
         StoredPosition {
@@ -157,7 +167,13 @@ mod tests {
                 super::super::standing::ending(5),
             ),
         ]);
-        let standings = join("orders", None, vec![row(1, 7), row(0, 123)], ends, None);
+        let standings = join(
+            "orders",
+            None,
+            (vec![row(1, 7), row(0, 123)], BTreeSet::new()),
+            ends,
+            None,
+        );
         let mut text = Vec::new();
         print(&standings, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();

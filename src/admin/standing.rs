@@ -8,10 +8,10 @@ use super::told::OfSink;
 use crate::config::{Sink as Settings, reads};
 use crate::consume::{Compared, Found, disagreement};
 use crate::error::KafkaFault;
-use plimsoll_protocol::{Claim, Epoch, Owner, Position, TopicPartition};
-use plimsoll_sink_api::{Claimed, StoredPosition};
+use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, TopicPartition};
+use plimsoll_sink_api::{Claimed, Settled, Sink, SinkError, StoredPosition};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Records that waited this long should have been written: longer than the longest
@@ -132,12 +132,30 @@ fn logs_of(kafka: &Kafka, partitions: &[TopicPartition]) -> Result<Vec<Log>, Kaf
         .collect())
 }
 
+/// Partitions whose start was settled and whose position is gone.
+pub(super) async fn lost<S: Sink>(sink: &S) -> Result<BTreeSet<TopicPartition>, SinkError> {
+    let settled = match sink.settled().await {
+        Ok(settled) => settled,
+        // A state that an older version made and nobody has migrated yet keeps none.
+        Err(error)
+            if error.class == Class::Stale
+                || error.detail.code.as_deref() == Some("42P01")
+                || error.detail.condition.starts_with("no such table: ") =>
+        {
+            Vec::new()
+        }
+        Err(error) => return Err(error),
+    };
+    let lost = settled.into_iter().filter(|s| !s.stands);
+    Ok(lost.map(|s| s.tp).collect())
+}
+
 /// All that is known, partition by partition. `cluster_id` is that of the cluster
 /// that answers.
 pub(super) fn join(
     sink: &str,
     cluster_id: Option<&str>,
-    stored: Vec<StoredPosition>,
+    (stored, lost): (Vec<StoredPosition>, BTreeSet<TopicPartition>),
     mut logs: Logs,
     told: Option<&OfSink>,
 ) -> Vec<Standing> {
@@ -170,21 +188,30 @@ pub(super) fn join(
             }
         })
         .collect();
-    standings.extend(logs.into_iter().map(|(tp, log)| Standing {
-        sink: sink.to_owned(),
-        topic: tp.topic.to_string(),
-        partition: tp.partition,
-        position: None,
-        high_watermark: log.end.map(Position::offset),
-        lag: None,
-        state: State::Unowned,
-        why: None,
-        epoch: None,
-        owner: None,
-        group_id: None,
-        cluster_id: None,
-        heartbeat_age_ms: None,
-        moved_age_ms: None,
+    standings.extend(logs.into_iter().map(|(tp, log)| {
+        let why = match lost.contains(&tp) {
+            true => Some(Settled::lost(&tp, sink).to_string()),
+            false => told.and_then(|told| told.halted(&tp.topic, tp.partition)),
+        };
+        Standing {
+            sink: sink.to_owned(),
+            topic: tp.topic.to_string(),
+            partition: tp.partition,
+            position: None,
+            high_watermark: log.end.map(Position::offset),
+            lag: None,
+            state: match why {
+                Some(_) => State::Halted,
+                None => State::Unowned,
+            },
+            why,
+            epoch: None,
+            owner: None,
+            group_id: None,
+            cluster_id: None,
+            heartbeat_age_ms: None,
+            moved_age_ms: None,
+        }
     }));
     standings.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
     standings
@@ -340,7 +367,13 @@ mod tests {
         ] {
             let (state, why) = judged(&row, &log);
             assert!(state == State::Halted && why.unwrap().contains("hint:"));
-            let standing = join("orders", Some("c"), vec![row], Logs::new(), None);
+            let standing = join(
+                "orders",
+                Some("c"),
+                (vec![row], BTreeSet::new()),
+                Logs::new(),
+                None,
+            );
             assert_eq!(standing[0].lag, None);
         }
     }

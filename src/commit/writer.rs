@@ -19,7 +19,9 @@ use plimsoll_protocol::{
     Assignment, Claim, Class, Outcome, Reread, Span, Step, TopicPartition, judge, next_step,
     older_epoch,
 };
-use plimsoll_sink_api::{Batch, Claimed, Committed, Identity, Member, Prepared, Sink, SinkError};
+use plimsoll_sink_api::{
+    Batch, Claimed, Committed, Identity, Member, Op, Prepared, Sink, SinkError,
+};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -454,7 +456,7 @@ impl<S: Sink> Writer<S> {
                     self.metrics.commit_seconds.record(began.elapsed());
                     return Ok(committed);
                 }
-                Err(error) => error,
+                Err(error) => of_tombstone(error, built),
             };
             let divisible = part.records.len() > 1;
             let times = reread.iter().filter(|class| **class == error.class).count();
@@ -635,23 +637,30 @@ impl<S: Sink> Writer<S> {
             counter!(names::REQUESTS, "sink" => sink.clone()).increment(committed.requests);
             counter!(names::REPEATED, "sink" => sink.clone()).increment(committed.repeated);
         }
-        for letter in &built.dead {
-            warn!(
-                sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition,
-                offset = letter.offset, column = letter.column, code = letter.code,
-                "dead letter: {}", letter.condition,
-            );
-        }
+        let health = &self.lane.health;
+        health.set_aside(&self.lane.name, &self.tp, &built.dead);
         if !std::mem::replace(&mut self.moved, true) {
-            self.lane.health.moves(&self.lane.name, &self.tp);
+            health.moves(&self.lane.name, &self.tp);
         }
-        self.lane.health.committed(&self.lane.name, &self.tp);
+        health.committed(&self.lane.name, &self.tp);
         let (tp, generation) = (self.tp.clone(), self.generation);
         self.lane.tell(Control::Committed {
             tp,
             generation,
             to: part.span.to(),
         });
+    }
+}
+
+/// A record without a value has nothing but its key to be refused for.
+fn of_tombstone(error: SinkError, built: &Built<'_>) -> SinkError {
+    let mut rows = built.rows.iter();
+    let only = matches!((rows.next(), rows.next()), (Some((row, _)), None) if row.op == Op::Delete);
+    match error.class {
+        Class::Rejected | Class::Suspect if only && error.detail.hint.is_none() => {
+            error.hint("the record is a tombstone: its key has to fit the key of the table")
+        }
+        _ => error,
     }
 }
 

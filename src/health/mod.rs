@@ -1,6 +1,7 @@
 //! What `/readyz` tells: starts, halts, troubles, draining.
 
 mod ends;
+mod letters;
 mod report;
 mod trouble;
 
@@ -10,8 +11,10 @@ pub use trouble::{About, Asking};
 
 use crate::error::KafkaFault;
 use crate::metrics as names;
+use letters::Letters;
 use metrics::gauge;
 use plimsoll_protocol::TopicPartition;
+use plimsoll_sink_api::DeadLetter;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,6 +43,7 @@ struct SinkHealth {
     held: usize,
     troubles: BTreeMap<About, Trouble>,
     halts: BTreeMap<TopicPartition, Halt>,
+    letters: Letters,
     ends: Ends,
 }
 
@@ -192,6 +196,21 @@ impl Health {
         self.over(sink, &About::Kafka(asking.clone()));
     }
 
+    /// Dead letters were kept.
+    pub fn set_aside(&self, sink: &str, tp: &TopicPartition, dead: &[DeadLetter<'_>]) {
+        if dead.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let letters = &mut inner.sink(sink).letters;
+        for letter in dead {
+            if letters.kept(tp, letter, now) {
+                letters::tell(sink, tp, letter);
+            }
+        }
+    }
+
     /// A partition stops.
     pub fn halt(&self, sink: &str, tp: &TopicPartition, halt: Halt) {
         let mut inner = self.lock();
@@ -240,6 +259,15 @@ impl Health {
             for (about, trouble) in &mut sink.troubles {
                 trouble.say(name, about, now);
             }
+            sink.letters.remind(name, now, false);
+        }
+    }
+
+    /// The process ends: says what was not said yet.
+    pub fn farewell(&self) {
+        let now = Instant::now();
+        for (name, sink) in &mut self.lock().sinks {
+            sink.letters.remind(name, now, true);
         }
     }
 

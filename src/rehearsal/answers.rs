@@ -118,11 +118,7 @@ async fn no_answer_loses_a_record(codes: Vec<RDKafkaRespErr>) {
             }
             // Kafka is told of commits every 5 s, and asked for the ends of logs
             // every 2.
-            rig.within(Duration::from_secs(6), |rig| {
-                rig.revive();
-                unasked() == 0
-            })
-            .await;
+            rig.within(Duration::from_secs(6), |_| unasked() == 0).await;
         }
         for kind in ASKED.into_iter().chain(JOINING) {
             rig.kafka.clear_request_errors(kind);
@@ -136,7 +132,10 @@ async fn no_answer_loses_a_record(codes: Vec<RDKafkaRespErr>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_error_code_of_the_log_or_of_the_group_loses_a_record() {
-    beside_each_other(16, no_answer_loses_a_record).await;
+    // One of them ends the process: another has the member's name for good.
+    let fenced = RDKafkaRespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+    let others = |codes: Vec<_>| codes.into_iter().filter(|code| *code != fenced).collect();
+    beside_each_other(16, |codes| no_answer_loses_a_record(others(codes))).await;
 }
 
 async fn no_metadata_loses_a_record(codes: Vec<RDKafkaRespErr>) {
@@ -197,6 +196,8 @@ async fn an_error_that_stays_halts_with_the_words_of_kafka_and_loses_nothing() {
     assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..written));
     assert!(written < 100, "the error never came");
     rig.kafka.clear_request_errors(RDKafkaApiKey::Fetch);
+    // Sooner than a halt would be tried again by itself.
+    rig.sink.set(&tp(0), written);
     rig.until("the others", |s| s.position(&tp(0)) == Some(100))
         .await;
     assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..100));

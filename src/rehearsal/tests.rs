@@ -26,7 +26,6 @@ pub(super) struct Rig {
     producer: BaseProducer,
     pub(super) sink: MemorySink,
     pub(super) health: Arc<Health>,
-    on_bad_record: OnBadRecord,
     running: Running,
     threads: JoinSet<Result<(), RunError>>,
 }
@@ -58,28 +57,9 @@ impl Rig {
             producer,
             sink,
             health,
-            on_bad_record,
             running,
             threads,
         }
-    }
-
-    /// Starts the service again, if it has ended by an error that is for good, as
-    /// whoever supervises the process does.
-    pub(super) fn revive(&mut self) {
-        let Some(ended) = self.threads.try_join_next() else {
-            return;
-        };
-        let error = ended.unwrap().unwrap_err();
-        assert!(matches!(error, RunError::Fatal(_)), "{error}");
-        let servers = self.kafka.bootstrap_servers();
-        self.running = begin(
-            &servers,
-            &self.sink,
-            self.on_bad_record,
-            &self.health,
-            &mut self.threads,
-        );
     }
 
     pub(super) fn produce(&self, partition: i32, values: impl IntoIterator<Item = String>) {
@@ -128,7 +108,6 @@ impl Rig {
     /// broker answered.
     pub(super) async fn written(&mut self, end: i64, after: impl std::fmt::Debug) {
         self.eventually(&format!("{end} records, after {after:?}"), |rig| {
-            rig.revive();
             rig.sink.position(&tp(0)) == Some(end)
         })
         .await;

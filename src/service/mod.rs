@@ -246,6 +246,7 @@ async fn serve(
         _ = term.recv() => return Err(RunError::Cut),
         _ = int.recv() => return Err(RunError::Cut),
     }
+    health.farewell();
     info!("ended");
     ended
 }

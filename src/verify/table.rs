@@ -18,7 +18,7 @@ use crate::decode::Decoder;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plimsoll_protocol::{Position, Span, TopicPartition};
 use plimsoll_sink_api::{Cell, Missing, Mode, Op as RowOp, Rows, Source};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Files that may be open at once: half of the 1,024 that a process usually has.
 const BUCKETS: u64 = 256;
@@ -41,6 +41,8 @@ pub struct Comparing<'c> {
 /// One partition, and how far the log still tells of it.
 struct Part {
     tp: TopicPartition,
+    /// Kafka has no such partition, and no record of it is expected.
+    gone: bool,
     /// Where the sink began.
     start: i64,
     /// The first offset that the log still has.
@@ -269,7 +271,19 @@ impl Comparing<'_> {
             .iter()
             .map(|s| TopicPartition::new(s.topic.as_str(), s.partition))
             .collect();
-        let lows = self.cluster.earliest(&tps)?;
+        let mut known = HashSet::new();
+        for topic in tps.chunk_by(|a, b| a.topic == b.topic) {
+            known.extend(self.cluster.partitions_of(&topic[0].topic)?);
+        }
+        // Reset, for the topic was made again with fewer partitions: it is of no record,
+        // and there is nobody to ask.
+        let gone = |(standing, tp): &(&Standing, &TopicPartition)| {
+            standing.position <= standing.start.unwrap_or(0) && !known.contains(*tp)
+        };
+        let gone: Vec<bool> = standings.iter().zip(&tps).map(|pair| gone(&pair)).collect();
+        let there = tps.iter().zip(&gone).filter(|(_, gone)| !**gone);
+        let there: Vec<TopicPartition> = there.map(|(tp, _)| tp.clone()).collect();
+        let mut lows = self.cluster.earliest(&there)?.into_iter();
         let mut compacted: HashMap<&str, bool> = HashMap::new();
         for standing in standings {
             if !compacted.contains_key(standing.topic.as_str()) {
@@ -277,10 +291,14 @@ impl Comparing<'_> {
                 compacted.insert(&standing.topic, is);
             }
         }
-        let part = |((standing, tp), low): ((&Standing, TopicPartition), Option<Position>)| Part {
+        let part = |((standing, tp), gone): ((&Standing, TopicPartition), bool)| Part {
             tp,
+            gone,
             start: standing.start.unwrap_or(0),
-            low: low.map_or(0, Position::offset),
+            low: match gone {
+                true => standing.position,
+                false => lows.next().flatten().map_or(0, Position::offset),
+            },
             position: standing.position,
             until: standing.position,
             compacted: compacted.get(standing.topic.as_str()).copied() == Some(true),
@@ -292,12 +310,13 @@ impl Comparing<'_> {
             dropped: 0,
             unknown: 0,
         };
-        Ok(standings.iter().zip(tps).zip(lows).map(part).collect())
+        Ok(standings.iter().zip(tps).zip(gone).map(part).collect())
     }
 
     /// Rows were read while the service wrote: none of them is of a record that
     /// came later than now.
     fn read_on(&self, parts: &mut [Part]) -> Result<(), AdminError> {
+        let mut parts: Vec<&mut Part> = parts.iter_mut().filter(|part| !part.gone).collect();
         let tps: Vec<TopicPartition> = parts.iter().map(|part| part.tp.clone()).collect();
         for (part, end) in parts.iter_mut().zip(self.cluster.latest(&tps)?) {
             part.until = end.map_or(part.position, |end| end.offset().max(part.position));

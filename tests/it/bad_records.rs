@@ -294,6 +294,9 @@ fn dead_letters_keep_the_bad_and_all_others_are_written(mode: &str) {
     let counted = process.metric("plimsoll_dead_letters_total", &[("topic", &topic)]);
     assert_eq!(counted, letters.len() as f64);
     let log = process.log();
+    // The first of a kind alone, however many there are.
+    let told = log.matches("dead letter: value_not_json").count();
+    assert_eq!(told, 1, "{log}");
     for value in ["seven", "99999999999", "too long by far", "thirteen"] {
         assert!(
             !log.contains(value),
@@ -476,6 +479,42 @@ fn a_halt_in_append_writes_all_before_and_nothing_after() {
 #[test]
 fn a_halt_in_upsert_writes_all_before_and_nothing_after() {
     a_halt_writes_all_before_and_nothing_after("upsert");
+}
+
+#[test]
+fn a_halt_at_a_tombstone_whose_key_does_not_fit_says_that_it_is_one() {
+    let Scene {
+        kafka,
+        topic,
+        service,
+        ..
+    } = scene("tombstone", "upsert", "halt", 1);
+    let messages = [
+        good(0, 1, 1),
+        Message::tombstone(0, "secret"),
+        good(0, 3, 3),
+    ];
+    kafka.producer().send_all(&topic, &messages);
+    let process = Process::start_ready(&service);
+    let halt = wait::until("the partition is halted", || {
+        let report = process.report().unwrap_or_default();
+        let halt = report["sinks"]["orders"]["halted"][0].clone();
+        if halt.is_object() {
+            Ok(halt)
+        } else {
+            Err(report.to_string())
+        }
+    });
+    assert_eq!(
+        (halt["offset"].as_i64(), halt["column"].as_str()),
+        (Some(1), Some("id"))
+    );
+    let reason = halt["reason"].as_str().expect("a reason");
+    assert!(
+        reason.contains("the record is a tombstone: its key") && !reason.contains("secret"),
+        "{reason}"
+    );
+    assert!(process.drain().success());
 }
 
 #[test]

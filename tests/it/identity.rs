@@ -323,6 +323,8 @@ fn a_topic_made_again_with_fewer_partitions_is_reset_and_those_to_come_begin_at_
         50 => Ok(()),
         rows => Err(rows),
     });
+    let told = plimsoll_ok(&case.service.config(), &["verify"]);
+    assert!(told.contains("exact"), "{told}");
     // What is added later was never read.
     case.kafka.add_partitions(&case.topic, 3);
     case.producer = case.kafka.producer();

@@ -87,6 +87,21 @@ fn a_static_member_keeps_its_partitions_over_a_restart() {
 }
 
 #[test]
+fn a_static_member_whose_name_another_takes_ends_with_exit_code_4() {
+    let mut case = Case::new("members_fenced", Mode::Append, 2);
+    case.service.kafka = format!("group_instance_id = \"{}\"", unique("member"));
+    let first = Process::start_ready(&case.service);
+    case.produce(500);
+    case.wait_caught_up();
+    let second = Process::start_ready(&case.service);
+    case.produce(500);
+    // Without any signal: Kafka tells it.
+    assert_eq!(first.end_by(&[]).code(), Some(4));
+    case.assert_exact();
+    assert!(second.drain().success());
+}
+
+#[test]
 fn sigterm_drains_releases_and_leaves_the_group() {
     let mut case = Case::new("drain", Mode::Append, 4);
     case.service.batch = "max_records = 100\nlinger_ms = 10".to_owned();

@@ -35,6 +35,8 @@ pub struct Detail {
     /// What is wrong, in words that hold no value of any record:
     /// `not_null_violation`, `connection refused`.
     pub condition: String,
+    /// The database's own words, where they hold no value of any record either.
+    pub said: Option<String>,
     /// The table concerned.
     pub table: Option<String>,
     /// The column concerned.
@@ -90,6 +92,9 @@ impl fmt::Display for SinkError {
                 5 => write!(f, " (SQLSTATE {code})")?,
                 _ => write!(f, " ({code})")?,
             }
+        }
+        if let Some(said) = &d.said {
+            write!(f, ": {said}")?;
         }
         for (what, name) in [
             ("table", &d.table),

@@ -259,7 +259,10 @@ fn of_invalid(message: &str) -> Failure {
     } else {
         Class::Suspect
     };
-    failure(class, "invalid", Some(0x2200), message.to_owned())
+    let mut invalid = failure(class, "invalid", Some(0x2200), message.to_owned());
+    // It names a keyspace, a table or a column.
+    invalid.error.detail.said = (class == Class::Stale).then(|| message.to_owned());
+    invalid
 }
 
 #[cfg(test)]
@@ -310,7 +313,15 @@ mod tests {
     }
 
     #[test]
-    fn no_message_of_the_server_is_shown() {
+    fn what_names_a_table_is_shown() {
+        let shown = of_server(&DbError::Invalid, "unconfigured table orders")
+            .error
+            .to_string();
+        assert_eq!(shown, "invalid (CQL 0x2200): unconfigured table orders");
+    }
+
+    #[test]
+    fn no_message_that_may_hold_a_value_is_shown() {
         let shown = of_server(&DbError::Invalid, "secret value")
             .error
             .to_string();

@@ -30,7 +30,7 @@ pub(crate) struct Stored {
 /// An answer that is not of the tables' shape.
 pub(crate) fn unreadable(error: impl std::fmt::Display) -> SinkError {
     let mut halted = SinkError::new(Class::Halt, "plimsoll's tables have another shape")
-        .hint("were they made by another version? \"plimsoll migrate\" tells");
+        .hint("compare them with those of \"plimsoll migrate --print\": somebody has changed them");
     halted.detail.text = Secret::new(error.to_string());
     halted
 }

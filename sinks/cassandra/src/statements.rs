@@ -3,6 +3,7 @@
 use crate::connect::{read_level, serial_level};
 use crate::error::of_prepare;
 use crate::settings::Consistency as Level;
+use plimsoll_protocol::Class;
 use plimsoll_sink_api::SinkError;
 use plimsoll_sink_api::text::ident;
 use scylla::client::session::Session;
@@ -32,10 +33,10 @@ pub(crate) struct Statements {
     pub(crate) letters: PreparedStatement,
     pub(crate) letter: PreparedStatement,
     pub(crate) exhume: PreparedStatement,
+    pub(crate) exhume_pieces: PreparedStatement,
     pub(crate) act: PreparedStatement,
     pub(crate) acts: PreparedStatement,
     pub(crate) reached: PreparedStatement,
-    pub(crate) exhume_pieces: PreparedStatement,
 }
 
 const CLAIM_COLUMNS: &str = "topic, partition, epoch, owner, owner_name, group_id, cluster_id, \
@@ -58,9 +59,13 @@ impl Statements {
         };
         let make = async |cql: String, level: Option<Consistency>| {
             let mut statement = session.prepare(cql).await.map_err(|error| {
-                SinkError::from(of_prepare(&error)).hint(format!(
-                    "are plimsoll's tables in keyspace \"{keyspace}\"? \"plimsoll migrate\" makes them"
-                ))
+                let error = SinkError::from(of_prepare(&error));
+                match error.class {
+                    Class::Away | Class::Again => error,
+                    _ => error.hint(format!(
+                        "are plimsoll's tables in keyspace \"{keyspace}\"? \"plimsoll migrate\" makes them"
+                    )),
+                }
             })?;
             statement.set_is_idempotent(true);
             if let Some(level) = level {

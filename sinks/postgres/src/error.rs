@@ -1,6 +1,7 @@
 //! From sqlx's errors to the few words that the service acts on: total, and
 //! careful never to let a value out of [`Secret`].
 
+use crate::words;
 use plimsoll_protocol::{Class, classify};
 use plimsoll_sink_api::{Detail, Secret, SinkError};
 use sqlx::postgres::PgDatabaseError;
@@ -48,6 +49,7 @@ fn from_server(e: &PgDatabaseError) -> SinkError {
             table: e.table().map(str::to_owned),
             column: e.column().map(str::to_owned),
             constraint: e.constraint().map(str::to_owned),
+            said: words::shown(e),
             text: Secret::new(text),
             ..Detail::default()
         }),

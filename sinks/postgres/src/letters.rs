@@ -135,7 +135,7 @@ pub(crate) async fn replay(
     );
     simple(conn, format!("DO {}; COMMIT", literal(&body)))
         .await
-        .map_err(|e| may_not_delete(&names.dead_letters, e))?;
+        .map_err(|e| may_not_delete(names, e))?;
     Ok(rows)
 }
 
@@ -168,16 +168,17 @@ pub(crate) async fn remove(
         .bind(&filter.offsets)
         .fetch_one(conn)
         .await
-        .map_err(|e| may_not_delete(&names.dead_letters, on_state(&names.shown, e)))?;
+        .map_err(|e| may_not_delete(names, on_state(&names.shown, e)))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// The service itself never deletes a letter, so its role may lack the right.
-fn may_not_delete(table: &str, mut error: SinkError) -> SinkError {
+fn may_not_delete(names: &Names, mut error: SinkError) -> SinkError {
     if has_code(&error, "42501") {
         error.class = Class::Halt;
+        let (letters, acts) = (&names.dead_letters, &names.acts);
         error.detail.hint = Some(format!(
-            "GRANT DELETE ON {table} TO …, and INSERT on acts beside it"
+            "GRANT DELETE ON {letters} TO …, and GRANT INSERT ON {acts} TO …"
         ));
     }
     error

@@ -9,6 +9,7 @@
 //! ```
 
 mod array;
+mod below;
 mod binary;
 mod blocked;
 mod catalog;
@@ -43,6 +44,7 @@ mod statement;
 mod sweep;
 mod text;
 mod url;
+mod words;
 
 #[cfg(test)]
 mod tests;

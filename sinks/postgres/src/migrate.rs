@@ -80,8 +80,12 @@ pub(crate) fn print(names: &Names) -> String {
     let _ = write!(
         sql,
         "-- A role of its own for the service needs:\n-- GRANT USAGE ON SCHEMA {0} TO the_role;\n\
-         -- GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {0} TO the_role;\n\nCOMMIT;\n",
-        names.schema
+         -- GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {0} TO the_role;\n\
+         -- and, where PUBLIC may not execute functions:\n\
+         -- GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {0} TO the_role;\n\
+         -- and for `dead-letters replay` and `drop`:\n\
+         -- GRANT DELETE ON {1} TO the_role;\n\nCOMMIT;\n",
+        names.schema, names.dead_letters
     );
     sql
 }

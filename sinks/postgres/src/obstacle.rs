@@ -1,8 +1,9 @@
 //! What stands between a row that is written and a row that lasts: a table, or one
 //! below it, that does something else than keep what it is given.
 
-use sqlx::Row;
+use crate::below::below;
 use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Row};
 
 /// The first such thing, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,12 +17,9 @@ pub(crate) struct Obstacle {
 }
 
 /// Tables by inheritance stand for partitions, too: an upsert changes their rows.
-const FIND: &str = r#"
-WITH RECURSIVE tree(oid, parent) AS (
-    SELECT $1::int8::oid, NULL::oid
-    UNION
-    SELECT i.inhrelid, i.inhparent
-    FROM pg_catalog.pg_inherits AS i JOIN tree ON i.inhparent = tree.oid
+const FIND: &str = r#",
+tree(oid, parent) AS (
+    SELECT $1::int8::oid, NULL::oid UNION ALL SELECT oid, parent FROM below
 )
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS sql,
     n.nspname || '.' || c.relname AS shown,
@@ -47,7 +45,8 @@ ORDER BY tree.parent IS NOT NULL, c.oid LIMIT 1"#;
 
 /// Looks at a table and at all below it.
 pub(crate) async fn find(conn: &mut PgConnection, oid: i64) -> sqlx::Result<Option<Obstacle>> {
-    let row = sqlx::query(FIND)
+    let sql = below("$1::int8::oid") + FIND;
+    let row = sqlx::query(AssertSqlSafe(sql))
         .bind(oid)
         .fetch_optional(&mut *conn)
         .await?;

@@ -82,9 +82,9 @@ pub(crate) async fn missing(
         for table in [&names.positions, &names.dead_letters] {
             on_table(conn, table, &all, &role, &mut missing).await?;
         }
-        let noted = ["SELECT", "INSERT"];
+        let kept = ["SELECT", "INSERT"];
         for table in [&names.starts, &names.acts] {
-            on_table(conn, table, &noted, &role, &mut missing).await?;
+            on_table(conn, table, &kept, &role, &mut missing).await?;
         }
         on_table(conn, &names.migrations, &["SELECT"], &role, &mut missing).await?;
     }

@@ -2,6 +2,7 @@
 //! compared inside each commit, when the table's lock is held already. What was
 //! changed between the two is never written through the old plan.
 
+use crate::below::below;
 use crate::text::literal;
 use plimsoll_protocol::CHANGED;
 use sqlx::AssertSqlSafe;
@@ -28,15 +29,12 @@ fn number(table: &str) -> String {
          CASE WHEN c.relhasrules THEN (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', \
          r.oid, r.ev_enabled), ';' ORDER BY r.oid) FROM pg_catalog.pg_rewrite AS r \
          WHERE r.ev_class = c.oid) END, \
-         CASE WHEN c.relhassubclass THEN (WITH RECURSIVE below(oid) AS (\
-         SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid \
-         UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i \
-         JOIN below AS b ON i.inhparent = b.oid) \
-         SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', p.oid, p.relkind, \
+         CASE WHEN c.relhassubclass THEN ({below} SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', p.oid, p.relkind, \
          p.relpersistence), ';' ORDER BY p.oid) \
          FROM below AS b JOIN pg_catalog.pg_class AS p ON p.oid = b.oid) END), 0) \
          FROM pg_catalog.pg_class AS c WHERE c.oid = pg_catalog.to_regclass({}))",
-        literal(table)
+        literal(table),
+        below = below("c.oid"),
     )
 }
 

@@ -153,6 +153,15 @@ impl<S: Sink> Poll<S> {
             .is_some_and(|deadline| self.parts.is_empty() || Instant::now() >= deadline)
     }
 
+    /// Ends all lives after an error that is for good. librdkafka (2.12.1) never comes
+    /// to an end with a client that has met one, neither closing nor destroying it,
+    /// and takes a whole core meanwhile. So the client is left as it is: the process
+    /// ends next, and its member is missed as a dead one's is.
+    pub(super) fn abandon(mut self) {
+        self.parts.clear();
+        std::mem::forget(self);
+    }
+
     /// Leaves the group. Closing can hang in librdkafka: whoever waits for this
     /// thread has a deadline.
     pub(super) fn leave(mut self) {

@@ -160,6 +160,15 @@ impl<S: Sink> Poll<S> {
     /// # Errors
     /// [`Fatal`], when the client cannot go on.
     pub fn run(mut self) -> Result<(), Fatal> {
+        let ended = self.until_drained();
+        match ended {
+            Ok(()) => self.leave(),
+            Err(_) => self.abandon(),
+        }
+        ended
+    }
+
+    fn until_drained(&mut self) -> Result<(), Fatal> {
         let wait = self.setup.limits.linger.clamp(TICK, WAIT);
         let mut window = Window::new();
         while !self.drained() {
@@ -177,8 +186,6 @@ impl<S: Sink> Poll<S> {
                 std::thread::park_timeout(wait);
             }
         }
-        drop(window);
-        self.leave();
         Ok(())
     }
 

@@ -7,4 +7,4 @@ mod mutations;
 mod replays;
 mod secured;
 mod verify;
-mod world;
+pub mod world;

@@ -787,6 +787,30 @@ async fn a_type_that_refuses_a_value_in_its_own_way_is_suspect_and_its_column_is
 }
 
 #[tokio::test]
+async fn the_servers_words_are_shown_where_they_can_hold_no_value() {
+    let mut world = World::new(
+        "t_small_words",
+        "CREATE TABLE o (id int PRIMARY KEY, r regclass, n int)",
+    )
+    .await;
+    let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
+    let mut writer = Writer::claim(&sink, &member(1)).await;
+    let row = |r, n| put(0, vec![number("1"), text(r), n]);
+    let secret = writer.commit(&[row("secret", number("1"))]).await;
+    let error = secret.unwrap_err();
+    assert_eq!(error.detail.code.as_deref(), Some("42P01"));
+    assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+    assert!(error.detail.text.reveal().contains("secret"));
+    let secret = writer.commit(&[row("o", text("secret"))]).await;
+    assert!(!secret.unwrap_err().to_string().contains("secret"));
+    world.run("ALTER TABLE o RENAME n TO m").await;
+    let gone = writer.commit(&[row("o", number("1"))]).await;
+    let said = gone.unwrap_err().to_string();
+    let words = "undefined_column (SQLSTATE 42703): column \"n\" of relation \"o\" does not exist";
+    assert!(said.starts_with(words), "{said}");
+}
+
+#[tokio::test]
 async fn asking_whether_rows_are_taken_writes_none_and_moves_nothing() {
     let mut world = World::new("t_small_takes", "CREATE TABLE o (id int PRIMARY KEY)").await;
     for mode in [Mode::Append, Mode::Upsert] {

@@ -162,6 +162,8 @@ async fn policies_that_hold_for_the_role_leave_copy_unused() {
         .commit(&[put(1, vec![number("2")])])
         .await
         .unwrap_err();
+    let said = error.detail.said.unwrap_or_default();
+    assert_eq!(said, "permission denied for table o");
     let hint = error.detail.hint.unwrap_or_default();
     assert_eq!(hint, "GRANT INSERT ON TABLE l_policy.o TO l_policy_r");
 }

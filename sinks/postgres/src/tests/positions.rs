@@ -332,6 +332,83 @@ async fn the_printed_migrations_are_those_that_are_applied() {
     );
 }
 
+/// The GRANTs in the comments of the printed migrations.
+fn grants(schema: &str) -> Vec<String> {
+    let sql = PostgresSink::migrations_sql(schema);
+    let lines = sql.lines().filter_map(|line| line.strip_prefix("-- "));
+    let grants = lines.filter(|line| line.starts_with("GRANT "));
+    grants.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_role_with_the_printed_grants_may_do_all_that_is_ever_done() {
+    let mut world = World::new("p_grants", "CREATE TABLE o (id int PRIMARY KEY)").await;
+    let printed = grants("p_grants_state").join("\n");
+    world
+        .run(&PostgresSink::migrations_sql("p_grants_state"))
+        .await;
+    world
+        .run(&format!(
+            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'p_grants_r') THEN \
+             CREATE ROLE p_grants_r LOGIN; END IF; END $$; \
+             REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA p_grants_state FROM PUBLIC; \
+             GRANT USAGE ON SCHEMA p_grants TO p_grants_r; \
+             GRANT SELECT, INSERT, UPDATE, DELETE ON o TO p_grants_r; {}",
+            printed.replace("the_role", "p_grants_r")
+        ))
+        .await;
+    let mut settings = world.settings(Mode::Upsert, "o");
+    let place = url().rsplit_once('@').map(|(_, place)| place.to_owned());
+    settings.url = Secret::new(format!("postgres://p_grants_r@{}", place.unwrap()));
+    let sink = world.sink(settings, "m").await;
+    assert!(sink.privileges("orders").await.unwrap().is_empty());
+    let mut writer = Writer::claim(&sink, &member(1)).await;
+    let letter = |offset| plimsoll_sink_api::DeadLetter {
+        offset,
+        timestamp: None,
+        key: None,
+        value: None,
+        headers: Vec::new(),
+        condition: "c".to_owned(),
+        code: None,
+        column: None,
+        text: String::new(),
+    };
+    writer
+        .commit_with(&[put(0, vec![number("1")])], &[letter(1), letter(2)])
+        .await
+        .unwrap();
+    sink.heartbeat(&member(1)).await.unwrap();
+    let change = change(identity(), &tp(), at(3), true, Duration::ZERO);
+    sink.set_position(&change).await.unwrap();
+    let mut rows = plimsoll_sink_api::Rows::with_capacity(1, 1);
+    let op = plimsoll_sink_api::Op::Put;
+    let head = plimsoll_sink_api::Row { offset: 1, op };
+    rows.push(head)[0] = number("2");
+    let replay = plimsoll_sink_api::Replay {
+        topic: "orders",
+        partition: 0,
+        table: &writer.table,
+        rows: &rows,
+        stands_at: None,
+    };
+    sink.replay(&replay).await.unwrap();
+    let all = plimsoll_sink_api::LetterFilter::default();
+    assert_eq!(sink.drop_dead_letters(&all).await.unwrap(), 1);
+    assert_eq!(world.one("SELECT count(*) FROM o").await, "2");
+}
+
+#[test]
+fn the_operators_manual_lists_the_printed_grants() {
+    let manual = include_str!("../../../../docs/OPERATIONS.md");
+    let grants = grants("plimsoll");
+    assert_eq!(grants.len(), 4);
+    for grant in grants {
+        let plain = grant.replace('"', "").replace("the_role", "plimsoll");
+        assert!(manual.contains(&format!("-- {plain}")), "{plain}");
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_is_away_or_a_wrong_password_is_waited_for() {
     let world = World::new("p_away", TABLE).await;

@@ -98,6 +98,45 @@ async fn a_deferred_constraint_refuses_at_commit() {
     assert_eq!(it.position().await, 1);
 }
 
+/// What a trigger does about a number, and whose fault it is to be taken for.
+const REFUSALS: [(&str, Class); 8] = [
+    ("RAISE(ABORT, 'no')", Class::Rejected),
+    ("RAISE(FAIL, 'no')", Class::Rejected),
+    ("RAISE(ROLLBACK, 'no')", Class::Rejected),
+    ("length(zeroblob(2000000000))", Class::Rejected),
+    ("json_extract('{', '$')", Class::Rejected),
+    ("abs(-9223372036854775807 - 1)", Class::Suspect),
+    ("'a' LIKE 'b' ESCAPE 'cc'", Class::Suspect),
+    ("json_extract('{}', 'no path')", Class::Suspect),
+];
+
+#[tokio::test]
+async fn whatever_a_record_is_refused_for_it_is_a_records_fault_and_the_next_one_passes() {
+    let mut tables = "CREATE TABLE orders (id INTEGER PRIMARY KEY, n INTEGER);".to_owned();
+    for (i, (what, _)) in REFUSALS.iter().enumerate() {
+        tables += &format!(
+            "CREATE TRIGGER t{i} BEFORE INSERT ON orders WHEN new.n = {i} BEGIN SELECT {what}; END;"
+        );
+    }
+    let mut it = Fixture::new(tables.leak(), table(Mode::Append)).await;
+    let good = || put([("n", number("77"))]);
+    let mut written = 0;
+    for (i, (what, class)) in REFUSALS.into_iter().enumerate() {
+        let bad = i.to_string();
+        let position = it.position().await;
+        let both = [good(), put([("n", number(&bad))])];
+        let error = it.commit(&both).await.expect_err(what);
+        let said = error.detail.text.reveal();
+        assert_eq!(error.class, class, "{what}: {error}: {said}");
+        assert_eq!(it.position().await, position, "{what}");
+        it.commit(&[good()]).await.unwrap();
+        written += 1;
+        assert_eq!(it.query("count(*)", "orders").await, [written.to_string()]);
+    }
+    let mismatch = it.commit(&[put([("id", text("x"))])]).await.unwrap_err();
+    assert_eq!(mismatch.class, Class::Rejected, "{mismatch}");
+}
+
 #[tokio::test]
 async fn a_rehearsal_leaves_nothing_behind() {
     let it = Fixture::new(
