@@ -133,7 +133,12 @@ impl CassandraTable {
             .collect()
     }
 
-    fn canonical(&self, values: Vec<Written>) -> Canonical {
+    fn canonical(&self, mut values: Vec<Written>) -> Canonical {
+        for (i, value) in values.iter_mut().enumerate() {
+            if let Written::Value(value) = value {
+                *value = self.prepared.plan.of_key(i, value.take());
+            }
+        }
         let key = values.iter().take(self.prepared.plan.key());
         let key = key.map(|value| match value {
             Written::Value(value) => value.as_deref(),

@@ -125,6 +125,20 @@ impl CassandraPlan {
         self.layout.key
     }
 
+    /// A value of the key in a form that is equal exactly where the server calls two
+    /// equal: behind the partition key a decimal counts by its value, 1.0 and 1.00 are
+    /// one.
+    #[must_use]
+    pub fn of_key(&self, column: usize, value: Plain) -> Plain {
+        let decimal = ColumnType::Native(NativeType::Decimal);
+        let clusters = (self.layout.partition..self.layout.key).contains(&column);
+        let counts = clusters && self.layout.columns[column].typ == decimal;
+        match value {
+            Some(bytes) if counts => Some(by_value(bytes)),
+            value => value,
+        }
+    }
+
     /// A value as text, where the column is of text or integers.
     #[must_use]
     pub fn text(&self, column: usize, value: &Plain) -> Option<String> {
@@ -142,6 +156,54 @@ impl CassandraPlan {
             }
             _ => None,
         }
+    }
+}
+
+/// Longer decimals, of some hundred digits, are left as they are: taking zeros off is
+/// quadratic in their length.
+const DECIMAL_BYTES: usize = 256;
+
+/// A decimal without the zeros at its end: a scale, and a whole number in two's
+/// complement, the highest byte first.
+fn by_value(decimal: Vec<u8>) -> Vec<u8> {
+    let Some((scale, whole)) = decimal.split_first_chunk::<4>() else {
+        return decimal;
+    };
+    if whole.is_empty() || decimal.len() > DECIMAL_BYTES {
+        return decimal;
+    }
+    let negative = whole[0] & 0x80 != 0;
+    let mut size = whole.to_vec();
+    if negative {
+        negate(&mut size);
+    }
+    if size.iter().all(|byte| *byte == 0) {
+        return vec![0; 5];
+    }
+    let mut scale = i64::from(i32::from_be_bytes(*scale));
+    loop {
+        let mut tenth = size.clone();
+        let rest = tenth.iter_mut().fold(0_u16, |rest, byte| {
+            let part = rest * 256 + u16::from(*byte);
+            *byte = u8::try_from(part / 10).unwrap_or(u8::MAX);
+            part % 10
+        });
+        if rest != 0 {
+            let first = size.iter().position(|byte| *byte != 0).unwrap_or(0);
+            let mut value = scale.to_be_bytes().to_vec();
+            value.push(u8::from(negative));
+            value.extend_from_slice(&size[first..]);
+            return value;
+        }
+        (size, scale) = (tenth, scale - 1);
+    }
+}
+
+fn negate(number: &mut [u8]) {
+    let mut carry = true;
+    for byte in number.iter_mut().rev() {
+        let (sum, over) = (!*byte).overflowing_add(u8::from(carry));
+        (*byte, carry) = (sum, over);
     }
 }
 
@@ -258,6 +320,31 @@ mod tests {
             put(&mut out, Some(part.to_vec()));
         }
         out
+    }
+
+    #[test]
+    fn decimals_are_equal_by_their_value() {
+        let of = |scale: i32, whole: &[u8]| by_value([&scale.to_be_bytes(), whole].concat());
+        let one = of(0, &[1]);
+        assert_eq!(of(1, &[10]), one);
+        assert_eq!(of(2, &[100]), one);
+        assert_eq!(of(3, &[0x03, 0xe8]), one);
+        assert_eq!(of(-1, &[1]), of(0, &[10]));
+        assert_eq!(of(0, &[0]), of(7, &[0]));
+        let minus = of(0, &[0xff]);
+        assert_eq!(of(1, &[0xf6]), minus);
+        assert_eq!(of(3, &[0xfc, 0x18]), minus);
+        let all = [
+            one,
+            minus,
+            of(0, &[2]),
+            of(1, &[1]),
+            of(0, &[0]),
+            of(0, &[10]),
+        ];
+        for (i, a) in all.iter().enumerate() {
+            assert!(all[i + 1..].iter().all(|b| a != b), "{a:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod bad_records;
 mod faults;
 mod mapping;
+mod mutations;
 mod replays;
 mod secured;
 mod verify;

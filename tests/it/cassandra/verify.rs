@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Its exit code, and what it found.
 #[track_caller]
-fn verify(service: &Service) -> (i32, Value) {
+pub fn verify(service: &Service) -> (i32, Value) {
     let output = plimsoll(&service.config(), &["verify", "--json"]);
     let said = String::from_utf8_lossy(&output.stderr);
     let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
@@ -18,7 +18,7 @@ fn verify(service: &Service) -> (i32, Value) {
 }
 
 /// The sum of one finding over all partitions.
-fn count(report: &Value, finding: &str) -> u64 {
+pub fn count(report: &Value, finding: &str) -> u64 {
     let partitions = report["tables"][0]["partitions"].as_array();
     let of = |partition: &Value| partition[finding]["count"].as_u64().unwrap_or(0);
     partitions.expect("partitions").iter().map(of).sum()

@@ -79,10 +79,20 @@ impl Keyspace {
     /// Runs a statement; `{k}` stands for the keyspace.
     #[track_caller]
     pub fn execute(&self, cql: &str) {
+        self.try_execute(cql)
+            .unwrap_or_else(|e| panic!("{e}\n{cql}"));
+    }
+
+    /// The same, of a server that may be busy: for what may be done twice.
+    #[track_caller]
+    pub fn execute_patiently(&self, cql: &str) {
+        wait::until("the server is not too busy", || self.try_execute(cql));
+    }
+
+    fn try_execute(&self, cql: &str) -> Result<(), String> {
         let cql = cql.replace("{k}", &self.name);
-        if let Err(error) = block_on(self.session.query_unpaged(cql.as_str(), ())) {
-            panic!("{error}\n{cql}");
-        }
+        let done = block_on(self.session.query_unpaged(cql.as_str(), ()));
+        done.map(|_| ()).map_err(|e| e.to_string())
     }
 
     /// `SELECT JSON …`, a row each; `{k}` stands for the keyspace.

@@ -3,6 +3,7 @@
 mod acts;
 mod honest;
 mod keys;
+mod mutations;
 mod reach;
 mod tables;
 

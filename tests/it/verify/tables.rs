@@ -179,18 +179,22 @@ fn execute(place: &mut Place, sql: &str) {
     }
 }
 
-/// How often something was found in a table.
-pub fn count(report: &Value, table: &str, finding: &str) -> u64 {
+/// A table of a report.
+#[track_caller]
+pub fn table<'r>(report: &'r Value, name: &str) -> &'r Value {
     let tables = report["tables"].as_array().expect("tables");
     let is = |found: &&Value| {
-        let name = found["table"].as_str().expect("a name");
-        name == table || name.ends_with(&format!(".{table}"))
+        let found = found["table"].as_str().expect("a name");
+        found == name || found.ends_with(&format!(".{name}"))
     };
-    let found = tables
-        .iter()
-        .find(is)
-        .unwrap_or_else(|| panic!("no {table} in {report:#}"));
-    let partitions = found["partitions"].as_array().expect("partitions");
+    let found = tables.iter().find(is);
+    found.unwrap_or_else(|| panic!("no {name} in {report:#}"))
+}
+
+/// How often something was found in a table.
+#[track_caller]
+pub fn count(report: &Value, name: &str, finding: &str) -> u64 {
+    let partitions = table(report, name)["partitions"].as_array();
     let of = |partition: &Value| partition[finding]["count"].as_u64().unwrap_or(0);
-    partitions.iter().map(of).sum()
+    partitions.expect("partitions").iter().map(of).sum()
 }
