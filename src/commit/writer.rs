@@ -78,20 +78,7 @@ impl<S: Sink> Lane<S> {
     pub fn note_away(&self, tp: Option<&TopicPartition>, error: &SinkError) {
         counter!(names::RETRIES, "sink" => self.name.clone(), "reason" => error.class.as_str())
             .increment(1);
-        let (health, code) = (
-            &self.health,
-            error.detail.code.as_deref().unwrap_or_default(),
-        );
-        match error.detail.blocked {
-            // It is there, and somebody holds a lock in it.
-            true => health.trouble(
-                &self.name,
-                About::Lock(tp.cloned()),
-                code,
-                error.to_string(),
-            ),
-            false => health.away(&self.name, code, error.to_string()),
-        }
+        self.health.database(&self.name, tp, error);
     }
 }
 

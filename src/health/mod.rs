@@ -15,6 +15,7 @@ use letters::Letters;
 use metrics::gauge;
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::DeadLetter;
+use plimsoll_sink_api::SinkError;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -163,9 +164,16 @@ impl Health {
         self.lock().sinks.get(sink).map_or(0, |sink| sink.held)
     }
 
-    /// The database of a sink does not answer.
-    pub fn away(&self, sink: &str, code: &str, why: String) {
-        self.trouble(sink, About::Database, code, why);
+    /// The database did not do its part, for a partition or for what is kept of the
+    /// sink.
+    pub fn database(&self, sink: &str, tp: Option<&TopicPartition>, error: &SinkError) {
+        let about = match error.detail.blocked {
+            // It is there, and somebody holds a lock in it.
+            true => About::Lock(tp.cloned()),
+            false => About::Database,
+        };
+        let code = error.detail.code.as_deref().unwrap_or_default();
+        self.trouble(sink, about, code, error.to_string());
     }
 
     /// The database of a sink answers.

@@ -197,9 +197,7 @@ impl<S: Sink> Starting<S> {
         if self.auto_migrate
             && let Err(error) = self.sink.migrate().await
         {
-            let code = error.detail.code.as_deref();
-            self.health
-                .away(name, code.unwrap_or_default(), error.to_string());
+            self.health.database(name, None, &error);
             return match error.class {
                 Class::Away | Class::Again | Class::Moved => Err(None),
                 Class::Rejected | Class::Suspect | Class::Stale | Class::Halt => {

@@ -1,7 +1,7 @@
 //! Calls that wait for somebody else's lock, and who that is.
 
-use crate::error::{away, has_code};
-use plimsoll_protocol::{Class, TopicPartition};
+use crate::error::{away, has_code, is_late};
+use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::{Blocked, SinkError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +40,13 @@ impl Waiters {
             all: self.clone(),
             about,
         }
+    }
+
+    /// A call that was given up, for its own sake or because it waited behind one of
+    /// these.
+    pub(crate) fn explain(&self, error: SinkError) -> SinkError {
+        let holder = self.lock().values().next().cloned();
+        explain(error, holder.as_ref())
     }
 
     /// Those that wait.
@@ -84,13 +91,17 @@ impl Waiter {
     /// did.
     pub(crate) fn explain(&self, error: SinkError) -> SinkError {
         let holder = self.all.lock().get(&self.about).cloned();
-        // What the server itself has answered is about something else.
-        let unanswered = error.class == Class::Away && error.detail.code.is_none();
-        let for_it = unanswered && holder.is_some();
-        match for_it || has_code(&error, LOCKED) {
-            true => locked(holder.as_ref()),
-            false => error,
-        }
+        explain(error, holder.as_ref())
+    }
+}
+
+fn explain(error: SinkError, holder: Option<&Holder>) -> SinkError {
+    // What the server or the network has answered is about something else.
+    let for_it = is_late(&error) && holder.is_some();
+    let refused = has_code(&error, LOCKED) && !error.detail.blocked;
+    match for_it || refused {
+        true => locked(holder),
+        false => error,
     }
 }
 
@@ -121,7 +132,11 @@ mod tests {
         assert!(explained.detail.blocked && explained.to_string().contains("session 7"));
         // Another error of a call that had waited before.
         assert_eq!(waiter.explain(halt("no such table")), halt("no such table"));
+        // Whoever waits behind it, and an outage meanwhile.
+        assert!(waiters.explain(gone()).detail.blocked);
+        assert!(!waiters.explain(away("connection lost")).detail.blocked);
         drop(waiter);
         assert_eq!(waiters.all(), []);
+        assert!(!waiters.explain(gone()).detail.blocked);
     }
 }

@@ -66,9 +66,17 @@ pub(crate) fn halt(condition: impl Into<String>) -> SinkError {
     SinkError::new(Class::Halt, condition)
 }
 
+/// How [`late`] begins.
+const LATE: &str = "no answer within ";
+
 /// No answer in time: the connection is dropped, a claim will tell.
 pub(crate) fn late(limit: Duration) -> SinkError {
-    away(format!("no answer within {} ms", limit.as_millis()))
+    away(format!("{LATE}{} ms", limit.as_millis()))
+}
+
+/// Whether that is what an error says.
+pub(crate) fn is_late(error: &SinkError) -> bool {
+    error.class == Class::Away && error.detail.condition.starts_with(LATE)
 }
 
 /// Whether an error has this SQLSTATE.

@@ -121,7 +121,7 @@ impl PostgresSink {
     }
 
     async fn lacking(&self, plan: &PgPlan) -> Result<Vec<Lack>, SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
             let conn = &mut lease.session.conn;
             let missing = privileges::missing(conn, &self.names, plan).await?;
@@ -276,8 +276,17 @@ impl PostgresSink {
         .map_err(|error| waiter.explain(error))
     }
 
-    /// Runs what the control connection does beside claims; `about` is in its way
-    /// where it has to wait for a lock.
+    /// A call with its deadline; where it ends for somebody's lock, it says so.
+    async fn bounded<T>(
+        &self,
+        work: impl Future<Output = Result<T, SinkError>>,
+    ) -> Result<T, SinkError> {
+        within(self.limit(), work)
+            .await
+            .map_err(|error| self.waiters.explain(error))
+    }
+
+    /// Looks whose lock is in the way of what the control connection does.
     async fn beside<T>(
         &self,
         pid: i32,
@@ -357,10 +366,12 @@ impl Sink for PostgresSink {
     type Plan = PgPlan;
 
     async fn migrate(&self) -> Result<(), SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             // A connection of its own: it holds an advisory lock until it ends.
             let mut session = self.dialer.connect(Role::Writer).await?;
-            migrate::run(&mut session, &self.names).await
+            let pid = session.pid;
+            self.beside(pid, migrate::run(&mut session, &self.names))
+                .await
         })
         .await
     }
@@ -392,9 +403,12 @@ impl Sink for PostgresSink {
     }
 
     async fn settled(&self) -> Result<Vec<Settled>, SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
-            let settled = state::settled(&mut lease.session.conn, &self.names, self.sink()).await?;
+            let session = &mut lease.session;
+            let pid = session.pid;
+            let work = state::settled(&mut session.conn, &self.names, self.sink());
+            let settled = self.beside(pid, work).await?;
             lease.done();
             Ok(settled)
         })
@@ -407,10 +421,13 @@ impl Sink for PostgresSink {
         rule: StartRule,
         starts: &[NewPosition],
     ) -> Result<(), SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
-            let conn = &mut lease.session.conn;
-            state::settle(conn, &self.names, self.sink(), identity, rule, starts).await?;
+            let session = &mut lease.session;
+            let pid = session.pid;
+            let conn = &mut session.conn;
+            let work = state::settle(conn, &self.names, self.sink(), identity, rule, starts);
+            self.beside(pid, work).await?;
             lease.done();
             Ok(())
         })
@@ -423,7 +440,7 @@ impl Sink for PostgresSink {
         identity: &Identity,
         tp: &TopicPartition,
     ) -> Result<Claimed, SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
             let session = &mut lease.session;
             let pid = session.pid;
@@ -534,10 +551,13 @@ impl Sink for PostgresSink {
     }
 
     async fn release(&self, tp: &TopicPartition, claim: Claim) -> Result<(), SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
-            let conn = &mut lease.session.conn;
-            state::release(conn, &self.names, self.sink(), tp, claim).await?;
+            let session = &mut lease.session;
+            let pid = session.pid;
+            let conn = &mut session.conn;
+            let work = state::release(conn, &self.names, self.sink(), tp, claim);
+            self.beside(pid, work).await?;
             lease.done();
             Ok(())
         })
@@ -545,7 +565,7 @@ impl Sink for PostgresSink {
     }
 
     async fn heartbeat(&self, member: &Member) -> Result<(), SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
             let session = &mut lease.session;
             let pid = session.pid;
@@ -558,7 +578,7 @@ impl Sink for PostgresSink {
     }
 
     async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
             let session = &mut lease.session;
             let pid = session.pid;
@@ -571,7 +591,7 @@ impl Sink for PostgresSink {
     }
 
     async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
             let conn = &mut lease.session.conn;
             let setting = state::set(conn, &self.names, self.sink(), change).await?;
@@ -593,10 +613,13 @@ impl Sink for PostgresSink {
         claim: Claim,
         topic_id: &str,
     ) -> Result<(), SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
-            let conn = &mut lease.session.conn;
-            state::remember_topic(conn, &self.names, self.sink(), tp, claim, topic_id).await?;
+            let session = &mut lease.session;
+            let pid = session.pid;
+            let conn = &mut session.conn;
+            let work = state::remember_topic(conn, &self.names, self.sink(), tp, claim, topic_id);
+            self.beside(pid, work).await?;
             lease.done();
             Ok(())
         })
@@ -611,7 +634,7 @@ impl Sink for PostgresSink {
         if table.plan.create.is_some() {
             return Ok(false);
         }
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
             let held = log::holds(&mut lease.session.conn, &table.plan, tp).await?;
             lease.done();
@@ -625,7 +648,7 @@ impl Sink for PostgresSink {
         filter: &LetterFilter,
         page: &LetterPage,
     ) -> Result<Vec<KeptLetter>, SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
             let conn = &mut lease.session.conn;
             let kept = letters::list(conn, &self.names, self.sink(), filter, page).await?;
@@ -664,7 +687,7 @@ impl Sink for PostgresSink {
     }
 
     async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
-        within(self.limit(), async {
+        self.bounded(async {
             let mut lease = self.control.lease().await?;
             let conn = &mut lease.session.conn;
             let dropped = letters::remove(conn, &self.names, self.sink(), filter).await?;
