@@ -43,6 +43,6 @@ pub use look::{Look, look};
 pub use partition::{Assignment, Outcome, Reread, Step, next_step};
 pub use position::{NegativeOffset, Position, Span, TopicPartition};
 pub use rewind::{Mark, Marks, rewind};
-pub use sqlstate::{CHANGED, Class, FENCED, classify};
+pub use sqlstate::{Class, FENCED, classify};
 pub use start::{Beginning, Kept, KnownTopics, StartRule, beginning, start_rule};
 pub use timestamps::Generation;

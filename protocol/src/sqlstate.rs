@@ -43,9 +43,6 @@ impl Class {
 /// The SQLSTATE that the server-side fence raises.
 pub const FENCED: &str = "PLM01";
 
-/// The SQLSTATE that the check of a table's shape raises.
-pub const CHANGED: &str = "PLM02";
-
 /// What codes that begin so mean, and why. The longest beginning counts.
 const KINDS: &[(&str, Class, &str)] = &[
     (FENCED, Class::Moved, "the fence said no"),
@@ -90,11 +87,6 @@ const KINDS: &[(&str, Class, &str)] = &[
     ("44", Class::Rejected, "a view's check option"),
     ("54", Class::Rejected, "a value or row beyond a limit"),
     ("P0001", Class::Rejected, "raised by a trigger"),
-    (
-        CHANGED,
-        Class::Stale,
-        "the table is not the one that the statement was made for",
-    ),
     (
         "25P",
         Class::Halt,
@@ -143,7 +135,6 @@ mod tests {
     fn each_sqlstate_has_the_class_that_the_design_says() {
         let table = [
             (FENCED, Class::Moved),
-            (CHANGED, Class::Stale),
             ("08006", Class::Away),
             ("53100", Class::Away),
             ("57P01", Class::Away),

@@ -6,8 +6,8 @@ use super::{OnBad, PostgresModel, Wrong};
 use crate::faults::Fault;
 use crate::topic::at;
 use plimsoll_protocol::{
-    Answer as Heard, Ask, Assignment, CHANGED, Claim, Class, Comparison, Finding, Guard, Next,
-    Outcome, Owner, Position, Reread, Step, Verdict, classify, judge, next_step,
+    Answer as Heard, Ask, Assignment, Claim, Class, Comparison, Finding, Guard, Next, Outcome,
+    Owner, Position, Reread, Step, Verdict, classify, judge, next_step,
 };
 
 /// How the database answers.
@@ -187,7 +187,7 @@ impl PostgresModel {
             return Err(classify(DEADLOCK));
         }
         if catalogue != s.database.catalogue && !part.offsets.is_empty() {
-            return Err(classify(CHANGED));
+            return Err(Class::Stale);
         }
         let rows = if part.dead { &[][..] } else { &part.offsets };
         if s.database.shut && !rows.is_empty() {

@@ -5,10 +5,11 @@
 use crate::connect::Session;
 use crate::copy::{Form, copy_rows};
 use crate::dead;
-use crate::error::{from_sqlx, on_state};
+use crate::error::{from_sqlx, halt, on_state};
 use crate::fence::{self, Fence};
 use crate::names::Names;
 use crate::plan::PgPlan;
+use crate::shape;
 use crate::statement;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Batch, DeadLetter, Mode, SinkError};
@@ -79,38 +80,59 @@ async fn copy(
     batch: &Batch<'_, PgPlan>,
     form: Form,
 ) -> Result<u64, SinkError> {
-    let Session { conn, buffer, .. } = session;
     let plan = &batch.table.plan;
-    simple(conn, "BEGIN".to_owned()).await?;
+    begin(session, plan).await?;
+    let Session { conn, buffer, .. } = session;
     letters(conn, names, sink, batch.topic, batch.partition, batch.dead).await?;
     let rows = copy_rows(conn, buffer, &plan.target, plan, batch.rows, form).await?;
     // COPY's lock on the table lasts: nothing changes from here to COMMIT.
-    finish(conn, names, sink, batch).await?;
+    finish(session, sink, batch).await?;
     Ok(rows)
+}
+
+/// Begins a transaction that [`finish`] ends.
+pub(crate) async fn begin(session: &mut Session, plan: &PgPlan) -> Result<(), SinkError> {
+    let Some(new) = session.named.missing(&plan.fence) else {
+        return simple(&mut session.conn, "BEGIN".to_owned()).await;
+    };
+    simple(&mut session.conn, format!("{}BEGIN", new.sql)).await?;
+    session.named.made(new);
+    Ok(())
 }
 
 /// A check of the table, compare-and-set and COMMIT in one message: where one
 /// fails, the server does not come to the next.
 pub(crate) async fn finish(
-    conn: &mut PgConnection,
-    names: &Names,
+    session: &mut Session,
     sink: &str,
     batch: &Batch<'_, PgPlan>,
 ) -> Result<(), SinkError> {
-    let sql = format!(
-        "{}{}; COMMIT",
-        batch.table.plan.guard,
-        names.advance_text(sink, batch)
-    );
+    let plan = &batch.table.plan;
+    let Some(fence) = session.named.name(&plan.fence) else {
+        return Err(halt("a transaction ends that was not begun"));
+    };
+    let arguments = Fence::of(sink, batch).literals();
+    let sql = format!("EXECUTE {fence} ({arguments}); COMMIT");
     let answers = sqlx::raw_sql(AssertSqlSafe(sql))
-        .fetch_all(conn)
+        .fetch_all(&mut session.conn)
         .await
         // Deferred constraints speak here, too.
-        .map_err(from_sqlx)?;
-    match answers.as_slice() {
-        [answer] => fence::proven(answer),
-        _ => Err(fence::unproven()),
+        .map_err(from_sqlx);
+    match answers.as_deref() {
+        Ok([answer]) => fence::proven(answer),
+        Ok(_) => Err(fence::unproven()),
+        Err(error) if error.class == Class::Moved && changed(session, plan).await? => {
+            Err(fence::unproven())
+        }
+        Err(_) => answers.map(|_| ()),
     }
+}
+
+/// Whether it is the table, and not the position, that was not found as expected.
+async fn changed(session: &mut Session, plan: &PgPlan) -> Result<bool, SinkError> {
+    simple(&mut session.conn, "ROLLBACK".to_owned()).await?;
+    let now = shape::read(&mut session.conn, &plan.target).await;
+    Ok(plan.shape.is_some() && now.map_err(from_sqlx)? != plan.shape)
 }
 
 /// Writes dead letters within an open transaction.

@@ -1,6 +1,7 @@
 //! One session with the server: how it is opened, and what is set in it.
 
 use crate::error::{away, halt, late, on_connect};
+use crate::named::Named;
 use crate::{PostgresSettings, nagle, url};
 use plimsoll_sink_api::SinkError;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -55,6 +56,8 @@ pub(crate) struct Session {
     pub(crate) pid: i32,
     /// Reused from batch to batch.
     pub(crate) buffer: Vec<u8>,
+    /// What is prepared by name.
+    pub(crate) named: Named,
     live: Arc<Live>,
 }
 
@@ -132,6 +135,7 @@ impl Dialer {
             conn,
             pid,
             buffer: Vec::new(),
+            named: Named::default(),
             live: Arc::clone(&self.live),
         })
     }

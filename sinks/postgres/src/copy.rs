@@ -126,7 +126,7 @@ fn groups(plan: &PgPlan, rows: &Rows<'_>) -> Vec<Group> {
 pub(crate) enum Form {
     /// In binary as far as values have one plain form, the rest as text. The
     /// server takes the bytes for whatever type a column has now: whoever uses
-    /// this runs [`PgPlan::guard`] before COMMIT.
+    /// this ends with [`PgPlan::fence`].
     Binary,
     /// As text: the server's input functions judge each value.
     Text,

@@ -155,7 +155,6 @@ pub(crate) fn on_state(schema: &str, error: sqlx::Error) -> SinkError {
 pub(crate) fn condition(code: &str) -> &'static str {
     match code {
         "PLM01" => "position_moved",
-        "PLM02" => "table_changed",
         "0A000" => "feature_not_supported",
         "21000" => "cardinality_violation",
         "22000" => "data_exception",

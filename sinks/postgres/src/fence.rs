@@ -2,6 +2,7 @@
 
 use crate::error::{from_sqlx, on_state};
 use crate::names::{Names, uuid};
+use crate::text::literal;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Batch, DeadLetter, SinkError};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
@@ -18,8 +19,25 @@ fn call(names: &Names) -> String {
 
 /// `advance(…)`: true, or an error.
 pub(crate) fn expression(names: &Names) -> String {
+    advance(names, OWNER)
+}
+
+/// [`call`], for a transaction that holds the table's lock already: where the table is
+/// not `unchanged`, an expression, nobody owns the position.
+pub(crate) fn guarded(names: &Names, unchanged: Option<&str>) -> String {
+    let owner = unchanged.map_or_else(
+        || OWNER.to_owned(),
+        |unchanged| format!("CASE WHEN {unchanged} THEN {OWNER} END"),
+    );
+    format!("SELECT {} AS moved", advance(names, &owner))
+}
+
+/// Whose commit it is.
+const OWNER: &str = "$7::text::uuid";
+
+fn advance(names: &Names, owner: &str) -> String {
     format!(
-        "{}($1::text, $2::text, $3::int4, $4::int8, $5::int8, $6::int8, $7::text::uuid, \
+        "{}($1::text, $2::text, $3::int4, $4::int8, $5::int8, $6::int8, {owner}, \
          $8::int8, $9::int8, $10::int4)",
         names.advance
     )
@@ -68,6 +86,26 @@ impl<'a> Fence<'a> {
             .bind(self.fingerprint.map(|f| f.0))
             .bind(self.fingerprint.map(|f| f.1))
             .bind(self.leader_epoch)
+    }
+
+    /// The arguments as SQL, for a message that carries COMMIT as well: such a message
+    /// takes no parameters.
+    pub(crate) fn literals(&self) -> String {
+        let number = |n: Option<i64>| n.map_or_else(|| "NULL".to_owned(), |n| format!("'{n}'"));
+        let fingerprint = self.fingerprint;
+        format!(
+            "{}, {}, '{}', '{}', '{}', '{}', '{}', {}, {}, {}",
+            literal(self.sink),
+            literal(self.topic),
+            self.partition,
+            self.from,
+            self.to,
+            self.epoch,
+            self.owner,
+            number(fingerprint.map(|f| f.0)),
+            number(fingerprint.map(|f| f.1)),
+            number(self.leader_epoch.map(i64::from)),
+        )
     }
 
     /// Moves the position over records that leave no row: nothing, or dead

@@ -29,6 +29,7 @@ mod letters;
 mod log;
 mod migrate;
 mod nagle;
+mod named;
 mod names;
 mod obstacle;
 mod plan;

@@ -2,7 +2,7 @@
 //! set back or lost: equal rows are counted, a different one stops the
 //! partition.
 
-use crate::commit::{finish, letters, simple};
+use crate::commit::{begin, finish, letters, simple};
 use crate::connect::Session;
 use crate::copy::{Form, copy_rows};
 use crate::error::{from_sqlx, halt};
@@ -35,8 +35,8 @@ pub(crate) async fn run(
 ) -> Result<Option<Deduplicated>, SinkError> {
     let plan = &batch.table.plan;
     let target = &plan.target;
-    let Session { conn, buffer, .. } = session;
-    simple(conn, "BEGIN".to_owned()).await?;
+    begin(session, plan).await?;
+    let Session { conn, buffer, .. } = &mut *session;
     letters(conn, names, sink, batch.topic, batch.partition, batch.dead).await?;
     simple(
         conn,
@@ -96,7 +96,7 @@ pub(crate) async fn run(
     .await
     .map_err(from_sqlx)?
     .rows_affected();
-    finish(conn, names, sink, batch).await?;
+    finish(session, sink, batch).await?;
     Ok(Some(Deduplicated {
         rows: inserted,
         already_there: u64::try_from(there).unwrap_or(0),

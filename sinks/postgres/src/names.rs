@@ -1,8 +1,7 @@
-//! The names of plimsoll's own tables in SQL, and the call of the fence.
+//! The names of plimsoll's own tables in SQL.
 
-use crate::text::{ident, literal};
+use crate::text::ident;
 use plimsoll_protocol::Owner;
-use plimsoll_sink_api::Batch;
 
 /// Quoted and qualified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,27 +30,6 @@ impl Names {
             advance: format!("{schema}.advance"),
             schema,
         }
-    }
-
-    /// The fence with its arguments in the text, for a message that carries
-    /// COMMIT as well: such a message takes no parameters.
-    pub(crate) fn advance_text<P>(&self, sink: &str, batch: &Batch<'_, P>) -> String {
-        let number = |n: Option<i64>| n.map_or_else(|| "NULL".to_owned(), |n| format!("'{n}'"));
-        let marks = batch.marks;
-        format!(
-            "SELECT {}({}, {}, '{}', '{}', '{}', '{}', '{}', {}, {}, {}) AS moved",
-            self.advance,
-            literal(sink),
-            literal(batch.topic),
-            batch.partition,
-            batch.span.from(),
-            batch.span.to(),
-            batch.claim.epoch,
-            uuid(batch.claim.owner),
-            number(marks.fingerprint.map(|f| f.offset)),
-            number(marks.fingerprint.map(|f| f.hash)),
-            number(marks.leader_epoch.map(i64::from)),
-        )
     }
 }
 

@@ -4,6 +4,7 @@ use crate::binary::Binary;
 use crate::catalog::{RelColumn, Relation, TableName, Unique};
 use crate::encode::{Element, Kind};
 use crate::error::halt;
+use crate::fence;
 use crate::names::Names;
 use crate::shape;
 use crate::statement::Statements;
@@ -27,8 +28,10 @@ pub struct PgPlan {
     pub(crate) may_copy: bool,
     /// Every column has a binary form.
     pub(crate) in_binary: bool,
-    /// [`shape::guard`], or nothing for a table that is not there yet.
-    pub(crate) guard: String,
+    /// [`fence::guarded`], the end of a transaction that copies.
+    pub(crate) fence: String,
+    /// [`shape::read`]; `None` for a table that is not there yet.
+    pub(crate) shape: Option<i64>,
     /// The table is missing and this makes it: only ever seen by a rehearsal.
     pub(crate) create: Option<String>,
 }
@@ -207,10 +210,9 @@ pub(crate) fn build(
     }
     let statements = Statements::new(names, relation, &columns, key, settings.missing);
     let in_binary = columns.iter().all(|c| c.binary.is_some());
-    let guard = relation
+    let unchanged = relation
         .shape
-        .map(|shape| shape::guard(&relation.sql, shape))
-        .unwrap_or_default();
+        .map(|shape| shape::unchanged(&relation.sql, shape));
     let table = Table {
         name: relation.shown.clone(),
         mode: settings.mode,
@@ -242,7 +244,8 @@ pub(crate) fn build(
             statements,
             may_copy: !relation.row_security,
             in_binary,
-            guard,
+            fence: fence::guarded(names, unchanged.as_deref()),
+            shape: relation.shape,
             create,
         },
     })

@@ -4,7 +4,6 @@
 
 use crate::below::below;
 use crate::text::literal;
-use plimsoll_protocol::CHANGED;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
@@ -47,15 +46,4 @@ pub(crate) async fn read(conn: &mut PgConnection, table: &str) -> sqlx::Result<O
 /// True while the table is what it was; else false or NULL.
 pub(crate) fn unchanged(table: &str, shape: i64) -> String {
     format!("{} = '{shape}'::pg_catalog.int8", number(table))
-}
-
-/// A statement that raises [`CHANGED`] once the table is another; with its semicolon.
-/// For a message that carries COMMIT.
-pub(crate) fn guard(table: &str, shape: i64) -> String {
-    let body = format!(
-        "BEGIN IF ({}) IS NOT TRUE THEN RAISE EXCEPTION 'the table changed since it was read' \
-         USING ERRCODE = '{CHANGED}'; END IF; END",
-        unchanged(table, shape)
-    );
-    format!("DO {}; ", literal(&body))
 }
