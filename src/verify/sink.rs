@@ -10,7 +10,7 @@ use crate::consume::Cluster;
 use plimsoll_cassandra::CassandraSink;
 use plimsoll_postgres::PostgresSink;
 use plimsoll_sink_api::{
-    Missing, Prepared, Sink, SinkError, Table, TableRule, TableSettings, rule_for,
+    Missing, Prepared, Sink, SinkError, Table, TableRule, rule_for,
 };
 use plimsoll_sqlite::{SqliteSettings, SqliteSink};
 use std::collections::BTreeMap;
@@ -56,20 +56,19 @@ impl OneSink<'_> {
         let mut seen = Some(seen);
         for mut group in groups {
             // A question that failed may have taken the snapshot with it.
-            let (again, fresh) = match seen.take() {
-                Some(seen) => (seen, false),
+            let mut at_hand = match seen.take() {
+                Some(seen) => seen,
                 None => match self.look().await {
-                    Ok(seen) => (seen, true),
+                    Ok(again) => {
+                        group.stand_as(&again.standings);
+                        again
+                    }
                     Err(error) => {
                         failures.push(failed(Some(&group.table.name), &error));
                         continue;
                     }
                 },
             };
-            let mut at_hand = again;
-            if fresh {
-                group.stand_as(&at_hand.standings);
-            }
             let comparing = Comparing {
                 config: self.config,
                 settings: self.settings,
@@ -194,42 +193,35 @@ async fn groups(settings: &Settings, standings: &[Standing]) -> Result<Groups, S
             let rules: Vec<TableRule> = cassandra.tables.iter().map(|t| t.rule.clone()).collect();
             let sink = CassandraSink::new(cassandra.clone());
             let target = |p: &Prepared<_>| p.table.name.clone();
-            let ends = |settings: &TableSettings| {
+            let ends = |topic: &str| {
                 let mut tables = cassandra.tables.iter();
-                let of = tables.find(|table| table.rule.settings == *settings)?;
+                let of = tables.find(|table| table.rule.covers(topic))?;
                 of.ttl.as_ref()?;
-                let name = &settings.table;
-                Some(format!(
-                    "rows of table {name} end by themselves, and the log does not tell when"
-                ))
+                Some("its rows end by themselves, and the log does not tell when")
             };
             Ok(grouped(&sink, &rules, standings, target, ends).await)
         }
     }
 }
 
-/// `refuse`: why the rows of a table cannot be compared.
+/// `refuse`: why the table of a topic cannot be compared.
 async fn grouped<S: Sink>(
     sink: &S,
     rules: &[TableRule],
     standings: &[Standing],
     target: impl Fn(&Prepared<S::Plan>) -> String,
-    refuse: impl Fn(&TableSettings) -> Option<String>,
+    refuse: impl Fn(&str) -> Option<&'static str>,
 ) -> Groups {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     let mut refused = Vec::new();
     // What was read of the others is not enough to compare a table by.
-    let mut spoilt: BTreeMap<String, String> = BTreeMap::new();
+    let mut spoilt: BTreeMap<String, (String, String)> = BTreeMap::new();
     for topic in standings.chunk_by(|a, b| a.topic == b.topic) {
         let name = &topic[0].topic;
         let Some(rule) = rule_for(rules, name) else {
             refused.push((name.clone(), "no table takes its records".to_owned()));
             continue;
         };
-        if let Some(why) = refuse(rule) {
-            refused.push((name.clone(), why));
-            continue;
-        }
         let prepared: Arc<Prepared<S::Plan>> = match sink.prepare(name).await {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -244,21 +236,24 @@ async fn grouped<S: Sink>(
             missing: rule.missing,
             standings: Vec::new(),
         });
+        if let Some(why) = refuse(name) {
+            let why = format!("table {}: {why}", group.table.name);
+            spoilt.insert(target, (name.clone(), why));
+            continue;
+        }
         if group.table != prepared.table || group.missing != rule.missing {
             let why = format!(
                 "table {} is fed by topics with different settings, which cannot be compared together",
                 group.table.name
             );
-            spoilt.insert(target, why);
+            spoilt.insert(target, (name.clone(), why));
             continue;
         }
         group.standings.extend_from_slice(topic);
     }
-    for (target, why) in spoilt {
-        let topic = groups
-            .remove(&target)
-            .and_then(|g| Some(g.standings.first()?.topic.clone()));
-        refused.push((topic.unwrap_or_default(), why));
+    for (target, (topic, why)) in spoilt {
+        groups.remove(&target);
+        refused.push((topic, why));
     }
     (groups.into_values().collect(), refused)
 }
