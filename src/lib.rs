@@ -18,13 +18,11 @@
 //! The promise and its invariants stand in [`plimsoll_protocol`].
 
 mod admin;
-mod batch;
 mod claim;
 pub mod cli;
 mod commit;
 pub mod config;
 mod consume;
-mod decode;
 pub mod demo;
 mod error;
 pub mod exit;

@@ -3,12 +3,12 @@
 
 use super::error::AdminError;
 use super::fields::Fields;
-use crate::batch::{Budget, Chunk, Filling};
 use crate::config::{Config, Sink as Settings, UnknownFields};
 use crate::consume::{Cluster, cluster_config, push};
-use crate::decode::Decoder;
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, Span, TopicPartition};
+use plimsoll_record::Decoder;
+use plimsoll_record::{Budget, Chunk, Filling};
 use plimsoll_sink_api::{Batch, Marks, Prepared, Rows, Sink, SinkError};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;

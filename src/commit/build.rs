@@ -1,8 +1,8 @@
 //! A part of a chunk → rows and dead letters.
 
-use crate::batch::{Chunk, Record, fingerprint};
-use crate::decode::{BadRecord, Decoder};
 use plimsoll_protocol::{Position, Span};
+use plimsoll_record::{BadRecord, Decoder};
+use plimsoll_record::{Chunk, Record, fingerprint};
 use plimsoll_sink_api::{DeadLetter, Marks, Rows, SinkError};
 use std::ops::Range;
 
@@ -185,7 +185,7 @@ fn refused<'c>(record: &Record<'c>, error: &SinkError) -> DeadLetter<'c> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{Budget, Filling, Incoming};
+    use plimsoll_record::{Budget, Filling, Incoming};
     use proptest::prelude::*;
     use std::time::Instant;
 

@@ -7,10 +7,8 @@ mod confirm;
 use self::compare::Changes;
 use super::Backoff;
 use super::build::{Built, Part, build, marks};
-use crate::batch::Chunk;
 use crate::config::{OnBadRecord, UnknownFields};
 use crate::consume::{Control, Generation, Leased, Looked, Looks, RestartReason, epoch_fell};
-use crate::decode::Decoder;
 use crate::health::{About, Halt, Health};
 use crate::metrics::{self as names, PartitionMetrics};
 use crate::route::Router;
@@ -19,6 +17,8 @@ use plimsoll_protocol::{
     Assignment, Claim, Class, Outcome, Reread, Span, Step, TopicPartition, judge, next_step,
     older_epoch,
 };
+use plimsoll_record::Chunk;
+use plimsoll_record::Decoder;
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, Identity, Member, Op, Prepared, Sink, SinkError,
 };

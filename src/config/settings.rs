@@ -2,6 +2,7 @@
 
 use plimsoll_cassandra::CassandraSettings;
 use plimsoll_postgres::PostgresSettings;
+pub use plimsoll_record::{BatchLimits, UnknownFields};
 use plimsoll_sqlite::SqliteSettings;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -129,26 +130,6 @@ pub enum OnBadRecord {
     Halt,
     /// It is kept in the dead-letter table, and the position moves over it.
     DeadLetter,
-}
-
-/// What a field without a column does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnknownFields {
-    /// Nothing.
-    Ignore,
-    /// It makes the record a bad one.
-    Reject,
-}
-
-/// When a batch is closed: whichever comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchLimits {
-    /// Records.
-    pub max_records: usize,
-    /// Bytes of keys, values and headers.
-    pub max_bytes: usize,
-    /// Age of its first record.
-    pub linger: Duration,
 }
 
 /// Where a sink writes.

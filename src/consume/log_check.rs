@@ -3,9 +3,9 @@
 //! the ends, and one fetch per leader for the records.
 
 use super::Cluster;
-use crate::batch::hash_of;
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Agreement, KnownLog, Position, SeenLog, TopicPartition, agreement};
+use plimsoll_record::hash_of;
 use plimsoll_sink_api::Claimed;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

@@ -1,7 +1,7 @@
 //! One of librdkafka's messages into a batch: bytes are copied, nothing is
 //! looked at.
 
-use crate::batch::{Filling, Incoming};
+use plimsoll_record::{Filling, Incoming};
 use rdkafka::bindings::{
     rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_message_broker_id,
     rd_kafka_message_headers, rd_kafka_message_leader_epoch, rd_kafka_message_t,

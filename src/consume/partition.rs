@@ -2,9 +2,9 @@
 
 use super::assignment::{Generation, Lease};
 use super::queue::Arrivals;
-use crate::batch::{Chunk, Filling};
 use crate::metrics::PartitionMetrics;
 use plimsoll_protocol::{Guard, Position, TopicPartition};
+use plimsoll_record::{Chunk, Filling};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

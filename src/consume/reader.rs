@@ -2,9 +2,9 @@
 
 use super::message::push;
 use super::tokens::keep_tokens;
-use crate::batch::{Budget, Chunk, Filling};
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Position, Span, TopicPartition};
+use plimsoll_record::{Budget, Chunk, Filling};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;

@@ -1,9 +1,9 @@
 //! Payloads through the decoder, beside what serde_json's own tree says of them.
 
-use crate::batch::{Budget, Filling, Incoming};
 use crate::config::UnknownFields;
-use crate::decode::Decoder;
 use plimsoll_protocol::{Position, Span};
+use plimsoll_record::Decoder;
+use plimsoll_record::{Budget, Filling, Incoming};
 use plimsoll_sink_api::{Cell, Column, Mode, Rows, Shape, Table};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;

@@ -1,7 +1,6 @@
 //! One sink: its tasks and its thread.
 
 use super::{RunError, Running};
-use crate::batch::Budget;
 use crate::claim::claim_loop;
 use crate::commit::{Backoff, Lane};
 use crate::config::{Config, Sink as Settings, Topics};
@@ -13,6 +12,7 @@ use crate::error::KafkaFault;
 use crate::health::{About, Asking, Health};
 use crate::route::Router;
 use plimsoll_protocol::{Class, Look, TopicPartition, look};
+use plimsoll_record::Budget;
 use plimsoll_sink_api::{Identity, Member, Sink, SinkError};
 use std::collections::HashSet;
 use std::sync::Arc;

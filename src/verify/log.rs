@@ -1,11 +1,11 @@
 //! The log, read once more: every record from a start up to a position, by a
 //! client that is a member of no group and commits nothing.
 
-use crate::batch::{Budget, Chunk, Filling};
 use crate::config::Kafka;
 use crate::consume::{cluster_config, keep_tokens, push};
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Span, TopicPartition};
+use plimsoll_record::{Budget, Chunk, Filling};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};

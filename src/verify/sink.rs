@@ -9,9 +9,7 @@ use crate::config::{Backend, Config, Sink as Settings};
 use crate::consume::Cluster;
 use plimsoll_cassandra::CassandraSink;
 use plimsoll_postgres::PostgresSink;
-use plimsoll_sink_api::{
-    Missing, Prepared, Sink, SinkError, Table, TableRule, rule_for,
-};
+use plimsoll_sink_api::{Missing, Prepared, Sink, SinkError, Table, TableRule, rule_for};
 use plimsoll_sqlite::{SqliteSettings, SqliteSink};
 use std::collections::BTreeMap;
 use std::sync::Arc;

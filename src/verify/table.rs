@@ -14,9 +14,9 @@ use super::sink::Group;
 use crate::admin::AdminError;
 use crate::config::{Config, Sink as Settings};
 use crate::consume::Cluster;
-use crate::decode::Decoder;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plimsoll_protocol::{Position, Span, TopicPartition};
+use plimsoll_record::Decoder;
 use plimsoll_sink_api::{Cell, Missing, Mode, Op as RowOp, Rows, Source};
 use std::collections::{BTreeSet, HashMap, HashSet};
 

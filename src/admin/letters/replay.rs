@@ -6,14 +6,14 @@ use super::superseded::{Newer, Superseded};
 use crate::admin::error::AdminError;
 use crate::admin::positions::find_sink;
 use crate::admin::{block_on, client_name, with_sink};
-use crate::batch::{Budget, Chunk, Filling, Incoming};
 use crate::cli::ConfigArg;
 use crate::config::{Config, Sink as Settings};
 use crate::consume::{Reader, cluster_config};
-use crate::decode::Decoder;
 use crate::exit::Exit;
 use clap::Args;
 use plimsoll_protocol::{Class, Position, Span, TopicPartition};
+use plimsoll_record::Decoder;
+use plimsoll_record::{Budget, Chunk, Filling, Incoming};
 use plimsoll_sink_api::{
     KeptLetter, LetterFilter, LetterPage, Mode, Prepared, Replay, Rows, Sink, SinkError,
 };

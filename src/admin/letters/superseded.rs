@@ -2,11 +2,11 @@
 //! must not overwrite a newer row.
 
 use super::keys::{Form, form, may_be_equal};
-use crate::batch::Chunk;
 use crate::consume::Reader;
-use crate::decode::Decoder;
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Position, Span, TopicPartition};
+use plimsoll_record::Chunk;
+use plimsoll_record::Decoder;
 use plimsoll_sink_api::{Column, Rows};
 use std::collections::{BTreeMap, BTreeSet};
 

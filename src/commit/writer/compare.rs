@@ -2,12 +2,12 @@
 //! table refuses all: it is compared with others of its batch.
 
 use super::{Done, Trouble, Writer};
-use crate::batch::Chunk;
 use crate::commit::Backoff;
 use crate::commit::build::{Built, Part, build, marks};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::{Answer, Ask, Assignment, Class, Comparison, Finding, Next};
+use plimsoll_record::Chunk;
 use plimsoll_sink_api::{Batch, Op, Prepared, Sink, SinkError};
 use std::hash::{BuildHasher, RandomState};
 

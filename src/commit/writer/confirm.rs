@@ -2,11 +2,11 @@
 //! position is about.
 
 use super::{Done, Trouble, Writer};
-use crate::batch::Chunk;
 use crate::consume::{RestartReason, recreated};
 use crate::error::KafkaFault;
 use crate::health::{Asking, Halt};
 use plimsoll_protocol::{Confirmation, confirm};
+use plimsoll_record::Chunk;
 use plimsoll_sink_api::Sink;
 
 impl<S: Sink> Writer<S> {

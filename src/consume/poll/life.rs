@@ -2,7 +2,6 @@
 //! begins anew at the stored one.
 
 use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES, REMEMBERED, STOP_RETRY};
-use crate::batch::Filling;
 use crate::claim::ClaimRequest;
 use crate::commit::Writer;
 use crate::consume::assignment::{Generation, lease};
@@ -15,6 +14,7 @@ use crate::health::About;
 use crate::metrics::{self as names, PartitionMetrics};
 use metrics::counter;
 use plimsoll_protocol::{Guard, Position, TopicPartition};
+use plimsoll_record::Filling;
 use plimsoll_sink_api::{Claimed, Sink};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use std::time::{Duration, Instant};

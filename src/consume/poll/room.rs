@@ -1,12 +1,12 @@
 //! Batches are closed and handed over; partitions without room are paused.
 
 use super::{GRACE, Poll, TICK};
-use crate::batch::{Fill, Filling};
 use crate::consume::lists::{one, position_of};
 use crate::consume::partition::Phase;
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::Span;
+use plimsoll_record::{Fill, Filling};
 use plimsoll_sink_api::Sink;
 use rdkafka::consumer::Consumer;
 use std::sync::mpsc::RecvTimeoutError;

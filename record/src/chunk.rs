@@ -3,7 +3,7 @@
 //! The poll thread only copies bytes; the partition's writer decodes them, so
 //! that decoding runs beside polling.
 
-use super::budget::{Budget, Held};
+use crate::budget::{Budget, Held};
 use plimsoll_protocol::{Position, Span};
 use std::ops::Range;
 use std::sync::Arc;

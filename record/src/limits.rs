@@ -1,7 +1,17 @@
 //! When a batch is closed. The clock is passed in.
 
-use crate::config::BatchLimits;
 use std::time::{Duration, Instant};
+
+/// When a batch is closed: whichever comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Records.
+    pub max_records: usize,
+    /// Bytes of keys, values and headers.
+    pub max_bytes: usize,
+    /// Age of its first record.
+    pub linger: Duration,
+}
 
 /// How full a batch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,3 +9,12 @@ mod scan;
 
 pub use bad::BadRecord;
 pub use record::Decoder;
+
+/// What a field without a column does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// Nothing.
+    Ignore,
+    /// It makes the record a bad one.
+    Reject,
+}

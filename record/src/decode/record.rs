@@ -1,10 +1,9 @@
 //! One record → one row.
 
-use super::BadRecord;
 use super::fields::Fields;
 use super::json::{self, ObjectReader};
-use crate::batch::Record;
-use crate::config::UnknownFields;
+use super::{BadRecord, UnknownFields};
+use crate::Record;
 use plimsoll_sink_api::{Cell, Column, Mode, Op, Path, Row, Rows, Shape, Source, Table};
 use std::borrow::Cow;
 
@@ -257,7 +256,7 @@ fn bare_key(key: &[u8], shape: Shape) -> Cell<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{Budget, Filling, Incoming};
+    use crate::{Budget, Filling, Incoming};
     use plimsoll_protocol::{Position, Span};
     use std::time::Instant;
 

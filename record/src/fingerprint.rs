@@ -1,6 +1,6 @@
 //! Recognises a record.
 
-use super::Record;
+use crate::Record;
 use plimsoll_sink_api::Fingerprint;
 use xxhash_rust::xxh3::Xxh3;
 
