@@ -13,13 +13,14 @@ COPY Cargo.toml Cargo.lock ./
 COPY protocol/Cargo.toml protocol/
 COPY model/Cargo.toml model/
 COPY record/Cargo.toml record/
+COPY verify/Cargo.toml verify/
 COPY bench/Cargo.toml bench/
 COPY sinks/api/Cargo.toml sinks/api/
 COPY sinks/postgres/Cargo.toml sinks/postgres/
 COPY sinks/sqlite/Cargo.toml sinks/sqlite/
 COPY sinks/cassandra/Cargo.toml sinks/cassandra/
 RUN set -eux; \
-    for crate in . protocol model record bench sinks/api sinks/postgres sinks/sqlite sinks/cassandra; do \
+    for crate in . protocol model record verify bench sinks/api sinks/postgres sinks/sqlite sinks/cassandra; do \
         mkdir -p "$crate/src"; : > "$crate/src/lib.rs"; \
     done; \
     mkdir -p tests/it; : > tests/it/main.rs; \

@@ -1,11 +1,13 @@
 //! The log, read once more: every record from a start up to a position, by a
 //! client that is a member of no group and commits nothing.
 
+use crate::admin::AdminError;
 use crate::config::Kafka;
-use crate::consume::{cluster_config, keep_tokens, push};
+use crate::consume::{Cluster, cluster_config, keep_tokens, push};
 use crate::error::KafkaFault;
-use plimsoll_protocol::{Span, TopicPartition};
-use plimsoll_record::{Budget, Chunk, Filling};
+use plimsoll_protocol::{Position, Span, TopicPartition};
+use plimsoll_record::{Budget, Filling};
+use plimsoll_verify::{Log, LogError, Piece, Reading};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -16,6 +18,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// What brokers call the clients.
+const CLIENT_ID: &str = "plimsoll-verify";
 /// Records that are judged at a time: few round trips, and little memory.
 const CHUNK_RECORDS: usize = 2_000;
 /// Bytes of them, where records are large.
@@ -27,14 +31,46 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long one poll waits.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Whether a topic is compacted: then a row whose record is gone may be good. A broker
-/// before 0.11 tells no settings: there it may be.
-///
-/// # Errors
-/// Kafka did not answer.
-pub async fn is_compacted(kafka: &Kafka, topic: &str) -> Result<bool, KafkaFault> {
-    let admin: AdminClient<DefaultClientContext> =
-        cluster_config(kafka, "plimsoll-verify").create()?;
+/// The topics of one sink, asked by clients that are no members of its group.
+pub struct KafkaLog<'k> {
+    pub kafka: &'k Kafka,
+    pub cluster: &'k Cluster,
+    /// A consumer needs one, also one that is assigned by hand.
+    pub group_id: &'k str,
+}
+
+impl Log for KafkaLog<'_> {
+    type Reading = Spans;
+
+    fn partitions_of(&self, topic: &str) -> Result<Vec<TopicPartition>, LogError> {
+        self.cluster.partitions_of(topic).map_err(told)
+    }
+
+    fn earliest(&self, tps: &[TopicPartition]) -> Result<Vec<Option<Position>>, LogError> {
+        self.cluster.earliest(tps).map_err(told)
+    }
+
+    fn latest(&self, tps: &[TopicPartition]) -> Result<Vec<Option<Position>>, LogError> {
+        self.cluster.latest(tps).map_err(told)
+    }
+
+    async fn is_compacted(&self, topic: &str) -> Result<bool, LogError> {
+        is_compacted(self.kafka, topic).await.map_err(told)
+    }
+
+    fn read(&self, spans: &[(TopicPartition, Span)]) -> Result<Spans, LogError> {
+        Spans::new(self.kafka, CLIENT_ID, self.group_id, spans).map_err(told)
+    }
+}
+
+/// With the hint that the commands give.
+fn told(fault: KafkaFault) -> LogError {
+    LogError(AdminError::from(fault).to_string())
+}
+
+/// A broker before 0.11 tells no settings: there a topic may be compacted.
+async fn is_compacted(kafka: &Kafka, topic: &str) -> Result<bool, KafkaFault> {
+    let admin: AdminClient<DefaultClientContext> = cluster_config(kafka, CLIENT_ID).create()?;
     let options = AdminOptions::new().request_timeout(Some(PATIENCE));
     let asked = [ResourceSpecifier::Topic(topic)];
     let answers = match admin.describe_configs(&asked, &options).await {
@@ -49,16 +85,6 @@ pub async fn is_compacted(kafka: &Kafka, topic: &str) -> Result<bool, KafkaFault
     Ok(policy.is_some_and(|policy| policy.contains("compact")))
 }
 
-/// Some records of one partition, in their order.
-pub struct Piece {
-    /// Which.
-    pub tp: TopicPartition,
-    /// The records.
-    pub chunk: Chunk,
-    /// Offsets that were passed since the piece before, records or not.
-    pub passed: u64,
-}
-
 struct Part {
     span: Span,
     filling: Filling,
@@ -71,18 +97,20 @@ struct Part {
 }
 
 /// Reads spans of a topic.
-pub struct Reading {
+pub struct Spans {
     consumer: BaseConsumer,
     parts: BTreeMap<TopicPartition, Part>,
     heard: Instant,
 }
 
-impl Reading {
-    /// Begins.
-    ///
-    /// # Errors
-    /// Settings that librdkafka refuses.
-    pub fn new(
+impl Reading for Spans {
+    fn next(&mut self) -> Result<Option<Piece>, LogError> {
+        self.piece().map_err(told)
+    }
+}
+
+impl Spans {
+    fn new(
         kafka: &Kafka,
         client_id: &str,
         group_id: &str,
@@ -122,11 +150,7 @@ impl Reading {
         })
     }
 
-    /// The next piece of any partition; `None` when all are read.
-    ///
-    /// # Errors
-    /// Kafka fails, or is silent for too long.
-    pub fn next(&mut self) -> Result<Option<Piece>, KafkaFault> {
+    fn piece(&mut self) -> Result<Option<Piece>, KafkaFault> {
         loop {
             if let Some(tp) = self.ready() {
                 return Ok(self.seal(&tp));

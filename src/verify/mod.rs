@@ -1,36 +1,20 @@
-//! `plimsoll verify`: the log read once more, and compared with the table.
-//!
-//! ```text
-//!  database ─► one snapshot: positions, dead letters, rows ─► hashes ─┐
-//!  Kafka ────► records up to the positions ─► decode ─► the values as ├► compare
-//!              the database writes them ─► hashes ────────────────────┘
-//! ```
-//!
-//! It shares the config, the decoder and the reading of the catalogue with the
-//! service, and nothing of what writes.
+//! `plimsoll verify`: Kafka and the databases of the config, for the comparison in
+//! [`plimsoll_verify`].
 
-mod cassandra;
-mod cells;
-mod compare;
-mod database;
-mod entry;
 mod log;
-mod passed;
-mod postgres;
-mod report;
-mod sink;
-mod sqlite;
-mod table;
 
 use crate::admin::AdminError;
 use crate::cli::ConfigArg;
-use crate::config::{Config, Sink as Settings};
+use crate::config::{Backend, Config, Sink as Settings};
 use crate::consume::{Cluster, cluster_config};
 use crate::exit::Exit;
 use clap::Args;
-use report::{Failure, Report, TableReport};
+use log::KafkaLog;
+use plimsoll_cassandra::CassandraSnapshot;
+use plimsoll_postgres::PostgresSnapshot;
+use plimsoll_sqlite::SqliteSnapshot;
+use plimsoll_verify::{Compared, Failure, OneSink, Report, Sample, Verdict};
 use std::io::Write;
-use std::str::FromStr;
 
 /// `verify`
 #[derive(Debug, Args)]
@@ -49,29 +33,6 @@ pub struct VerifyArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-/// One of so many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Sample(u64);
-
-impl FromStr for Sample {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let number = text.strip_prefix("1/").and_then(|n| n.parse().ok());
-        match number {
-            Some(n @ 1..=1_000_000) => Ok(Self(n)),
-            _ => Err("a sample is written 1/64".to_owned()),
-        }
-    }
-}
-
-impl Sample {
-    fn takes(self, identity: u128) -> bool {
-        // Not the bits that choose the bucket.
-        ((identity >> 64) as u64).is_multiple_of(self.0)
-    }
 }
 
 /// Compares, and prints what was found.
@@ -94,8 +55,8 @@ pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Exit, AdminErro
         .enable_all()
         .build()
         .map_err(|e| AdminError::System(format!("no runtime: {e}")))?;
-    let (tables, failures) = runtime.block_on(all(&config, args));
-    let report = Report::new(tables, failures);
+    let compared = runtime.block_on(all(&config, args));
+    let report = Report::new(compared);
     if args.json {
         let text =
             serde_json::to_string_pretty(&report).map_err(|e| AdminError::System(e.to_string()))?;
@@ -103,7 +64,11 @@ pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Exit, AdminErro
     } else {
         report.print(out)?;
     }
-    Ok(report.verdict.exit())
+    Ok(match report.verdict {
+        Verdict::Exact => Exit::Ok,
+        Verdict::Different => Exit::Failed,
+        Verdict::CouldNotTell => Exit::Usage,
+    })
 }
 
 fn names(config: &Config) -> String {
@@ -111,11 +76,8 @@ fn names(config: &Config) -> String {
     names.join(", ")
 }
 
-/// What was compared, and what could not be.
-type Compared = (Vec<TableReport>, Vec<Failure>);
-
 async fn all(config: &Config, args: &VerifyArgs) -> Compared {
-    let (mut reports, mut failures) = Compared::default();
+    let mut compared = Compared::default();
     let chosen = |s: &&Settings| args.sink.as_ref().is_none_or(|name| s.name == *name);
     let client = cluster_config(&config.kafka, "plimsoll-verify");
     let cluster = Cluster::silent(client).and_then(|cluster| {
@@ -127,19 +89,40 @@ async fn all(config: &Config, args: &VerifyArgs) -> Compared {
         Err(fault) => {
             let error = AdminError::from(fault).to_string();
             let of = |s: &Settings| Failure::new(&s.name, None, &error);
-            failures.extend(config.sinks.iter().filter(chosen).map(of));
-            return (reports, failures);
+            let failures = config.sinks.iter().filter(chosen).map(of);
+            compared.failures.extend(failures);
+            return compared;
         }
     };
     for settings in config.sinks.iter().filter(chosen) {
-        let comparing = sink::OneSink {
-            config,
-            settings,
+        let log = KafkaLog {
+            kafka: &config.kafka,
             cluster: &cluster,
-            cluster_id: &id,
-            args,
+            group_id: &settings.group_id,
         };
-        comparing.run(&mut reports, &mut failures).await;
+        let sink = OneSink {
+            name: &settings.name,
+            unknown_fields: settings.unknown_fields,
+            log: &log,
+            cluster_id: &id,
+            sample: args.sample,
+            memory: args.memory_mib << 20,
+        };
+        let compared = &mut compared;
+        match &settings.backend {
+            Backend::Postgres(of) => {
+                sink.run(async || PostgresSnapshot::open(of).await, compared)
+                    .await;
+            }
+            Backend::Sqlite(of) => {
+                sink.run(async || SqliteSnapshot::open(of).await, compared)
+                    .await;
+            }
+            Backend::Cassandra(of) => {
+                sink.run(async || Ok(CassandraSnapshot::new(of)), compared)
+                    .await;
+            }
+        }
     }
-    (reports, failures)
+    compared
 }

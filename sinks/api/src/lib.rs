@@ -10,6 +10,7 @@ mod batch;
 mod error;
 mod letters;
 mod sink;
+pub mod snapshot;
 mod table;
 pub mod text;
 mod value;

@@ -24,6 +24,7 @@ mod retry;
 mod rows;
 mod settings;
 mod sink;
+mod snapshot;
 mod starts;
 mod state;
 mod statements;
@@ -35,6 +36,6 @@ mod write;
 mod tests;
 
 pub use plan::CassandraPlan;
-pub use read::{Plain, Written};
 pub use settings::{CassandraSettings, CassandraTable, Consistency, Login, Tls, Ttl};
 pub use sink::CassandraSink;
+pub use snapshot::CassandraSnapshot;

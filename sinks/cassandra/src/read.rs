@@ -18,11 +18,11 @@ const PAGE_ROWS: i32 = 1_000;
 
 /// A value in a form that is equal exactly when the values are: the native
 /// protocol's bytes, elements of sets and maps in order. `None`: null.
-pub type Plain = Option<Vec<u8>>;
+pub(crate) type Plain = Option<Vec<u8>>;
 
 /// What a record makes of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Written {
+pub(crate) enum Written {
     /// It leaves it as it is.
     Absent,
     /// It sets it.
@@ -34,7 +34,7 @@ impl CassandraSink {
     ///
     /// # Errors
     /// The cluster is away, or there are no tables.
-    pub async fn starts(&self) -> Result<Vec<(TopicPartition, i64)>, SinkError> {
+    pub(crate) async fn starts(&self) -> Result<Vec<(TopicPartition, i64)>, SinkError> {
         let rows = claims::list(self.state().await?).await?;
         Ok(rows
             .iter()
@@ -46,7 +46,7 @@ impl CassandraSink {
     ///
     /// # Errors
     /// The cluster is away, or there are no tables.
-    pub async fn acts(&self) -> Result<BTreeMap<TopicPartition, Vec<Act>>, SinkError> {
+    pub(crate) async fn acts(&self) -> Result<BTreeMap<TopicPartition, Vec<Act>>, SinkError> {
         Ok(acts::list(self.state().await?).await?)
     }
 
@@ -54,7 +54,7 @@ impl CassandraSink {
     ///
     /// # Errors
     /// The cluster's, and what `each` says.
-    pub async fn scan<E: From<SinkError>>(
+    pub(crate) async fn scan<E: From<SinkError>>(
         &self,
         table: &Prepared<CassandraPlan>,
         mut each: impl FnMut(Vec<Plain>) -> Result<(), E>,
@@ -92,7 +92,11 @@ impl CassandraPlan {
     ///
     /// # Errors
     /// A value that its column does not take.
-    pub fn written(&self, cells: &[Cell<'_>], key_only: bool) -> Result<Vec<Written>, SinkError> {
+    pub(crate) fn written(
+        &self,
+        cells: &[Cell<'_>],
+        key_only: bool,
+    ) -> Result<Vec<Written>, SinkError> {
         let mut bytes = Vec::new();
         let key = self.layout.key;
         let columns = self.layout.columns.iter().zip(cells).enumerate();
@@ -121,7 +125,7 @@ impl CassandraPlan {
 
     /// Columns of the primary key; they come first.
     #[must_use]
-    pub fn key(&self) -> usize {
+    pub(crate) fn key(&self) -> usize {
         self.layout.key
     }
 
@@ -129,7 +133,7 @@ impl CassandraPlan {
     /// equal: behind the partition key a decimal counts by its value, 1.0 and 1.00 are
     /// one.
     #[must_use]
-    pub fn of_key(&self, column: usize, value: Plain) -> Plain {
+    pub(crate) fn of_key(&self, column: usize, value: Plain) -> Plain {
         let decimal = ColumnType::Native(NativeType::Decimal);
         let clusters = (self.layout.partition..self.layout.key).contains(&column);
         let counts = clusters && self.layout.columns[column].typ == decimal;
@@ -141,7 +145,7 @@ impl CassandraPlan {
 
     /// A value as text, where the column is of text or integers.
     #[must_use]
-    pub fn text(&self, column: usize, value: &Plain) -> Option<String> {
+    pub(crate) fn text(&self, column: usize, value: &Plain) -> Option<String> {
         let bytes = value.as_deref()?;
         let typ = &self.layout.columns.get(column)?.typ;
         match typ {

@@ -84,16 +84,7 @@ impl Dialer {
         let options = url::options(settings.url.reveal())
             // Statements can hold values.
             .map(|o| o.application_name(&name).disable_statement_logging());
-        let place = options.as_ref().map_or_else(
-            |_| String::new(),
-            |o| match o.get_socket() {
-                Some(path) => path.display().to_string(),
-                None if o.get_host().contains(':') => {
-                    format!("[{}]:{}", o.get_host(), o.get_port())
-                }
-                None => format!("{}:{}", o.get_host(), o.get_port()),
-            },
-        );
+        let place = options.as_ref().map_or_else(|_| String::new(), place);
         Self {
             options,
             place,
@@ -182,6 +173,17 @@ impl Dialer {
              SELECT pg_catalog.pg_backend_pid()",
         );
         sql
+    }
+}
+
+/// Where the server is, for people.
+pub(crate) fn place(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(path) => path.display().to_string(),
+        None if options.get_host().contains(':') => {
+            format!("[{}]:{}", options.get_host(), options.get_port())
+        }
+        None => format!("{}:{}", options.get_host(), options.get_port()),
     }
 }
 

@@ -33,6 +33,7 @@ mod plan;
 mod positions;
 mod rows;
 mod settings;
+mod snapshot;
 mod statement;
 mod text;
 mod turn;
@@ -42,6 +43,7 @@ mod tests;
 
 pub use plan::SqlitePlan;
 pub use settings::SqliteSettings;
+pub use snapshot::SqliteSnapshot;
 
 use connection::{Database, Lane, Open, within};
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};

@@ -448,7 +448,7 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let options = plimsoll_postgres::connect_options(&url).unwrap();
+            let options = crate::connect_options(&url).unwrap();
             let mut conn = options.connect().await.unwrap();
             sqlx::raw_sql(MADE).execute(&mut conn).await.unwrap();
             for (type_name, values) in VALUES {

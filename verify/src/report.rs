@@ -1,7 +1,7 @@
 //! What was found, for people and as JSON.
 
-use super::compare::{Finding, Findings};
-use crate::exit::Exit;
+use crate::compare::{Finding, Findings};
+use crate::sink::Compared;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -18,16 +18,6 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The process's exit code.
-    #[must_use]
-    pub fn exit(self) -> Exit {
-        match self {
-            Self::Exact => Exit::Ok,
-            Self::Different => Exit::Failed,
-            Self::CouldNotTell => Exit::Usage,
-        }
-    }
-
     fn words(self) -> &'static str {
         match self {
             Self::Exact => "exact",
@@ -217,7 +207,11 @@ pub struct Report {
 impl Report {
     /// Of tables that were compared, and what could not be.
     #[must_use]
-    pub fn new(tables: Vec<TableReport>, errors: Vec<Failure>) -> Self {
+    pub fn new(compared: Compared) -> Self {
+        let Compared {
+            tables,
+            failures: errors,
+        } = compared;
         let all = tables.iter().map(TableReport::verdict);
         let failed = errors.iter().map(|_| Verdict::CouldNotTell);
         Self {

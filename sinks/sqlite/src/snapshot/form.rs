@@ -1,10 +1,10 @@
 //! How a column takes values, as docs/CONFIG.md tells it.
 
 use super::Query;
-use crate::verify::database::Unreadable;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use plimsoll_sink_api::snapshot::Unreadable;
 use plimsoll_sink_api::{Cell, Column};
 
 /// With `=` at its end or without.

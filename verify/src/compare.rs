@@ -1,6 +1,7 @@
 //! The fold of the log against the rows that were found. Pure.
 
-use super::entry::{ABSENT, Entry, Op, SKIPPED, identity_of_content};
+use crate::entry::{Entry, Op, identity_of_content};
+use plimsoll_sink_api::snapshot::hash::{ABSENT, SKIPPED};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Offsets of each finding that are shown.
@@ -62,7 +63,7 @@ pub struct Findings {
 }
 
 /// Where the log cannot speak for a row.
-pub trait Log {
+pub trait Doubts {
     /// Whether a row without a record may still be good: its record is gone by
     /// retention or compaction. `None`: its coordinate is not known.
     fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool;
@@ -88,7 +89,7 @@ pub type ByPartition = BTreeMap<u32, Findings>;
 pub fn bucket<E>(
     how: How,
     defaults: &[u64],
-    log: &impl Log,
+    log: &impl Doubts,
     expected: impl Iterator<Item = Result<Entry, E>>,
     found: impl Iterator<Item = Result<Entry, E>>,
     out: &mut ByPartition,
@@ -122,7 +123,7 @@ impl Count {
 }
 
 fn multiset<E>(
-    log: &impl Log,
+    log: &impl Doubts,
     expected: impl Iterator<Item = Result<Entry, E>>,
     found: impl Iterator<Item = Result<Entry, E>>,
     out: &mut ByPartition,
@@ -326,7 +327,7 @@ fn differing<'r>(expected: &'r [u64], found: &'r [u64]) -> impl Iterator<Item = 
 fn by_key<E>(
     keep: bool,
     defaults: &[u64],
-    log: &impl Log,
+    log: &impl Doubts,
     coordinates: bool,
     expected: impl Iterator<Item = Result<Entry, E>>,
     found: impl Iterator<Item = Result<Entry, E>>,
@@ -369,7 +370,7 @@ fn judge_found(
     entry: &Entry,
     foreign: bool,
     keep: bool,
-    log: &impl Log,
+    log: &impl Doubts,
     coordinates: bool,
     out: &mut ByPartition,
 ) {
@@ -445,7 +446,7 @@ fn judge_missing(fold: &Fold, out: &mut ByPartition) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::entry::NULL;
+    use plimsoll_sink_api::snapshot::hash::NULL;
     use std::convert::Infallible;
 
     /// Behind the position.
@@ -456,7 +457,7 @@ mod tests {
     /// Silent before this offset.
     struct From(i64);
 
-    impl Log for From {
+    impl Doubts for From {
         fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool {
             coordinate.map_or(self.0 > 0, |(_, offset)| offset < self.0)
         }

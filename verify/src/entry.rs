@@ -3,45 +3,10 @@
 //! Both sides are cut into buckets by the hash of a row's identity, so that one
 //! bucket of both fits into the memory that was granted, however large the topic.
 
+use plimsoll_sink_api::snapshot::hash::SKIPPED;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
-
-/// A field that the record has not: what stands in the column stays.
-pub const ABSENT: u64 = u64::MAX;
-/// NULL.
-pub const NULL: u64 = u64::MAX - 1;
-/// A column that is not compared.
-pub const SKIPPED: u64 = 0;
-
-/// A value as the database writes it.
-#[must_use]
-pub fn hash(text: Option<&str>) -> u64 {
-    match text {
-        None => NULL,
-        Some(text) => hash_bytes(text.as_bytes()),
-    }
-}
-
-/// A value that is bytes.
-#[must_use]
-pub fn hash_bytes(bytes: &[u8]) -> u64 {
-    // The three words above mean something else.
-    xxh3_64(bytes).clamp(SKIPPED + 1, NULL - 1)
-}
-
-/// What two rows have in common when they are the same one.
-#[must_use]
-pub fn identity<'t>(parts: impl Iterator<Item = Option<&'t [u8]>>) -> u128 {
-    let mut bytes = Vec::new();
-    for part in parts {
-        let inside = part.unwrap_or_default();
-        bytes.push(u8::from(part.is_some()));
-        bytes.extend_from_slice(&(inside.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(inside);
-    }
-    xxh3_128(&bytes)
-}
+use xxhash_rust::xxh3::xxh3_128;
 
 /// The identity of a row that has nothing else: its content, as far as that column is
 /// `told`.
@@ -83,7 +48,7 @@ impl Op {
 /// A record or a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// See [`identity`].
+    /// See [`plimsoll_sink_api::snapshot::hash::identity`].
     pub identity: u128,
     /// Which partition, by its place in the list; [`u32::MAX`]: not known.
     pub partition: u32,
@@ -91,7 +56,7 @@ pub struct Entry {
     pub offset: i64,
     /// What it does.
     pub op: Op,
-    /// See [`super::database::Canonical::age`]; 0 for a record.
+    /// See [`plimsoll_sink_api::snapshot::Canonical::age`]; 0 for a record.
     pub age: u32,
     /// A hash per column.
     pub columns: Vec<u64>,
@@ -224,7 +189,7 @@ mod tests {
             offset,
             op,
             age: 3,
-            columns: vec![offset as u64, ABSENT],
+            columns: vec![offset as u64, u64::MAX],
         };
         let all = [
             entry(0, 1, Op::Put),
@@ -244,13 +209,5 @@ mod tests {
             .collect();
         let [one, two, three, four, five] = all;
         assert_eq!(read, [vec![one, three], vec![two, four, five], vec![]]);
-    }
-
-    #[test]
-    fn null_is_no_empty_text_and_parts_have_borders() {
-        assert_ne!(hash(None), hash(Some("")));
-        let of = |parts: &[Option<&str>]| identity(parts.iter().map(|p| p.map(str::as_bytes)));
-        assert_ne!(of(&[Some("a"), Some("b")]), of(&[Some("ab"), Some("")]));
-        assert_ne!(of(&[None]), of(&[Some("")]));
     }
 }

@@ -1,22 +1,20 @@
 //! One table: its rows and the records of its topics, cut into buckets of
 //! hashes, and compared bucket by bucket.
 
-use super::Sample;
-use super::compare::{self, ByPartition, How, Log, bucket};
-use super::database::{
-    Canonical, Database, DbTable, Failed, Letters, Place, Standing, Texts, Unreadable,
-};
-use super::entry::{self, Buckets, Entry, Op};
-use super::log::{Piece, Reading, is_compacted};
-use super::passed::Passed;
-use super::report::{PartitionReport, TableReport};
-use super::sink::Group;
-use crate::admin::AdminError;
-use crate::config::{Config, Sink as Settings};
-use crate::consume::Cluster;
+use crate::compare::{self, ByPartition, Doubts, How, bucket};
+use crate::entry::{self, Buckets, Entry, Op};
+use crate::error::Error;
+use crate::log::{Log, Piece, Reading};
+use crate::passed::Passed;
+use crate::report::{PartitionReport, TableReport};
+use crate::sink::{Group, OneSink};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plimsoll_protocol::{Position, Span, TopicPartition};
 use plimsoll_record::Decoder;
+use plimsoll_sink_api::snapshot::hash;
+use plimsoll_sink_api::snapshot::{
+    Canonical, Place, Snapshot, SnapshotTable, Standing, Texts, Unreadable,
+};
 use plimsoll_sink_api::{Cell, Missing, Mode, Op as RowOp, Rows, Source};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -27,15 +25,10 @@ const BUCKETS: u64 = 256;
 const ENTRY_OVERHEAD: u64 = 440;
 
 /// What a comparison needs.
-pub struct Comparing<'c> {
-    pub config: &'c Config,
-    pub settings: &'c Settings,
-    pub cluster: &'c Cluster,
+pub struct Comparing<'c, L> {
+    pub sink: &'c OneSink<'c, L>,
     pub group: &'c Group,
-    pub letters: &'c Letters,
-    pub(super) sample: Sample,
-    /// Bytes.
-    pub memory: u64,
+    pub letters: &'c HashSet<Place>,
 }
 
 /// One partition, and how far the log still tells of it.
@@ -79,11 +72,11 @@ impl Part {
 struct Parts<'p> {
     parts: &'p [Part],
     how: How,
-    /// See [`DbTable::changed`].
+    /// See [`SnapshotTable::changed`].
     changed: &'p [Option<u32>],
 }
 
-impl Log for Parts<'_> {
+impl Doubts for Parts<'_> {
     fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool {
         let compacted = |part: &Part| self.how == How::Content && part.compacted;
         let silent = |part: &Part| {
@@ -126,60 +119,99 @@ struct Coordinate {
     offset: usize,
 }
 
-impl Comparing<'_> {
+impl<L: Log> Comparing<'_, L> {
     /// Compares.
-    pub async fn run(&self, database: &mut Database) -> Result<TableReport, AdminError> {
-        let table = &self.group.table;
-        let db_table = database
-            .table(&self.group.target, self.topic(), table)
-            .await
-            .map_err(|e| failed(&e))?;
-        let coordinate = self.coordinate();
-        let how = match (table.mode, &coordinate) {
+    pub async fn run<S: Snapshot>(&self, snapshot: &mut S) -> Result<TableReport, Error> {
+        let feed = &self.group.feed;
+        let table = snapshot.table(feed, self.topic()).await?;
+        let mut parts = self.parts().await?;
+        let bar = self.bar(&parts);
+        let width = feed.table.columns.len();
+        let count = self.buckets(&parts, width);
+        let sides = Sides {
+            how: self.how(),
+            places: places(&self.group.standings),
+            skipped: table.defaults().iter().map(Option::is_none).collect(),
+            defaults: default_hashes(&table),
+            changed: table.changed(),
+        };
+        bar.set_message("reading rows");
+        let mut found = Buckets::new(count, width)?;
+        let rows = self
+            .read_rows(&sides, snapshot, &table, &mut found, &bar)
+            .await?;
+        if !snapshot.is_of_one_moment() {
+            self.read_on(&mut parts)?;
+        }
+        bar.set_message("reading the log");
+        let mut expected = Buckets::new(count, width)?;
+        self.read_log(&sides, snapshot, &table, &mut parts, &mut expected, &bar)
+            .await?;
+        bar.set_message("comparing");
+        let mut findings = ByPartition::new();
+        let doubts = Parts {
+            parts: &parts,
+            how: sides.how,
+            changed: sides.changed,
+        };
+        let both = expected.into_readers()?.into_iter();
+        for (expected, found) in both.zip(found.into_readers()?) {
+            let (how, defaults) = (sides.how, &sides.defaults);
+            bucket(how, defaults, &doubts, expected, found, &mut findings)?;
+        }
+        bar.finish_and_clear();
+        Ok(self.report(&sides, &parts, &findings, rows))
+    }
+
+    fn how(&self) -> How {
+        let feed = &self.group.feed;
+        match (feed.table.mode, self.coordinate()) {
             (Mode::Upsert, _) => How::Key {
-                keep: self.group.missing == Missing::Keep,
+                keep: feed.missing == Missing::Keep,
             },
             (_, Some(_)) => How::Coordinate,
             (_, None) => How::Content,
-        };
-        let mut parts = self.parts().await?;
-        let places: HashMap<(&str, i32), u32> = self
-            .group
-            .standings
-            .iter()
-            .zip(0..)
-            .map(|(s, at)| ((s.topic.as_str(), s.partition), at))
-            .collect();
-        let width = table.columns.len();
-        let count = self.buckets(&parts, width);
-        let disk = |e| failed(&Failed::Disk(e));
-        let mut found = Buckets::new(count, width).map_err(disk)?;
-        let mut expected = Buckets::new(count, width).map_err(disk)?;
-        let skipped: Vec<bool> = db_table.defaults().iter().map(Option::is_none).collect();
+        }
+    }
+
+    /// Puts all rows into their buckets; says how many there are.
+    async fn read_rows<S: Snapshot>(
+        &self,
+        sides: &Sides<'_>,
+        snapshot: &mut S,
+        table: &S::Table,
+        found: &mut Buckets,
+        bar: &ProgressBar,
+    ) -> Result<u64, Error> {
         let mut rows = 0;
-        let only_topic = self.only_topic();
-        let bar = self.bar(&parts);
-        bar.set_message("reading rows");
-        database
-            .rows(&db_table, |canonical, texts| {
+        let (coordinate, only_topic) = (self.coordinate(), self.only_topic());
+        snapshot
+            .rows(table, |canonical, texts| {
                 rows += 1;
                 bar.tick();
                 let place = coordinate
                     .as_ref()
                     .and_then(|c| c.of_row(texts, only_topic));
-                let entry = found_entry(how, canonical, place, &places, &skipped, &db_table);
-                match self.sample.takes(entry.identity) {
+                let entry = sides.found(canonical, place);
+                match self.sink.sample.takes(entry.identity) {
                     true => found.push(&entry),
                     false => Ok(()),
                 }
             })
-            .await
-            .map_err(|e| failed(&e))?;
+            .await?;
+        Ok(rows)
+    }
 
-        if !database.is_snapshot() {
-            self.read_on(&mut parts)?;
-        }
-        bar.set_message("reading the log");
+    /// Puts all records into their buckets.
+    async fn read_log<S: Snapshot>(
+        &self,
+        sides: &Sides<'_>,
+        snapshot: &mut S,
+        table: &S::Table,
+        parts: &mut [Part],
+        expected: &mut Buckets,
+        bar: &ProgressBar,
+    ) -> Result<(), Error> {
         let spans: Vec<(TopicPartition, Span)> = parts
             .iter()
             .filter_map(|part| {
@@ -188,52 +220,28 @@ impl Comparing<'_> {
                 Some((part.tp.clone(), Span::new(from, to)?))
             })
             .collect();
-        let mut reading = Reading::new(
-            &self.config.kafka,
-            "plimsoll-verify",
-            &self.settings.group_id,
-            &spans,
-        )?;
+        let mut reading = self.sink.log.read(&spans)?;
         while let Some(piece) = reading.next()? {
-            let at = places.get(&(&*piece.tp.topic, piece.tp.partition));
+            let at = sides.places.get(&(&*piece.tp.topic, piece.tp.partition));
             let Some(&at) = at else { continue };
             bar.inc(piece.passed);
+            let part = &mut parts[at as usize];
             let judged = Judged {
                 comparing: self,
-                how,
+                sides,
                 at,
-                position: parts[at as usize].position,
-                db_table: &db_table,
-                skipped: &skipped,
+                position: part.position,
+                table,
             };
-            judged
-                .piece(&piece, database, &mut parts[at as usize], &mut expected)
-                .await?;
+            judged.piece(&piece, snapshot, part, expected).await?;
         }
-        bar.set_message("comparing");
-        let defaults = db_table.default_hashes();
-        let mut findings = ByPartition::new();
-        let log = Parts {
-            parts: &parts,
-            how,
-            changed: db_table.changed(),
-        };
-        let sides = expected
-            .into_readers()
-            .map_err(disk)?
-            .into_iter()
-            .zip(found.into_readers().map_err(disk)?);
-        for (expected, found) in sides {
-            bucket(how, &defaults, &log, expected, found, &mut findings).map_err(disk)?;
-        }
-        bar.finish_and_clear();
-        Ok(self.report(how, &parts, &findings, &skipped, rows))
+        Ok(())
     }
 
     /// The columns that tell a row's coordinate, where there are such.
     fn coordinate(&self) -> Option<Coordinate> {
         let of = |source: &Source| {
-            let columns = &self.group.table.columns;
+            let columns = &self.group.feed.table.columns;
             columns.iter().position(|c| c.source == *source)
         };
         let topic = of(&Source::Topic);
@@ -265,7 +273,7 @@ impl Comparing<'_> {
         }
     }
 
-    async fn parts(&self) -> Result<Vec<Part>, AdminError> {
+    async fn parts(&self) -> Result<Vec<Part>, Error> {
         let standings = &self.group.standings;
         let tps: Vec<TopicPartition> = standings
             .iter()
@@ -273,7 +281,7 @@ impl Comparing<'_> {
             .collect();
         let mut known = HashSet::new();
         for topic in tps.chunk_by(|a, b| a.topic == b.topic) {
-            known.extend(self.cluster.partitions_of(&topic[0].topic)?);
+            known.extend(self.sink.log.partitions_of(&topic[0].topic)?);
         }
         // Reset, for the topic was made again with fewer partitions: it is of no record,
         // and there is nobody to ask.
@@ -283,11 +291,11 @@ impl Comparing<'_> {
         let gone: Vec<bool> = standings.iter().zip(&tps).map(|pair| gone(&pair)).collect();
         let there = tps.iter().zip(&gone).filter(|(_, gone)| !**gone);
         let there: Vec<TopicPartition> = there.map(|(tp, _)| tp.clone()).collect();
-        let mut lows = self.cluster.earliest(&there)?.into_iter();
+        let mut lows = self.sink.log.earliest(&there)?.into_iter();
         let mut compacted: HashMap<&str, bool> = HashMap::new();
         for standing in standings {
             if !compacted.contains_key(standing.topic.as_str()) {
-                let is = is_compacted(&self.config.kafka, &standing.topic).await?;
+                let is = self.sink.log.is_compacted(&standing.topic).await?;
                 compacted.insert(&standing.topic, is);
             }
         }
@@ -302,7 +310,7 @@ impl Comparing<'_> {
             position: standing.position,
             until: standing.position,
             compacted: compacted.get(standing.topic.as_str()).copied() == Some(true),
-            passed_over: standing.passed.clone(),
+            passed_over: Passed::of(standing.start, standing.position, &standing.acts),
             records: 0,
             passed: 0,
             dead: 0,
@@ -315,10 +323,10 @@ impl Comparing<'_> {
 
     /// Rows were read while the service wrote: none of them is of a record that
     /// came later than now.
-    fn read_on(&self, parts: &mut [Part]) -> Result<(), AdminError> {
+    fn read_on(&self, parts: &mut [Part]) -> Result<(), Error> {
         let mut parts: Vec<&mut Part> = parts.iter_mut().filter(|part| !part.gone).collect();
         let tps: Vec<TopicPartition> = parts.iter().map(|part| part.tp.clone()).collect();
-        for (part, end) in parts.iter_mut().zip(self.cluster.latest(&tps)?) {
+        for (part, end) in parts.iter_mut().zip(self.sink.log.latest(&tps)?) {
             part.until = end.map_or(part.position, |end| end.offset().max(part.position));
         }
         Ok(())
@@ -327,9 +335,9 @@ impl Comparing<'_> {
     /// So many that the records of one, and its rows, fit into memory.
     fn buckets(&self, parts: &[Part], width: usize) -> usize {
         let records: i64 = parts.iter().map(|p| p.position - p.from()).sum();
-        let bytes = u64::try_from(records).unwrap_or_default() / self.sample.0
+        let bytes = u64::try_from(records).unwrap_or_default() / self.sink.sample.of()
             * (ENTRY_OVERHEAD + 8 * width as u64);
-        let count = bytes.div_ceil(self.memory).clamp(1, BUCKETS);
+        let count = bytes.div_ceil(self.sink.memory).clamp(1, BUCKETS);
         usize::try_from(count).unwrap_or(1)
     }
 
@@ -347,13 +355,12 @@ impl Comparing<'_> {
 
     fn report(
         &self,
-        how: How,
+        sides: &Sides<'_>,
         parts: &[Part],
         findings: &ByPartition,
-        skipped: &[bool],
         rows: u64,
     ) -> TableReport {
-        let table = &self.group.table;
+        let table = &self.group.feed.table;
         let names: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
         let empty = compare::Findings::default();
         let of = |at: u32| findings.get(&at).unwrap_or(&empty);
@@ -383,28 +390,24 @@ impl Comparing<'_> {
             partitions.push(report);
         }
         TableReport {
-            sink: self.settings.name.clone(),
+            sink: self.sink.name.to_owned(),
             table: table.name.clone(),
             mode: table.mode.as_str(),
-            compared_by: match how {
+            compared_by: match sides.how {
                 How::Coordinate => "coordinate",
                 How::Content => "content",
                 How::Key { .. } => "key",
             },
             columns_not_compared: names
                 .into_iter()
-                .zip(skipped)
+                .zip(&sides.skipped)
                 .filter_map(|(name, skipped)| skipped.then_some(name))
                 .collect(),
             rows,
-            sample: self.sample.0,
+            sample: self.sink.sample.of(),
             partitions,
         }
     }
-}
-
-fn failed(error: &Failed) -> AdminError {
-    AdminError::Refused(error.to_string())
 }
 
 impl Coordinate {
@@ -430,81 +433,101 @@ fn whole(text: &str) -> Option<i64> {
 fn by_place(place: &Place) -> u128 {
     let (partition, offset) = (place.partition.to_string(), place.offset.to_string());
     let parts = [place.topic.as_str(), &partition, &offset];
-    entry::identity(parts.iter().map(|part| Some(part.as_bytes())))
+    hash::identity(parts.iter().map(|part| Some(part.as_bytes())))
 }
 
-/// The identity of a row by its content: by the columns that were there, and what they
-/// are, when the first row was written.
-fn content(columns: &[u64], db_table: &DbTable) -> u128 {
-    let changed = db_table.changed();
-    entry::identity_of_content(columns, |i| changed.get(i).copied().flatten().is_none())
+/// The partitions' places in the list, by topic and number.
+fn places(standings: &[Standing]) -> HashMap<(&str, i32), u32> {
+    let places = standings.iter().zip(0..);
+    places
+        .map(|(s, at)| ((s.topic.as_str(), s.partition), at))
+        .collect()
+}
+
+/// What stands for a missing field, with a word for what is not compared.
+fn default_hashes(table: &impl SnapshotTable) -> Vec<u64> {
+    let defaults = table.defaults().iter();
+    defaults.map(|d| d.unwrap_or(hash::SKIPPED)).collect()
 }
 
 fn skip(columns: &mut [u64], skipped: &[bool]) {
     for (column, skipped) in columns.iter_mut().zip(skipped) {
         if *skipped {
-            *column = entry::SKIPPED;
+            *column = hash::SKIPPED;
         }
     }
 }
 
-fn found_entry(
+/// What rows and records have in common on their way to entries.
+struct Sides<'t> {
     how: How,
-    canonical: Canonical,
-    place: Option<Place>,
-    places: &HashMap<(&str, i32), u32>,
-    skipped: &[bool],
-    db_table: &DbTable,
-) -> Entry {
-    let Canonical {
-        key,
-        age,
-        mut columns,
-    } = canonical;
-    if how == How::Content {
-        skip(&mut columns, skipped);
+    places: HashMap<(&'t str, i32), u32>,
+    /// Columns whose default is another thing in each row.
+    skipped: Vec<bool>,
+    defaults: Vec<u64>,
+    /// See [`SnapshotTable::changed`].
+    changed: &'t [Option<u32>],
+}
+
+impl Sides<'_> {
+    /// The identity of a row by its content: by the columns that were there, and what
+    /// they are, when the first row was written.
+    fn content(&self, columns: &[u64]) -> u128 {
+        let changed = |i: usize| self.changed.get(i).copied().flatten();
+        entry::identity_of_content(columns, |i| changed(i).is_none())
     }
-    let known = place
-        .as_ref()
-        .and_then(|p| places.get(&(p.topic.as_str(), p.partition)));
-    Entry {
-        identity: match (how, &place) {
-            (How::Key { .. }, _) => key.unwrap_or_default(),
-            (How::Coordinate, Some(place)) => by_place(place),
-            (How::Coordinate, None) | (How::Content, _) => content(&columns, db_table),
-        },
-        partition: known.copied().unwrap_or(u32::MAX),
-        offset: place.map_or(-1, |p| p.offset),
-        op: Op::Put,
-        age,
-        columns,
+
+    /// A row of the table.
+    fn found(&self, canonical: Canonical, place: Option<Place>) -> Entry {
+        let Canonical {
+            key,
+            age,
+            mut columns,
+        } = canonical;
+        if self.how == How::Content {
+            skip(&mut columns, &self.skipped);
+        }
+        let known = place
+            .as_ref()
+            .and_then(|p| self.places.get(&(p.topic.as_str(), p.partition)));
+        Entry {
+            identity: match (self.how, &place) {
+                (How::Key { .. }, _) => key.unwrap_or_default(),
+                (How::Coordinate, Some(place)) => by_place(place),
+                (How::Coordinate, None) | (How::Content, _) => self.content(&columns),
+            },
+            partition: known.copied().unwrap_or(u32::MAX),
+            offset: place.map_or(-1, |p| p.offset),
+            op: Op::Put,
+            age,
+            columns,
+        }
     }
 }
 
 /// The records of one partition, on their way to entries.
-struct Judged<'j, 'c> {
-    comparing: &'j Comparing<'c>,
-    how: How,
+struct Judged<'j, L, T> {
+    comparing: &'j Comparing<'j, L>,
+    sides: &'j Sides<'j>,
     at: u32,
     position: i64,
-    db_table: &'j DbTable,
-    skipped: &'j [bool],
+    table: &'j T,
 }
 
-impl Judged<'_, '_> {
+impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
     async fn piece(
         &self,
         piece: &Piece,
-        database: &mut Database,
+        snapshot: &mut impl Snapshot<Table = T>,
         part: &mut Part,
         expected: &mut Buckets,
-    ) -> Result<(), AdminError> {
-        let table = &self.comparing.group.table;
+    ) -> Result<(), Error> {
+        let table = &self.comparing.group.feed.table;
         let Piece { tp, chunk, passed } = piece;
         part.passed += passed;
         let applied = (0..chunk.len()).filter(|&i| chunk.record(i).offset < part.position);
         part.records += applied.count() as u64;
-        let unknown = self.comparing.settings.unknown_fields;
+        let unknown = self.comparing.sink.unknown_fields;
         let decoder = Decoder::new(table, &tp.topic, tp.partition, unknown);
         let mut rows = Rows::with_capacity(table.columns.len(), chunk.len());
         let mut bad = Vec::new();
@@ -524,7 +547,7 @@ impl Judged<'_, '_> {
         let mut entries: Vec<Entry> = bad.iter().map(|&offset| self.bad(tp, offset)).collect();
         for (wanted, key_only) in [(puts, false), (deletes, true)] {
             part.unknown += self
-                .canonical(tp, &rows, &wanted, key_only, database, &mut entries)
+                .canonical(tp, &rows, &wanted, key_only, snapshot, &mut entries)
                 .await?;
         }
         let skipped = |offset: i64| part.passed_over.skipped.contains(offset);
@@ -539,10 +562,8 @@ impl Judged<'_, '_> {
             if skipped(entry.offset) {
                 entry.op = entry.op.skipped();
             }
-            if self.comparing.sample.takes(entry.identity) {
-                expected
-                    .push(&entry)
-                    .map_err(|e| failed(&Failed::Disk(e)))?;
+            if self.comparing.sink.sample.takes(entry.identity) {
+                expected.push(&entry)?;
             }
         }
         Ok(())
@@ -564,7 +585,7 @@ impl Judged<'_, '_> {
             offset,
             op: Op::Bad,
             age: 0,
-            columns: vec![entry::SKIPPED; self.skipped.len()],
+            columns: vec![hash::SKIPPED; self.sides.skipped.len()],
         }
     }
 
@@ -576,9 +597,9 @@ impl Judged<'_, '_> {
         rows: &Rows<'_>,
         wanted: &[usize],
         key_only: bool,
-        database: &mut Database,
+        snapshot: &mut impl Snapshot<Table = T>,
         entries: &mut Vec<Entry>,
-    ) -> Result<u64, AdminError> {
+    ) -> Result<u64, Error> {
         let mut unknown = 0;
         let mut todo = vec![wanted];
         while let Some(part) = todo.pop() {
@@ -586,10 +607,7 @@ impl Judged<'_, '_> {
                 continue;
             }
             let cells: Vec<&[Cell<'_>]> = part.iter().map(|&i| rows.row(i).1).collect();
-            match (
-                database.canonical(self.db_table, &cells, key_only).await,
-                part,
-            ) {
+            match (snapshot.canonical(self.table, &cells, key_only).await, part) {
                 (Ok(all), _) => {
                     for (canonical, &i) in all.into_iter().zip(part) {
                         let op = if key_only { Op::Delete } else { Op::Put };
@@ -600,12 +618,12 @@ impl Judged<'_, '_> {
                         }
                     }
                 }
-                (Err(Unreadable::Failed(error)), _) => return Err(failed(&error)),
+                (Err(Unreadable::Failed(error)), _) => return Err(error.into()),
                 (Err(Unreadable::Value), &[only]) => {
                     let offset = rows.row(only).0.offset;
-                    let key = match (self.how, key_only) {
+                    let key = match (self.sides.how, key_only) {
                         (How::Key { .. }, false) => {
-                            database.canonical(self.db_table, &cells, true).await
+                            snapshot.canonical(self.table, &cells, true).await
                         }
                         _ => Err(Unreadable::Value),
                     };
@@ -618,7 +636,7 @@ impl Judged<'_, '_> {
                             .unwrap_or_else(|| self.bad(tp, offset)),
                         Err(Unreadable::Value) => self.bad(tp, offset),
                         Err(Unreadable::Failed(error)) => {
-                            return Err(failed(&error));
+                            return Err(error.into());
                         }
                     });
                 }
@@ -642,23 +660,23 @@ impl Judged<'_, '_> {
         let Canonical {
             key, mut columns, ..
         } = canonical;
-        if self.how == How::Content {
-            for (column, default) in columns.iter_mut().zip(self.db_table.default_hashes()) {
-                if *column == entry::ABSENT {
-                    *column = default;
+        if self.sides.how == How::Content {
+            for (column, default) in columns.iter_mut().zip(&self.sides.defaults) {
+                if *column == hash::ABSENT {
+                    *column = *default;
                 }
             }
-            let unknown = |(column, skipped): (&u64, &bool)| *column == entry::SKIPPED && !skipped;
-            if columns.iter().zip(self.skipped).any(unknown) {
+            let unknown = |(column, skipped): (&u64, &bool)| *column == hash::SKIPPED && !skipped;
+            if columns.iter().zip(&self.sides.skipped).any(unknown) {
                 return None;
             }
-            skip(&mut columns, self.skipped);
+            skip(&mut columns, &self.sides.skipped);
         }
         Some(Entry {
-            identity: match self.how {
+            identity: match self.sides.how {
                 How::Key { .. } => key?,
                 How::Coordinate => by_place(&self.place(tp, offset)),
-                How::Content => content(&columns, self.db_table),
+                How::Content => self.sides.content(&columns),
             },
             partition: self.at,
             offset,

@@ -1,9 +1,9 @@
 //! Cells as texts, told from the documented rules (docs/CONFIG.md) and from
 //! nothing that the writers use.
 
-use super::database::Unreadable;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_sink_api::snapshot::Unreadable;
 use plimsoll_sink_api::{Cell, Column, Source};
 use serde_json::value::RawValue;
 

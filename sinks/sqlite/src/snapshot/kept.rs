@@ -1,6 +1,6 @@
 //! Values as SQLite keeps them: in one of five storage classes, whole.
 
-use crate::verify::entry;
+use plimsoll_sink_api::snapshot::hash;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, TypeInfo, ValueRef};
 
@@ -76,8 +76,8 @@ impl Kept {
     /// For the comparison of columns: the class counts.
     pub fn hash(&self) -> u64 {
         match self {
-            Self::Null => entry::NULL,
-            other => entry::hash_bytes(&other.tagged(Collation::Binary)),
+            Self::Null => hash::NULL,
+            other => hash::hash_bytes(&other.tagged(Collation::Binary)),
         }
     }
 

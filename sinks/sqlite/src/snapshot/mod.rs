@@ -4,15 +4,19 @@
 mod form;
 mod kept;
 
-use super::database::{Acts, Canonical, Letters, Place, Standing, Texts, Unreadable};
-use super::entry;
-use super::passed::Passed;
+use crate::error::from_sqlx;
+use crate::{SqliteSettings, SqliteSink};
 use form::Form;
 use kept::{Collation, Kept};
-use plimsoll_sink_api::{Act, Cell, Table};
+use plimsoll_sink_api::snapshot::hash;
+use plimsoll_sink_api::snapshot::{
+    Canonical, Feed, Place, Snapshot, SnapshotTable, Standing, Stopped, Texts, Unreadable,
+    with_acts,
+};
+use plimsoll_sink_api::{Act, Cell, Missing, Sink, SinkError, Table, rule_for};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
-use std::path::Path;
+use std::collections::HashSet;
 
 /// Rows that are fetched at a time.
 const PAGE: i64 = 2_000;
@@ -30,7 +34,9 @@ pub struct LiteTable {
 }
 
 /// Two connections: one for the snapshot, one in memory that judges values.
-pub struct Sqlite {
+pub struct SqliteSnapshot {
+    sink: SqliteSink,
+    settings: SqliteSettings,
     snapshot: SqliteConnection,
     judge: SqliteConnection,
 }
@@ -47,66 +53,42 @@ fn list(names: &[String]) -> String {
         .join(", ")
 }
 
-impl Sqlite {
+impl SqliteSnapshot {
     /// Opens the file, and begins to read.
-    pub async fn open(path: &Path) -> sqlx::Result<Self> {
-        let mut snapshot = SqliteConnectOptions::new()
-            .filename(path)
-            .disable_statement_logging()
-            .connect()
-            .await?;
-        let judge = SqliteConnectOptions::new().disable_statement_logging();
-        let judge = judge.in_memory(true).connect().await?;
-        sqlx::raw_sql("BEGIN").execute(&mut snapshot).await?;
-        Ok(Self { snapshot, judge })
-    }
-
-    /// Where the sink stands.
-    pub async fn positions(&mut self, sink: &str) -> sqlx::Result<Vec<Standing>> {
-        let acts = self.acts(sink).await?;
-        sqlx::query(
-            "SELECT topic, kafka_partition, next_offset, start_offset, cluster_id \
-             FROM plimsoll_positions WHERE sink = ?1 ORDER BY 1, 2",
-        )
-        .bind(sink)
-        .try_map(|row: SqliteRow| {
-            Ok(Standing {
-                topic: row.try_get(0)?,
-                partition: row.try_get(1)?,
-                position: row.try_get(2)?,
-                start: row.try_get(3)?,
-                cluster: row.try_get(4)?,
-                passed: Passed::default(),
-            })
-        })
-        .fetch_all(&mut self.snapshot)
-        .await
-        .map(|all| {
-            all.into_iter()
-                .map(|standing| standing.after(&acts))
-                .collect()
+    ///
+    /// # Errors
+    /// There is no such file, or it is none of SQLite's.
+    pub async fn open(settings: &SqliteSettings) -> Result<Self, SinkError> {
+        // So that looking makes nothing.
+        let settings = SqliteSettings {
+            auto_migrate: false,
+            ..settings.clone()
+        };
+        let (snapshot, judge) = connect(&settings).await.map_err(|e| from_sqlx(&e))?;
+        Ok(Self {
+            sink: SqliteSink::open(settings.clone())?,
+            settings,
+            snapshot,
+            judge,
         })
     }
 
     /// What operators did; nothing where the state is of before it was kept.
-    async fn acts(&mut self, sink: &str) -> sqlx::Result<Acts> {
+    async fn acts(&mut self) -> sqlx::Result<Vec<(String, i32, Act)>> {
         let there: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'plimsoll_acts')",
         )
         .fetch_one(&mut self.snapshot)
         .await?;
-        let mut acts = Acts::new();
         if !there {
-            return Ok(acts);
+            return Ok(Vec::new());
         }
-        let rows = sqlx::query(
+        let acts: Vec<Option<(String, i32, Act)>> = sqlx::query(
             "SELECT topic, kafka_partition, kind, stood_at, began_at, from_offset, to_offset \
              FROM plimsoll_acts WHERE sink = ?1 ORDER BY act",
         )
-        .bind(sink)
-        .fetch_all(&mut self.snapshot)
-        .await?;
-        for row in rows {
+        .bind(&self.settings.sink)
+        .try_map(|row: SqliteRow| {
             let act = Act::read(
                 row.try_get(2)?,
                 row.try_get(3)?,
@@ -114,34 +96,39 @@ impl Sqlite {
                 row.try_get(5)?,
                 row.try_get(6)?,
             );
-            acts.entry((row.try_get(0)?, row.try_get(1)?))
-                .or_default()
-                .extend(act);
-        }
-        Ok(acts)
+            let (topic, partition) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(act.map(|act| (topic, partition, act)))
+        })
+        .fetch_all(&mut self.snapshot)
+        .await?;
+        Ok(acts.into_iter().flatten().collect())
     }
 
-    /// Its dead letters.
-    pub async fn letters(&mut self, sink: &str) -> sqlx::Result<Letters> {
-        let rows = sqlx::query(
-            "SELECT topic, kafka_partition, kafka_offset FROM plimsoll_dead_letters WHERE sink = ?1",
+    async fn standings(&mut self) -> sqlx::Result<Vec<Standing>> {
+        let acts = self.acts().await?;
+        let standings = sqlx::query(
+            "SELECT topic, kafka_partition, next_offset, start_offset, cluster_id \
+             FROM plimsoll_positions WHERE sink = ?1 ORDER BY 1, 2",
         )
-        .bind(sink)
+        .bind(&self.settings.sink)
         .try_map(|row: SqliteRow| {
-            Ok(Place {
+            Ok(Standing {
                 topic: row.try_get(0)?,
                 partition: row.try_get(1)?,
-                offset: row.try_get(2)?,
+                position: row.try_get(2)?,
+                start: row.try_get(3)?,
+                cluster: row.try_get(4)?,
+                acts: Vec::new(),
             })
         })
         .fetch_all(&mut self.snapshot)
         .await?;
-        Ok(rows.into_iter().collect())
+        Ok(with_acts(standings, acts))
     }
 
     /// Reads the declaration, and makes one like it in memory: the same types,
     /// none of its constraints.
-    pub async fn table(&mut self, target: &str, table: &Table) -> sqlx::Result<LiteTable> {
+    async fn declared(&mut self, target: &str, table: &Table) -> sqlx::Result<LiteTable> {
         let declared: Vec<(String, String, Option<String>, bool)> =
             sqlx::query("SELECT name, type, dflt_value, pk > 0 FROM pragma_table_xinfo(?1)")
                 .bind(target)
@@ -179,7 +166,7 @@ impl Sqlite {
             defaults.push(match default.as_deref() {
                 // SQLite gives it a number.
                 _ if is_rowid => None,
-                None => Some(entry::NULL),
+                None => Some(hash::NULL),
                 Some(default) => self.default(declared, default, strict).await?,
             });
         }
@@ -261,15 +248,72 @@ impl Sqlite {
         }
         Ok(None)
     }
+}
 
-    /// Records as the table keeps them. `key_only`: of tombstones.
-    pub async fn canonical(
+/// The file, in a read transaction, and a database in memory.
+async fn connect(settings: &SqliteSettings) -> sqlx::Result<(SqliteConnection, SqliteConnection)> {
+    let mut snapshot = SqliteConnectOptions::new()
+        .filename(&settings.path)
+        .disable_statement_logging()
+        .connect()
+        .await?;
+    let judge = SqliteConnectOptions::new().disable_statement_logging();
+    let judge = judge.in_memory(true).connect().await?;
+    sqlx::raw_sql("BEGIN").execute(&mut snapshot).await?;
+    Ok((snapshot, judge))
+}
+
+impl Snapshot for SqliteSnapshot {
+    type Table = LiteTable;
+
+    fn is_of_one_moment(&self) -> bool {
+        true
+    }
+
+    async fn positions(&mut self) -> Result<Vec<Standing>, SinkError> {
+        self.standings().await.map_err(|e| from_sqlx(&e))
+    }
+
+    async fn dead_letters(&mut self) -> Result<HashSet<Place>, SinkError> {
+        let rows = sqlx::query(
+            "SELECT topic, kafka_partition, kafka_offset FROM plimsoll_dead_letters WHERE sink = ?1",
+        )
+        .bind(&self.settings.sink)
+        .try_map(|row: SqliteRow| {
+            Ok(Place {
+                topic: row.try_get(0)?,
+                partition: row.try_get(1)?,
+                offset: row.try_get(2)?,
+            })
+        })
+        .fetch_all(&mut self.snapshot)
+        .await
+        .map_err(|e| from_sqlx(&e))?;
+        Ok(rows.into_iter().collect())
+    }
+
+    async fn feed(&self, topic: &str) -> Result<Feed, SinkError> {
+        let prepared = self.sink.prepare(topic).await?;
+        Ok(Feed {
+            target: prepared.table.name.clone(),
+            table: prepared.table.clone(),
+            missing: rule_for(&self.settings.tables, topic).map_or(Missing::Default, |r| r.missing),
+            incomparable: None,
+        })
+    }
+
+    async fn table(&mut self, feed: &Feed, _: &str) -> Result<LiteTable, SinkError> {
+        let declared = self.declared(&feed.target, &feed.table).await;
+        declared.map_err(|e| from_sqlx(&e))
+    }
+
+    async fn canonical(
         &mut self,
         table: &LiteTable,
         rows: &[&[Cell<'_>]],
         key_only: bool,
     ) -> Result<Vec<Canonical>, Unreadable> {
-        let failed = |e: sqlx::Error| Unreadable::Failed(e.into());
+        let failed = |e: sqlx::Error| Unreadable::Failed(from_sqlx(&e));
         sqlx::raw_sql("DELETE FROM judge")
             .execute(&mut self.judge)
             .await
@@ -299,24 +343,23 @@ impl Sqlite {
             let (mut canonical, _) = table.read(&row).map_err(failed)?;
             for (i, cell) in cells.iter().enumerate() {
                 if matches!(cell, Cell::Absent) {
-                    canonical.columns[i] = entry::ABSENT;
+                    canonical.columns[i] = hash::ABSENT;
                 }
             }
             // A row keeps the spelling that its key came with first.
             for (i, _) in table.keys.iter().filter(|(_, c)| *c != Collation::Binary) {
-                canonical.columns[*i] = entry::SKIPPED;
+                canonical.columns[*i] = hash::SKIPPED;
             }
             all.push(canonical);
         }
         Ok(all)
     }
 
-    /// Every row of the table.
-    pub async fn rows(
+    async fn rows(
         &mut self,
         table: &LiteTable,
         mut each: impl FnMut(Canonical, Texts<'_>) -> std::io::Result<()>,
-    ) -> sqlx::Result<()> {
+    ) -> Result<(), Stopped> {
         // A table without a rowid cannot be paged by it; OFFSET pages any table,
         // and within one transaction its order stays.
         let sql = format!(
@@ -329,10 +372,11 @@ impl Sqlite {
                 .bind(PAGE)
                 .bind(offset)
                 .fetch_all(&mut self.snapshot)
-                .await?;
+                .await
+                .map_err(|e| from_sqlx(&e))?;
             for row in &rows {
-                let (canonical, kept) = table.read(row)?;
-                each(canonical, &|i| kept[i].text()).map_err(sqlx::Error::Io)?;
+                let (canonical, kept) = table.read(row).map_err(|e| from_sqlx(&e))?;
+                each(canonical, &|i| kept[i].text()).map_err(Stopped::Disk)?;
             }
             offset += PAGE;
             if (rows.len() as i64) < PAGE {
@@ -342,13 +386,13 @@ impl Sqlite {
     }
 }
 
-impl LiteTable {
-    /// See [`super::database::DbTable::defaults`].
-    #[must_use]
-    pub fn defaults(&self) -> &[Option<u64>] {
+impl SnapshotTable for LiteTable {
+    fn defaults(&self) -> &[Option<u64>] {
         &self.defaults
     }
+}
 
+impl LiteTable {
     fn select(&self, from: &str, condition: &str) -> String {
         format!("SELECT {} FROM {from} WHERE {condition}", list(&self.names))
     }
@@ -362,7 +406,7 @@ impl LiteTable {
             .iter()
             .map(|(i, collation)| kept[*i].part(*collation))
             .collect();
-        let key = entry::identity(parts.iter().map(|part| part.as_deref()));
+        let key = hash::identity(parts.iter().map(|part| part.as_deref()));
         let canonical = Canonical {
             key: (!parts.is_empty()).then_some(key),
             age: 0,

@@ -1,10 +1,11 @@
 //! What the catalogue says of a table's columns.
 
+use super::PgColumn;
+use super::cells::Form;
 use super::equality::{Equality, with_collation};
-use super::{PgColumn, ident};
-use crate::verify::cells::Form;
-use crate::verify::entry;
+use crate::text::ident;
 use plimsoll_sink_api::Column;
+use plimsoll_sink_api::snapshot::hash;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -29,7 +30,7 @@ SELECT pg_catalog.format_type(base.oid, base.typmod) AS type_sql, base.oid::int8
     a.attidentity <> '' OR a.attgenerated <> '' AS filled,
     -- What the columns that every table has were made with, the table was made with.
     CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_attribute AS own WHERE own.attrelid = a.attrelid
-        AND own.attnum < 0 AND own.xmin = a.xmin) THEN 2147483647
+        AND own.attnum < 0 AND own.xmin = a.xmin) THEN NULL
         ELSE pg_catalog.age(a.xmin) END AS age,
     pg_catalog.age(d.xmin) AS default_age,
     coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid),
@@ -61,14 +62,22 @@ SELECT $1 !~ '\\{(SQLVALUEFUNCTION|NEXTVALUEEXPR|COERCEVIAIO|XMLEXPR|PARAM) '
         SELECT FROM pg_catalog.regexp_matches($1, ':(?:op)?funcid (\\d+)', 'g') AS m(found)
         JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid AND p.provolatile <> 'i')";
 
-/// A column, and what stands in it where the field is missing; `None`: another thing
-/// in each row.
+/// A column, as it was read.
+pub struct Read {
+    pub column: PgColumn,
+    /// What stands in it where the field is missing; `None`: another thing in each row.
+    pub default: Option<u64>,
+    /// See [`plimsoll_sink_api::snapshot::SnapshotTable::changed`].
+    pub changed: Option<u32>,
+}
+
+/// Reads a column.
 pub async fn column(
     snapshot: &mut PgConnection,
     judge: &mut PgConnection,
     target: &str,
     column: &Column,
-) -> sqlx::Result<(PgColumn, Option<u64>)> {
+) -> sqlx::Result<Read> {
     let row = sqlx::query(COLUMN)
         .bind(target)
         .bind(&column.name)
@@ -83,10 +92,11 @@ pub async fn column(
     };
     let default = match (row.try_get("filled")?, default) {
         (true, _) => None,
-        (false, None) => Some(entry::NULL),
+        (false, None) => Some(hash::NULL),
         (false, Some((sql, tree))) => default_value(judge, &sql, &tree, &type_sql).await?,
     };
-    let (age, default_age): (i32, Option<i32>) = (row.try_get("age")?, row.try_get("default_age")?);
+    let (age, default_age): (Option<i32>, Option<i32>) =
+        (row.try_get("age")?, row.try_get("default_age")?);
     let equality = Equality::of(snapshot, row.try_get("base")?, collation.is_some()).await?;
     let column = PgColumn {
         form: Form::of(column, row.try_get("is_array")?, &name, element.as_deref()),
@@ -94,21 +104,20 @@ pub async fn column(
         cast: with_collation(format!("@::{type_sql}"), collation.as_deref()),
         reads_clock: equality.reads_clock(),
         equality: column.key.then_some(equality),
+    };
+    Ok(Read {
+        column,
+        default,
         // A default that was there when the table was made is of the same age.
         changed: changed(age, default_age),
-    };
-    Ok((column, default))
+    })
 }
 
-/// The last change; `None` where there was none since the table was made.
-fn changed(age: i32, default_age: Option<i32>) -> Option<u32> {
-    let of_table = i32::MAX;
-    let last = match (age, default_age) {
-        (age, _) if age == of_table => return None,
-        (age, Some(default_age)) => age.min(default_age),
-        (age, None) => age,
-    };
-    u32::try_from(last).ok()
+/// The last change; `None` where there was none since the table was made. `age`: of the
+/// column, where it is younger than its table.
+fn changed(age: Option<i32>, default_age: Option<i32>) -> Option<u32> {
+    let age = age?;
+    u32::try_from(default_age.map_or(age, |default| age.min(default))).ok()
 }
 
 async fn default_value(
@@ -127,5 +136,5 @@ async fn default_value(
     // The catalogue prints it without the cast to the column's type.
     let sql = format!("SELECT (({sql})::{type_sql})::text");
     let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(judge).await?;
-    Ok(Some(entry::hash(row.try_get::<Option<&str>, _>(0)?)))
+    Ok(Some(hash::hash(row.try_get::<Option<&str>, _>(0)?)))
 }
