@@ -89,6 +89,7 @@ modelled() {
 }
 
 CLAIM=protocol/src/claim.rs
+LIFECYCLE=protocol/src/lifecycle.rs
 LIVENESS=partition::tests::the_liveness_table_is_as_the_design_says
 
 # both WHAT FILE PERL PROPERTY TEST: of the protocol crate; the searches must end
@@ -138,6 +139,15 @@ protocol_mutants() {
     "nothing of another log" identity::tests::a_batch_is_confirmed_only_by_the_id_that_its_position_remembers
   both "the judging of lost answers" protocol/src/judge.rs 's/stored == span\.to\(\)/false/' \
     "a lost answer is judged: committed" judge::tests::a_lost_answer_is_judged_by_where_the_position_stands
+  both "the life that a message names" $LIFECYCLE \
+    's/(\(Heard::Task \{ present: false, )\.\. \}, _\) => Act::Ignore/$1said: Said::Claimed }, Claiming) => Act::Consume,\n        $1.. }, _) => Act::Ignore/' \
+    "invariant 2" lifecycle::tests::an_earlier_life_is_never_heard
+  both "the draining of what is handed over" $LIFECYCLE \
+    's/Heard::Revoked, Live\) => Act::Drain/Heard::Revoked, Live) => Act::Forget/' \
+    "invariant 4" lifecycle::tests::the_lifecycle_is_as_the_design_says
+  both "the end of what is drained" $LIFECYCLE \
+    's/Said::Ended, Draining\) => Act::Forget/Said::Ended, Draining) => Act::Ignore/' \
+    "invariant 5" lifecycle::tests::the_lifecycle_is_as_the_design_says
   both "the look at an idle row: failovers" protocol/src/look.rs 's/mine && stored >= acknowledged/mine/' \
     "invariant 5" look::tests::invariant_5_an_idle_owner_sees_that_it_was_overtaken
   both "the look at an idle row: operators" protocol/src/look.rs \

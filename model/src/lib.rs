@@ -9,6 +9,7 @@
 pub mod cassandra;
 mod faults;
 pub mod fetches;
+pub mod lives;
 pub mod postgres;
 pub mod report;
 pub mod starts;

@@ -1,7 +1,7 @@
 //! Searches every model and prints what was found: `make model`.
 
 use plimsoll_model::report::{Bounded, HEADING, Report, search};
-use plimsoll_model::{cassandra, fetches, postgres, starts};
+use plimsoll_model::{cassandra, fetches, lives, postgres, starts};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::process::ExitCode;
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{HEADING}");
     let mut all = run(starts::configurations(), threads);
+    all &= run(lives::configurations(), threads);
     all &= run(fetches::configurations(), threads);
     all &= run(postgres::configurations(), threads);
     all &= run(cassandra::configurations(), threads);
