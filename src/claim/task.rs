@@ -6,10 +6,10 @@ use super::starts::look_up;
 use crate::commit::{Backoff, HALT_RETRY, Lane, note_claim};
 use crate::config::{Start, Topics};
 use crate::consume::{
-    Cluster, Compared, Control, Generation, Leased, LogLook, disagreement, look_at,
+    Cluster, Compared, Control, Generation, Leased, LogLook, Wanted, disagreement, look_at,
 };
 use crate::error::KafkaFault;
-use crate::health::{Asking, Halt};
+use crate::health::{Asking, Halt, Until};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::{
@@ -39,6 +39,8 @@ pub struct ClaimRequest {
     pub generation: Generation,
     /// Whether it still wants to be.
     pub leased: Leased,
+    /// Kafka's words, where it is halted because of them.
+    pub refused: Option<String>,
 }
 
 struct Waiting {
@@ -212,6 +214,7 @@ impl<S: Sink> Claims<S> {
                 offset,
                 column: None,
                 reason,
+                until: Until::Begun,
             }),
             after: HALT_RETRY,
         });
@@ -246,13 +249,17 @@ impl<S: Sink> Claims<S> {
         if held.is_empty() {
             return Vec::new();
         }
-        let partitions: Vec<(TopicPartition, Claimed)> = held
+        let wanted: Vec<Wanted> = held
             .iter()
-            .map(|(one, claimed)| (one.request.tp.clone(), claimed.clone()))
+            .map(|(one, claimed)| Wanted {
+                tp: one.request.tp.clone(),
+                claimed: claimed.clone(),
+                fetch: one.request.refused.is_some(),
+            })
             .collect();
         let (cluster, group) = (self.cluster.clone(), self.lane.identity.group_id.clone());
         let looked = tokio::task::spawn_blocking(move || {
-            let found = look_at(&cluster, &group, &partitions);
+            let found = look_at(&cluster, &group, &wanted);
             (found, cluster.id().ok())
         })
         .await;
@@ -274,6 +281,11 @@ impl<S: Sink> Claims<S> {
                 }
                 LogLook::Unreadable(fault) => {
                     again.extend(self.unread(one, &claimed, &fault));
+                    continue;
+                }
+                LogLook::Refused(fault) => {
+                    let reason = still(one.request.refused.as_deref(), &fault);
+                    self.halt(&one.request, None, reason);
                     continue;
                 }
             };
@@ -419,5 +431,29 @@ impl<S: Sink> Claims<S> {
             );
         }
         Ok(true)
+    }
+}
+
+/// Why a partition stays halted. What it was halted with says more than the look,
+/// where it is the same.
+fn still(halted: Option<&str>, fault: &KafkaFault) -> String {
+    let fault = fault.to_string();
+    match halted {
+        Some(words) if words.starts_with(&fault) => words.to_owned(),
+        Some(_) | None => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_wrong_is_told_in_the_words_that_say_most() {
+        let fault = KafkaFault::new("Kafka: BadMessage (Local: Bad message format)");
+        let words = format!("{fault}: CRC32 mismatch at offset 7");
+        assert_eq!(still(Some(&words), &fault), words);
+        assert_eq!(still(Some("Kafka: Unknown"), &fault), fault.to_string());
+        assert_eq!(still(None, &fault), fault.to_string());
     }
 }

@@ -11,7 +11,7 @@ use crate::batch::Chunk;
 use crate::config::{OnBadRecord, UnknownFields};
 use crate::consume::{Control, Generation, Leased, Looked, Looks, RestartReason, epoch_fell};
 use crate::decode::Decoder;
-use crate::health::{About, Halt, Health};
+use crate::health::{About, Halt, Health, Until};
 use crate::metrics::{self as names, PartitionMetrics};
 use crate::route::Router;
 use metrics::counter;
@@ -293,6 +293,7 @@ impl<S: Sink> Writer<S> {
             offset: (!chunk.is_empty()).then(|| chunk.record(0).offset),
             column: None,
             reason: epoch_fell(&self.lane.name, &self.tp, applied, lowest),
+            until: Until::Committed,
         })
     }
 
@@ -306,6 +307,7 @@ impl<S: Sink> Writer<S> {
             offset,
             column: error.detail.column.clone(),
             reason: error.to_string(),
+            until: Until::Committed,
         }))
     }
 
@@ -332,6 +334,7 @@ impl<S: Sink> Writer<S> {
                         offset,
                         column: bad.column().map(str::to_owned),
                         reason,
+                        until: Until::Committed,
                     };
                     return Err(Trouble::End(Done::Halt(Box::new(halt))));
                 };
@@ -401,6 +404,7 @@ impl<S: Sink> Writer<S> {
                             offset: None,
                             column: error.detail.column.clone(),
                             reason: error.to_string(),
+                            until: Until::Committed,
                         };
                         return Err(Trouble::End(Done::Halt(Box::new(halt))));
                     }
@@ -556,6 +560,8 @@ impl<S: Sink> Writer<S> {
                             offset: None,
                             column: None,
                             reason: error.to_string(),
+                            // Said by a claim, and one goes before each life.
+                            until: Until::Begun,
                         };
                         return Err(Trouble::End(Done::Halt(Box::new(halt))));
                     }

@@ -28,6 +28,9 @@ pub struct Part {
     /// Lives in a row that Kafka ended with an error before anything of them was
     /// committed.
     pub failures: u32,
+    /// Kafka's words, where the partition is halted because of them: the fetch is tried
+    /// before another life begins.
+    pub refused: Option<String>,
     /// How often in a row librdkafka still knew where an earlier life stood.
     pub remembered: u32,
 }

@@ -13,7 +13,7 @@ use crate::error::KafkaFault;
 use crate::metrics as names;
 use letters::Letters;
 use metrics::gauge;
-use plimsoll_protocol::TopicPartition;
+use plimsoll_protocol::{Position, TopicPartition};
 use plimsoll_sink_api::DeadLetter;
 use plimsoll_sink_api::SinkError;
 use serde::Serialize;
@@ -35,6 +35,31 @@ pub struct Halt {
     pub column: Option<String>,
     /// What is wrong; holds no value of the record.
     pub reason: String,
+    /// What shows that it is over.
+    #[serde(skip)]
+    pub until: Until,
+}
+
+/// What shows that a halt is over. That nothing is heard of it any more shows
+/// nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// A commit: the record or its table was to blame.
+    Committed,
+    /// The partition's next life: none begins before the claim, and Kafka where it was
+    /// to blame, have answered what the halt was about.
+    Begun,
+}
+
+impl Halt {
+    /// Whether a life that begins at a position shows that it is over. One behind the
+    /// record passes it by: an operator wants that.
+    fn is_over(&self, from: Position) -> bool {
+        match self.until {
+            Until::Begun => true,
+            Until::Committed => self.offset.is_some_and(|offset| offset < from.offset()),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -228,6 +253,15 @@ impl Health {
         sink.halts.insert(tp.clone(), halt);
     }
 
+    /// A life of a partition begins at a position.
+    pub fn begins(&self, sink: &str, tp: &TopicPartition, from: Position) {
+        if let Some(sink) = self.lock().sinks.get_mut(sink)
+            && sink.halts.get(tp).is_some_and(|halt| halt.is_over(from))
+        {
+            sink.halts.remove(tp);
+        }
+    }
+
     /// A partition moves again.
     pub fn moves(&self, sink: &str, tp: &TopicPartition) {
         if let Some(sink) = self.lock().sinks.get_mut(sink) {
@@ -366,21 +400,54 @@ mod tests {
         assert!(health.report().undisturbed);
     }
 
-    #[test]
-    fn a_halt_is_told_until_the_partition_moves() {
+    fn halted(offset: Option<i64>, until: Until) -> (Health, Halt) {
         let health = Health::default();
         health.claimed("a");
-        let tp = TopicPartition::new("t", 3);
         let halt = Halt {
-            offset: Some(7),
+            offset,
             column: None,
             reason: "not_null_violation".into(),
+            until,
         };
-        health.halt("a", &tp, halt.clone());
+        health.halt("a", &tp(), halt.clone());
+        (health, halt)
+    }
+
+    fn tp() -> TopicPartition {
+        TopicPartition::new("t", 3)
+    }
+
+    fn begins(health: &Health, at: i64) {
+        health.begins("a", &tp(), Position::new(at).unwrap());
+    }
+
+    #[test]
+    fn a_halt_is_told_until_the_partition_moves() {
+        let (health, halt) = halted(Some(7), Until::Committed);
         let report = health.report();
         assert!(report.ready && !report.undisturbed);
         assert_eq!(report.sinks["a"].halted[0].halt, halt);
-        health.moves("a", &tp);
+        // A life that begins before the record meets it again.
+        begins(&health, 7);
+        assert!(!health.report().undisturbed);
+        health.moves("a", &tp());
+        assert!(health.report().undisturbed);
+    }
+
+    #[test]
+    fn a_halt_for_a_record_is_over_behind_it() {
+        let (health, _) = halted(Some(7), Until::Committed);
+        begins(&health, 8);
+        assert!(health.report().undisturbed);
+        let (health, _) = halted(None, Until::Committed);
+        begins(&health, 8);
+        assert!(!health.report().undisturbed);
+    }
+
+    #[test]
+    fn a_halt_for_an_answer_is_over_when_a_life_begins() {
+        let (health, _) = halted(Some(7), Until::Begun);
+        begins(&health, 7);
         assert!(health.report().undisturbed);
     }
 }

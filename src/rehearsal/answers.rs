@@ -204,6 +204,38 @@ async fn an_error_that_stays_halts_with_the_words_of_kafka_and_loses_nothing() {
     rig.stop().await;
 }
 
+/// No record comes, and nothing is committed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_halt_of_an_idle_partition_ends_when_kafka_answers() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::Halt);
+    rig.until("claimed", |_| rig.health.report().ready).await;
+    answer(
+        &rig.kafka,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1_000],
+    );
+    let halted = || rig.health.halted("rehearsal").len();
+    rig.until("both are halted", |_| halted() == 2).await;
+    // Sooner than they would be tried again by themselves.
+    let again = |sink: &MemorySink| {
+        for partition in [0, 1] {
+            sink.set(&tp(partition), 0);
+        }
+    };
+    again(&rig.sink);
+    let claims = rig.sink.claims(&tp(0));
+    rig.until("claimed once more", |s| s.claims(&tp(0)) > claims)
+        .await;
+    assert_eq!(halted(), 2, "a claim is no answer of Kafka's");
+    rig.kafka.clear_request_errors(RDKafkaApiKey::Fetch);
+    again(&rig.sink);
+    rig.until("none is halted", |_| halted() == 0).await;
+    rig.produce(0, numbers(0..5));
+    rig.until("written", |s| s.position(&tp(0)) == Some(5))
+        .await;
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..5));
+    rig.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_whose_broker_dies_before_it_says_the_topics_id_is_fetched_from_another() {
     let kafka = MockCluster::new(2).unwrap();

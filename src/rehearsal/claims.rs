@@ -67,6 +67,7 @@ async fn a_claim_that_nobody_wants_any_more_leaves_no_trouble_behind() {
             tp: tp(0),
             generation: Generation(1),
             leased,
+            refused: None,
         })
         .unwrap();
     until(&health, "it is refused", |away| away.is_some()).await;

@@ -3,6 +3,7 @@
 
 mod answers;
 mod claims;
+mod looks;
 mod memory;
 mod origin;
 mod requests;

@@ -11,7 +11,7 @@ use crate::consume::control::RestartReason;
 use crate::consume::message::Message;
 use crate::consume::partition::{Failure, Part, Phase};
 use crate::consume::poll::Fatal;
-use crate::health::Halt;
+use crate::health::{Halt, Until};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_sink_api::Sink;
@@ -73,7 +73,7 @@ impl<S: Sink> Poll<S> {
                 continue;
             };
             let part = &mut self.parts[i];
-            let (sink, tp) = (&self.setup.lane.name, &part.tp);
+            let (sink, tp) = (&self.setup.lane.name, part.tp.clone());
             let wait = WAITS.get(part.failures as usize).copied();
             part.failures = part.failures.saturating_add(1);
             if let Some(wait) = wait {
@@ -88,12 +88,14 @@ impl<S: Sink> Poll<S> {
                 sink, topic = %tp.topic, partition = tp.partition,
                 "halted: {}; tried again in {} s", failure.reason, HALT_RETRY.as_secs(),
             );
+            part.refused = Some(failure.reason.clone());
             let halt = Halt {
                 offset: None,
                 column: None,
                 reason: failure.reason,
+                until: Until::Begun,
             };
-            self.setup.lane.health.halt(sink, tp, halt);
+            self.setup.lane.health.halt(sink, &tp, halt);
             self.restart(i, RestartReason::Halted, HALT_RETRY);
         }
     }

@@ -51,6 +51,7 @@ impl<S: Sink> Poll<S> {
                         committed: None,
                         told: None,
                         failures: 0,
+                        refused: None,
                         remembered: 0,
                     });
                 }

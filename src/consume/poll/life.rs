@@ -82,6 +82,13 @@ impl<S: Sink> Poll<S> {
             paused: false,
             metrics,
         }));
+        // Kafka has answered, by the fetch before the claim was used: an error that comes
+        // now is the first of its row.
+        if part.refused.take().is_some() {
+            part.failures = 0;
+        }
+        let lane = &setup.lane;
+        lane.health.begins(&lane.name, &part.tp, claimed.position);
         setup.standing.begin(
             &part.tp,
             Stand {
@@ -173,6 +180,7 @@ impl<S: Sink> Poll<S> {
                     tp: part.tp.clone(),
                     generation: part.generation,
                     leased,
+                    refused: part.refused.clone(),
                 };
                 // The claims' task ends only after this thread.
                 let _ = self.setup.claims.send(request);
