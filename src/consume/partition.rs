@@ -1,6 +1,7 @@
 //! One partition in the poll thread's hands.
 
 use super::assignment::{Generation, Lease};
+use super::poll::Earlier;
 use super::queue::Arrivals;
 use crate::batch::{Chunk, Filling};
 use crate::metrics::PartitionMetrics;
@@ -31,8 +32,8 @@ pub struct Part {
     /// Kafka's words, where the partition is halted because of them: the fetch is tried
     /// before another life begins.
     pub refused: Option<String>,
-    /// How often in a row librdkafka still knew where an earlier life stood.
-    pub remembered: u32,
+    /// Whether librdkafka has forgotten where the life before stood.
+    pub earlier: Earlier,
 }
 
 /// How far a partition is.

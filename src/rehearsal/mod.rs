@@ -3,6 +3,7 @@
 
 mod answers;
 mod claims;
+mod lanes;
 mod looks;
 mod memory;
 mod origin;
@@ -10,3 +11,6 @@ mod requests;
 mod rights;
 mod tests;
 mod writers;
+
+pub(crate) use lanes::lane;
+pub(crate) use memory::MemorySink;

@@ -1,7 +1,8 @@
 //! A partition's lives: it begins at the position that its claim returned, and
 //! begins anew at the stored one.
 
-use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES, REMEMBERED, STOP_RETRY};
+use super::earlier::{STOP_RETRY, Turn};
+use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES};
 use crate::batch::Filling;
 use crate::claim::ClaimRequest;
 use crate::commit::Writer;
@@ -162,29 +163,33 @@ impl<S: Sink> Poll<S> {
 
     pub(super) fn claim_cooled(&mut self, now: Instant) {
         for part in &mut self.parts {
-            if matches!(part.phase, Phase::Cooling(until) if now >= until) {
-                // A claim fences somebody: it is made when it can be used.
-                if let Some(position) = position_of(&self.consumer, &part.tp) {
+            if !matches!(part.phase, Phase::Cooling(until) if now >= until) {
+                continue;
+            }
+            // A claim fences somebody: it is made when it can be used.
+            match part.earlier.look(position_of(&self.consumer, &part.tp)) {
+                Turn::Claim => {}
+                Turn::Wait => {
                     part.phase = Phase::Cooling(now + STOP_RETRY);
-                    part.remembered += 1;
-                    if part.remembered.is_multiple_of(REMEMBERED) {
-                        begin_and_stop(&self.consumer, &self.records, &part.tp, position);
-                    }
                     continue;
                 }
-                part.remembered = 0;
-                let (new, leased) = lease();
-                part.lease = new;
-                part.phase = Phase::Claiming;
-                let request = ClaimRequest {
-                    tp: part.tp.clone(),
-                    generation: part.generation,
-                    leased,
-                    refused: part.refused.clone(),
-                };
-                // The claims' task ends only after this thread.
-                let _ = self.setup.claims.send(request);
+                Turn::StopAgain(stands) => {
+                    part.phase = Phase::Cooling(now + STOP_RETRY);
+                    begin_and_stop(&self.consumer, &self.records, &part.tp, stands);
+                    continue;
+                }
             }
+            let (new, leased) = lease();
+            part.lease = new;
+            part.phase = Phase::Claiming;
+            let request = ClaimRequest {
+                tp: part.tp.clone(),
+                generation: part.generation,
+                leased,
+                refused: part.refused.clone(),
+            };
+            // The claims' task ends only after this thread.
+            let _ = self.setup.claims.send(request);
         }
     }
 }
