@@ -39,6 +39,26 @@ impl KafkaFault {
     pub fn code(&self) -> Option<RDKafkaErrorCode> {
         self.code
     }
+
+    /// Whether it says only that there was no answer.
+    #[must_use]
+    pub fn is_unreached(&self) -> bool {
+        use RDKafkaErrorCode as Code;
+        matches!(
+            self.code,
+            Some(
+                Code::BrokerTransportFailure
+                    | Code::AllBrokersDown
+                    | Code::Resolve
+                    | Code::OperationTimedOut
+                    | Code::TimedOutQueue
+                    | Code::WaitingForCoordinator
+                    | Code::Authentication
+                    | Code::SSL
+                    | Code::BrokerDestroy
+            )
+        )
+    }
 }
 
 impl KafkaFault {

@@ -325,21 +325,9 @@ fn hashes(
     }
 }
 
-/// Whether an error is the client's: no partition is to blame.
-fn is_the_clients(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(
-        error.rdkafka_error_code(),
-        None | Some(
-            Code::AllBrokersDown
-                | Code::BrokerTransportFailure
-                | Code::Resolve
-                | Code::Authentication
-                | Code::SSL
-                | Code::OperationTimedOut
-                | Code::Fatal
-        )
-    )
+/// Whether a fault is the client's: no partition is to blame.
+fn is_the_clients(fault: &KafkaFault) -> bool {
+    fault.is_unreached() || matches!(fault.code(), None | Some(RDKafkaErrorCode::Fatal))
 }
 
 /// The inner error is of one of the partitions.
@@ -376,9 +364,14 @@ fn read_hashes(
                 (partition, hash)
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => (partition, None),
-            // Between two looks the log may have lost its beginning.
-            Some(Err(error)) if is_the_clients(&error) => return Err(error.into()),
-            Some(Err(error)) => return Ok(Err(error.into())),
+            Some(Err(error)) => {
+                let fault = KafkaFault::from(error);
+                return match is_the_clients(&fault) {
+                    true => Err(fault),
+                    // Between two looks the log may have lost its beginning.
+                    false => Ok(Err(fault)),
+                };
+            }
         };
         if open.remove(&partition) {
             hashes.push((partition, Ok(hash)));
