@@ -220,7 +220,7 @@ impl Health {
 
     /// Kafka does not answer a question as it should.
     pub fn kafka_away(&self, sink: &str, asking: Asking, fault: &KafkaFault) {
-        let code = fault.code().map_or_else(String::new, |c| format!("{c:?}"));
+        let code = fault.code_word();
         self.trouble(sink, About::Kafka(asking), &code, fault.to_string());
     }
 
