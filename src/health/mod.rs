@@ -18,6 +18,7 @@ use plimsoll_sink_api::DeadLetter;
 use plimsoll_sink_api::SinkError;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use trouble::Trouble;
@@ -140,21 +141,15 @@ impl Health {
             // Why it does not move is known already.
             return;
         }
-        let troubles = &mut health.troubles;
-        let trouble = match troubles.get_mut(&about) {
-            Some(trouble) if trouble.holds(&about, now) => {
-                trouble.again(code, what, now);
-                trouble
-            }
-            _ => {
-                troubles.insert(
-                    about.clone(),
-                    Trouble::new(code, what, now, SystemTime::now()),
-                );
-                let Some(trouble) = troubles.get_mut(&about) else {
-                    return;
-                };
-                trouble
+        let new = |what| Trouble::new(code, what, now, SystemTime::now());
+        let trouble = match health.troubles.entry(about.clone()) {
+            Entry::Vacant(none) => none.insert(new(what)),
+            Entry::Occupied(mut old) => {
+                match old.get().holds(&about, now) {
+                    true => old.get_mut().again(code, what, now),
+                    false => *old.get_mut() = new(what),
+                }
+                old.into_mut()
             }
         };
         trouble.say(sink, &about, now);
