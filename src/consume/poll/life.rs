@@ -212,6 +212,7 @@ fn begin_and_stop(
         .incremental_assign(&one(tp, Some(at)))
         .and_then(|()| consumer.incremental_unassign(&one(tp, None)));
     if let Err(error) = done {
-        warn!(topic = %tp.topic, partition = tp.partition, "not stopped again: {error}");
+        let sink = consumer.context().sink();
+        warn!(sink, topic = %tp.topic, partition = tp.partition, "not stopped again: {error}");
     }
 }
