@@ -116,7 +116,7 @@ impl Members {
             .and_then(|rest| rest.split_once('/'));
         match of_sink {
             Some((sink, _)) => sink == self.sink,
-            // Before 0.2 the parts were not told apart.
+            // An older binary's: its parts are not told apart.
             None => member
                 .client_id
                 .strip_prefix("plimsoll-")
