@@ -345,19 +345,21 @@ impl<S: Sink> Writer<S> {
                 return Ok(());
             }
             self.confirm(chunk).await?;
-            let committed = self
+            let trouble = match self
                 .commit_built(table, chunk, part, &built, &mut reread)
-                .await;
-            self.lane
-                .health
-                .over(&self.lane.name, &About::Retrying(self.tp.clone()));
-            match committed {
+                .await
+            {
                 Ok(committed) => {
                     self.acknowledge(chunk, part, &built, committed);
                     return Ok(());
                 }
-                Err(None) => {}
-                Err(Some(trouble)) => return Err(trouble),
+                Err(trouble) => trouble,
+            };
+            // What comes next is another attempt, or none.
+            let retrying = About::Retrying(self.tp.clone());
+            self.lane.health.over(&self.lane.name, &retrying);
+            if let Some(trouble) = trouble {
+                return Err(trouble);
             }
         }
     }
