@@ -415,6 +415,26 @@ impl<S: Sink> Writer<S> {
         }
     }
 
+    /// What the database is given of a part.
+    fn batch<'b>(
+        &'b self,
+        table: &'b Prepared<S::Plan>,
+        chunk: &'b Chunk,
+        part: &Part,
+        built: &'b Built<'b>,
+    ) -> Batch<'b, S::Plan> {
+        Batch {
+            topic: &self.tp.topic,
+            partition: self.tp.partition,
+            claim: self.claim,
+            span: part.span,
+            table,
+            rows: &built.rows,
+            dead: &built.dead,
+            marks: marks(chunk, part),
+        }
+    }
+
     /// One commit, with all that the liveness table says. `Err(None)`: the
     /// catalogue is to be read again.
     async fn commit_built(
@@ -428,16 +448,7 @@ impl<S: Sink> Writer<S> {
         let mut backoff = Backoff::default();
         let mut attempts = 0_u64;
         loop {
-            let batch = Batch {
-                topic: &self.tp.topic,
-                partition: self.tp.partition,
-                claim: self.claim,
-                span: part.span,
-                table,
-                rows: &built.rows,
-                dead: &built.dead,
-                marks: marks(chunk, part),
-            };
+            let batch = self.batch(table, chunk, part, built);
             let began = Instant::now();
             let answer = tokio::select! {
                 biased;
