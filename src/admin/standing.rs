@@ -291,6 +291,23 @@ fn claimed(row: &StoredPosition) -> Claimed {
     }
 }
 
+/// Of a partition whose owner is alive, and which has never moved.
+#[cfg(test)]
+pub(super) fn stored(partition: i32, position: i64) -> StoredPosition {
+    StoredPosition {
+        tp: TopicPartition::new("orders", partition),
+        position: Position::new(position).unwrap_or(Position::ZERO),
+        epoch: 3,
+        owner: Some("host-1".to_owned()),
+        identity: None,
+        topic_id: None,
+        fingerprint: None,
+        leader_epoch: None,
+        heartbeat_age: Some(Duration::from_secs(2)),
+        moved_age: None,
+    }
+}
+
 /// A log that ends here, all of it older than a minute.
 #[cfg(test)]
 pub(super) fn ending(end: i64) -> Log {
@@ -313,16 +330,9 @@ mod tests {
 
     fn row(position: i64, moved: u64) -> StoredPosition {
         StoredPosition {
-            tp: TopicPartition::new("orders", 0),
-            position: at(position),
-            epoch: 3,
-            owner: Some("host-1".to_owned()),
-            identity: None,
             topic_id: Some("one".to_owned()),
-            fingerprint: None,
-            leader_epoch: None,
-            heartbeat_age: Some(Duration::from_secs(2)),
             moved_age: Some(Duration::from_secs(moved)),
+            ..stored(0, position)
         }
     }
 

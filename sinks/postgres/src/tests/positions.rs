@@ -367,17 +367,6 @@ async fn a_role_with_the_printed_grants_may_do_all_that_is_ever_done() {
     let sink = world.sink(settings, "m").await;
     assert!(sink.privileges("orders").await.unwrap().is_empty());
     let mut writer = Writer::claim(&sink, &member(1)).await;
-    let letter = |offset| plimsoll_sink_api::DeadLetter {
-        offset,
-        timestamp: None,
-        key: None,
-        value: None,
-        headers: Vec::new(),
-        condition: "c".to_owned(),
-        code: None,
-        column: None,
-        text: String::new(),
-    };
     writer
         .commit_with(&[put(0, vec![number("1")])], &[letter(1), letter(2)])
         .await
