@@ -63,7 +63,8 @@ impl KafkaFault {
     /// The code in a word; empty where there is none.
     #[must_use]
     pub fn code_word(&self) -> String {
-        self.code.map_or_else(String::new, |code| format!("{code:?}"))
+        self.code
+            .map_or_else(String::new, |code| format!("{code:?}"))
     }
 
     /// Where to look.

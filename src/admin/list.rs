@@ -31,7 +31,10 @@ pub fn list_positions(
     for settings in &config.sinks {
         let (stored, lost) = block_on(async {
             with_sink!(settings, |sink| async {
-                Ok((sink.positions().await?, lost(&sink, &settings.backend).await?))
+                Ok((
+                    sink.positions().await?,
+                    lost(&sink, &settings.backend).await?,
+                ))
             }
             .await)
             .map_err(AdminError::sink(&settings.name))

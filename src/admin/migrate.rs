@@ -52,7 +52,9 @@ impl Script {
             Ok(Some(missing)) => ("what is missing".to_owned(), missing),
             Ok(None) => ("nothing is missing".to_owned(), String::new()),
             Err(error) => (
-                format!("all there is: leave out what is there already, for it is not known: {error}"),
+                format!(
+                    "all there is: leave out what is there already, for it is not known: {error}"
+                ),
                 all,
             ),
         };
@@ -68,7 +70,10 @@ impl Script {
 fn print(config: &Config, out: &mut impl Write) -> Result<Exit, AdminError> {
     let mut shared: Vec<(&Settings, Vec<&str>)> = Vec::new();
     for settings in &config.sinks {
-        match shared.iter_mut().find(|(s, _)| s.backend.shares_state(&settings.backend)) {
+        match shared
+            .iter_mut()
+            .find(|(s, _)| s.backend.shares_state(&settings.backend))
+        {
             Some((_, names)) => names.push(&settings.name),
             None => shared.push((settings, vec![&settings.name])),
         }
@@ -106,6 +111,9 @@ mod tests {
     #[test]
     fn nothing_is_printed_of_what_is_there() {
         let script = Script::of(Ok(None), "CREATE".to_owned());
-        assert_eq!((&*script.what, &*script.statements), ("nothing is missing", ""));
+        assert_eq!(
+            (&*script.what, &*script.statements),
+            ("nothing is missing", "")
+        );
     }
 }

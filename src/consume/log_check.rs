@@ -210,7 +210,7 @@ pub fn look_at(
             end,
             hash: None,
         };
-        let mut note = |offsets: &mut Offsets, offset: Option<i64>| {
+        let note = |offsets: &mut Offsets, offset: Option<i64>| {
             if let Some(offset) = offset {
                 let of_topic = offsets.entry(one.tp.topic.to_string()).or_default();
                 of_topic.insert(one.tp.partition, offset);
@@ -254,9 +254,13 @@ impl Wanted {
     }
 
     /// Where the next life begins, if that is to be fetched: a record or the end of
-    /// the log. Behind the end is what the comparison tells.
+    /// the log, which a broker tells with no error. Behind the end is what the
+    /// comparison tells.
     fn next(&self, found: &Found) -> Option<i64> {
-        let from = self.claimed.position.max(found.first.unwrap_or(Position::ZERO));
+        let from = self
+            .claimed
+            .position
+            .max(found.first.unwrap_or(Position::ZERO));
         let within = found.end.is_none_or(|end| from <= end);
         (self.fetch && within).then_some(from.offset())
     }
@@ -296,7 +300,9 @@ fn read_all(
     let mut all = Vec::new();
     for (topic, offsets) in offsets {
         let found = hashes(consumer, topic, offsets)?.into_iter();
-        all.extend(found.map(|(partition, hash)| (TopicPartition::new(topic.as_str(), partition), hash)));
+        all.extend(
+            found.map(|(partition, hash)| (TopicPartition::new(topic.as_str(), partition), hash)),
+        );
     }
     Ok(all)
 }

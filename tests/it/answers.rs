@@ -105,7 +105,7 @@ fn no_error_no_damage_and_no_lost_right_loses_a_record_or_doubles_one() {
     proxy.set(None);
     put_where_it_is(&case, partition);
     case.assert_exact();
-    a_halt_of_an_idle_partition_ends_when_kafka_answers(&mut case, &proxy, &process);
+    a_halt_of_an_idle_partition_ends_when_kafka_answers(&mut case, &process, &source);
     assert!(process.drain().success());
     one_topic_that_may_not_be_read_holds_up_no_other(&mut case, &source);
 }
@@ -122,8 +122,8 @@ fn put_where_it_is(case: &Case, partition: i64) {
 /// fetches, the other when its last record applied is looked at.
 fn a_halt_of_an_idle_partition_ends_when_kafka_answers(
     case: &mut Case,
-    proxy: &KafkaProxy,
     process: &Process,
+    source: &str,
 ) {
     let halted = |wanted: usize| {
         let report = process.report().unwrap_or_default();
@@ -133,18 +133,37 @@ fn a_halt_of_an_idle_partition_ends_when_kafka_answers(
             _ => Err(report.to_string()),
         }
     };
-    let claimed = || process.metric("plimsoll_claims_total", &[]);
+    let rises = |what: &str, name: &str, labels: &[(&str, &str)], from: f64, by: f64| {
+        wait::until(what, || match process.metric(name, labels) {
+            now if now >= from + by => Ok(()),
+            now => Err(now),
+        });
+    };
+    let claims = "plimsoll_claims_total";
     let before = case.database.positions(&case.topic).expect("positions");
-    let claims = claimed();
+    let claimed = process.metric(claims, &[]);
     put_where_it_is(case, 0);
-    wait::until("it begins anew", || match claimed() {
-        now if now > claims => Ok(()),
-        now => Err(now),
-    });
+    rises("it begins anew", claims, &[], claimed, 1.0);
     wait::until("it is not halted", || halted(0));
-    proxy.set(Some(Fault::Error(Api::Fetch, -1)));
+    let topic = case.topic.clone();
+    let unread = Rule::unread(&topic, source);
+    case.kafka.add_rule(&unread).expect("a rule");
     wait::until("both are halted", || halted(2));
-    proxy.set(None);
+
+    // Tried again they stay so: no life begins that would be refused.
+    let halts = ("plimsoll_partition_restarts_total", [("reason", "halted")]);
+    let errors = || {
+        let code = [("code", "TopicAuthorizationFailed")];
+        process.metric("plimsoll_kafka_errors_total", &code)
+    };
+    let (halts_before, errors_before) = (process.metric(halts.0, &halts.1), errors());
+    put_where_it_is(case, 0);
+    put_where_it_is(case, 1);
+    rises("they halt again", halts.0, &halts.1, halts_before, 2.0);
+    halted(2).expect("both are halted");
+    assert_eq!(errors(), errors_before, "a life began");
+
+    case.kafka.remove_rule(&unread).expect("no rule");
     put_where_it_is(case, 0);
     put_where_it_is(case, 1);
     wait::until("none is halted", || halted(0));

@@ -188,7 +188,10 @@ fn the_printed_sql_applied_by_hand_is_what_migrate_makes() {
     assert!(text.contains("plimsoll migrate"), "{text}");
 
     let sql = scene.ok(&["migrate", "--print"]);
-    assert!(sql.starts_with("-- sinks.orders: what is missing\n"), "{sql}");
+    assert!(
+        sql.starts_with("-- sinks.orders: what is missing\n"),
+        "{sql}"
+    );
     assert!(!scene.has_state(), "--print made the schema");
     scene.database.execute(&sql);
     assert!(

@@ -85,7 +85,9 @@ pub(crate) async fn missing(
         (Some(_), _) => String::new(),
         (None, Some(cql)) => format!("{cql};\n\n"),
         (None, None) => {
-            format!("-- Keyspace \"{name}\" is to be created first, replicated as your tables are.\n\n")
+            format!(
+                "-- Keyspace \"{name}\" is to be created first, replicated as your tables are.\n\n"
+            )
         }
     };
     let missing: Vec<Statement> = statements(name)

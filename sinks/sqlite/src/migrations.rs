@@ -71,9 +71,7 @@ pub fn print() -> String {
 pub async fn missing(database: &Database) -> Result<Option<String>, SinkError> {
     within(async {
         let mut lease = database.lease(Lane::Other, Open::Existing).await?;
-        let found = look(lease.connection())
-            .await
-            .map_err(|e| from_sqlx(&e))?;
+        let found = look(lease.connection()).await.map_err(|e| from_sqlx(&e))?;
         lease.keep();
         let lacks = migrator().iter().any(|m| found.lacks(m));
         Ok(lacks.then(|| script(&found)))

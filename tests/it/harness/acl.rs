@@ -3,9 +3,9 @@
 use super::kafka::Kafka;
 use rdkafka::bindings::{
     rd_kafka_AclBinding_destroy, rd_kafka_AclBinding_new, rd_kafka_AclBinding_t,
-    rd_kafka_AclBindingFilter_new,
-    rd_kafka_AclOperation_t as Operation, rd_kafka_AclPermissionType_t as Permission,
-    rd_kafka_CreateAcls, rd_kafka_CreateAcls_result_acls, rd_kafka_DeleteAcls,
+    rd_kafka_AclBindingFilter_new, rd_kafka_AclOperation_t as Operation,
+    rd_kafka_AclPermissionType_t as Permission, rd_kafka_CreateAcls,
+    rd_kafka_CreateAcls_result_acls, rd_kafka_DeleteAcls,
     rd_kafka_DeleteAcls_result_response_error, rd_kafka_DeleteAcls_result_responses,
     rd_kafka_ResourcePatternType_t as Pattern, rd_kafka_ResourceType_t as Resource,
     rd_kafka_acl_result_error, rd_kafka_error_string, rd_kafka_error_t,

@@ -348,9 +348,7 @@ fn grants(schema: &str) -> Vec<String> {
 async fn a_role_with_the_printed_grants_may_do_all_that_is_ever_done() {
     let mut world = World::new("p_grants", "CREATE TABLE o (id int PRIMARY KEY)").await;
     let granted = grants("p_grants_state").join("\n");
-    world
-        .run(&printed("p_grants_state"))
-        .await;
+    world.run(&printed("p_grants_state")).await;
     world
         .run(&format!(
             "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'p_grants_r') THEN \
