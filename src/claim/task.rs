@@ -39,7 +39,7 @@ pub struct ClaimRequest {
     pub generation: Generation,
     /// Whether it still wants to be.
     pub leased: Leased,
-    /// Kafka's words, where it is halted because of them.
+    /// Why it is halted, where Kafka refused to give records out.
     pub refused: Option<String>,
 }
 
@@ -193,7 +193,7 @@ impl<S: Sink> Claims<S> {
                     Some(one.backoff.next_wait())
                 }
                 Class::Halt | Class::Rejected | Class::Suspect => {
-                    self.halt(request, None, error.to_string());
+                    self.halt(request, None, error.to_string(), Until::Begun);
                     None
                 }
             },
@@ -202,7 +202,7 @@ impl<S: Sink> Claims<S> {
 
     /// Hands a partition that must not be consumed back to the poll thread, which
     /// asks for its claim again later, or as soon as an operator has settled it.
-    fn halt(&self, request: &ClaimRequest, offset: Option<i64>, reason: String) {
+    fn halt(&self, request: &ClaimRequest, offset: Option<i64>, reason: String, until: Until) {
         tracing::error!(
             sink = self.lane.name, topic = %request.tp.topic, partition = request.tp.partition,
             "halted: {reason}; tried again in {} s", HALT_RETRY.as_secs(),
@@ -214,7 +214,7 @@ impl<S: Sink> Claims<S> {
                 offset,
                 column: None,
                 reason,
-                until: Until::Begun,
+                until,
             }),
             after: HALT_RETRY,
         });
@@ -285,7 +285,7 @@ impl<S: Sink> Claims<S> {
                 }
                 LogLook::Refused(fault) => {
                     let reason = still(one.request.refused.as_deref(), &fault);
-                    self.halt(&one.request, None, reason);
+                    self.halt(&one.request, None, reason, Until::Fetched);
                     continue;
                 }
             };
@@ -300,7 +300,12 @@ impl<S: Sink> Claims<S> {
             counter!(names::LOG_CHECKS, "sink" => lane.name.clone(), "found" => agreement.as_str())
                 .increment(1);
             if let Some(reason) = disagreement(&lane.name, &request.tp, &compared) {
-                self.halt(request, Some(claimed.reached.offset()), reason);
+                self.halt(
+                    request,
+                    Some(claimed.reached.offset()),
+                    reason,
+                    Until::Begun,
+                );
                 continue;
             }
             // What lies before the log's first record was acknowledged, or the
@@ -345,7 +350,12 @@ impl<S: Sink> Claims<S> {
         let (sink, tp) = (&self.lane.name, &one.request.tp);
         if one.unread > UNREAD {
             let reason = format!("the last record applied cannot be read again: {fault}");
-            self.halt(&one.request, Some(claimed.reached.offset()), reason);
+            self.halt(
+                &one.request,
+                Some(claimed.reached.offset()),
+                reason,
+                Until::Fetched,
+            );
             return None;
         }
         warn!(
@@ -359,7 +369,7 @@ impl<S: Sink> Claims<S> {
     fn not_remembered(&self, one: &mut Waiting, error: &SinkError) -> Option<Duration> {
         match error.class {
             Class::Halt | Class::Rejected | Class::Suspect => {
-                self.halt(&one.request, None, error.to_string());
+                self.halt(&one.request, None, error.to_string(), Until::Begun);
                 None
             }
             Class::Away | Class::Again | Class::Moved | Class::Stale => {

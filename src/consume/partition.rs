@@ -29,8 +29,8 @@ pub struct Part {
     /// Lives in a row that Kafka ended with an error before anything of them was
     /// committed.
     pub failures: u32,
-    /// Kafka's words, where the partition is halted because of them: the fetch is tried
-    /// before another life begins.
+    /// Why the partition is halted, where Kafka refused to give records out: the fetch is
+    /// tried before another life begins.
     pub refused: Option<String>,
     /// Whether librdkafka has forgotten where the life before stood.
     pub earlier: Earlier,

@@ -47,9 +47,11 @@ pub struct Halt {
 pub enum Until {
     /// A commit: the record or its table was to blame.
     Committed,
-    /// The partition's next life: none begins before the claim, and Kafka where it was
-    /// to blame, have answered what the halt was about.
+    /// The partition's next life: none begins before a claim has answered otherwise.
     Begun,
+    /// The same, and that what the life begins with was fetched: Kafka refused to give
+    /// it out.
+    Fetched,
 }
 
 impl Halt {
@@ -57,7 +59,7 @@ impl Halt {
     /// record passes it by: an operator wants that.
     fn is_over(&self, from: Position) -> bool {
         match self.until {
-            Until::Begun => true,
+            Until::Begun | Until::Fetched => true,
             Until::Committed => self.offset.is_some_and(|offset| offset < from.offset()),
         }
     }
@@ -441,8 +443,10 @@ mod tests {
 
     #[test]
     fn a_halt_for_an_answer_is_over_when_a_life_begins() {
-        let (health, _) = halted(Some(7), Until::Begun);
-        begins(&health, 7);
-        assert!(health.report().undisturbed);
+        for until in [Until::Begun, Until::Fetched] {
+            let (health, _) = halted(Some(7), until);
+            begins(&health, 7);
+            assert!(health.report().undisturbed);
+        }
     }
 }

@@ -73,7 +73,7 @@ impl<S: Sink> Poll<S> {
                 continue;
             };
             let part = &mut self.parts[i];
-            let (sink, tp) = (&self.setup.lane.name, part.tp.clone());
+            let (sink, tp) = (&self.setup.lane.name, &part.tp);
             let wait = WAITS.get(part.failures as usize).copied();
             part.failures = part.failures.saturating_add(1);
             if let Some(wait) = wait {
@@ -88,15 +88,13 @@ impl<S: Sink> Poll<S> {
                 sink, topic = %tp.topic, partition = tp.partition,
                 "halted: {}; tried again in {} s", failure.reason, HALT_RETRY.as_secs(),
             );
-            part.refused = Some(failure.reason.clone());
             let halt = Halt {
                 offset: None,
                 column: None,
                 reason: failure.reason,
-                until: Until::Begun,
+                until: Until::Fetched,
             };
-            self.setup.lane.health.halt(sink, &tp, halt);
-            self.restart(i, RestartReason::Halted, HALT_RETRY);
+            self.halt(i, halt, HALT_RETRY);
         }
     }
 }

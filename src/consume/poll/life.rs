@@ -12,7 +12,7 @@ use crate::consume::control::RestartReason;
 use crate::consume::lists::{one, position_of};
 use crate::consume::partition::{Live, Phase, Stand};
 use crate::consume::queue::{Arrivals, Records};
-use crate::health::About;
+use crate::health::{About, Halt, Until};
 use crate::metrics::{self as names, PartitionMetrics};
 use metrics::counter;
 use plimsoll_protocol::{Guard, Position, TopicPartition};
@@ -139,6 +139,17 @@ impl<S: Sink> Poll<S> {
                 }
             }
         }
+    }
+
+    /// Stops a partition and says why; after a while it is tried again.
+    pub(super) fn halt(&mut self, i: usize, halt: Halt, after: Duration) {
+        let part = &mut self.parts[i];
+        if halt.until == Until::Fetched {
+            part.refused = Some(halt.reason.clone());
+        }
+        let lane = &self.setup.lane;
+        lane.health.halt(&lane.name, &part.tp, halt);
+        self.restart(i, RestartReason::Halted, after);
     }
 
     /// Forgets what is in memory of a partition; after a while it is claimed and

@@ -361,11 +361,7 @@ impl<S: Sink> Poll<S> {
                 after,
             } => {
                 if let Some(i) = self.find_life(&tp, generation) {
-                    self.setup
-                        .lane
-                        .health
-                        .halt(&self.setup.lane.name, &tp, *halt);
-                    self.restart(i, RestartReason::Halted, after);
+                    self.halt(i, *halt, after);
                 }
             }
             Control::OtherLog { tp, halt } => {
@@ -378,11 +374,7 @@ impl<S: Sink> Poll<S> {
                         sink = self.setup.lane.name, topic = %tp.topic, partition = tp.partition,
                         "halted: {}", halt.reason,
                     );
-                    self.setup
-                        .lane
-                        .health
-                        .halt(&self.setup.lane.name, &tp, *halt);
-                    self.restart(i, RestartReason::Halted, crate::commit::HALT_RETRY);
+                    self.halt(i, *halt, crate::commit::HALT_RETRY);
                 }
             }
             Control::Overtaken { tp } => {
