@@ -101,9 +101,11 @@ from the log, or Kafka or the database did not answer.")]
     #[command(after_help = "\
 Examples:
   plimsoll migrate -c plimsoll.toml
-  plimsoll migrate --print > state.sql    the SQL, for who may not let plimsoll do it
+  plimsoll migrate --print > state.sql    the SQL of what is missing, to apply by hand
 
-`run` does the same when it starts, unless auto_migrate = false.")]
+`run` does the same when it starts, unless auto_migrate = false. --print looks
+what each database has and prints the rest: before an upgrade too. A database that
+does not answer is taken for a new one, and a comment says so.")]
     Migrate(MigrateArgs),
 
     /// Print a script that completes plimsoll's commands in a shell

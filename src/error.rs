@@ -39,9 +39,34 @@ impl KafkaFault {
     pub fn code(&self) -> Option<RDKafkaErrorCode> {
         self.code
     }
-}
 
-impl KafkaFault {
+    /// Whether it says only that there was no answer.
+    #[must_use]
+    pub fn is_unreached(&self) -> bool {
+        use RDKafkaErrorCode as Code;
+        matches!(
+            self.code,
+            Some(
+                Code::BrokerTransportFailure
+                    | Code::AllBrokersDown
+                    | Code::Resolve
+                    | Code::OperationTimedOut
+                    | Code::TimedOutQueue
+                    | Code::WaitingForCoordinator
+                    | Code::Authentication
+                    | Code::SSL
+                    | Code::BrokerDestroy
+            )
+        )
+    }
+
+    /// The code in a word; empty where there is none.
+    #[must_use]
+    pub fn code_word(&self) -> String {
+        self.code
+            .map_or_else(String::new, |code| format!("{code:?}"))
+    }
+
     /// Where to look.
     #[must_use]
     pub fn hint(&self) -> &'static str {

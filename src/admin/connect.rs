@@ -8,7 +8,7 @@ use super::report::Report;
 use super::standing::{join, logs, lost};
 use super::text::count;
 use super::told::{OfSink, Told};
-use super::{block_on, client_name, columns, sample};
+use super::{block_on, client_name, columns, sample, state};
 use crate::config::{Backend, Config, Sink as Settings, Topics};
 use crate::error::KafkaFault;
 use plimsoll_cassandra::CassandraSink;
@@ -179,21 +179,6 @@ impl Asking<'_> {
             && (!sqlite.path.exists() || error.detail.condition.ends_with("does not exist"))
     }
 
-    /// Whether plimsoll's own tables are not there yet.
-    fn has_no_state(&self, error: &SinkError) -> bool {
-        match &self.settings.backend {
-            // undefined_table, invalid_schema_name
-            Backend::Postgres(_) => {
-                matches!(error.detail.code.as_deref(), Some("42P01" | "3F000"))
-            }
-            Backend::Sqlite(sqlite) => {
-                !sqlite.path.exists() || error.detail.condition.starts_with("no such table: ")
-            }
-            // Statements over tables or a keyspace that are not there.
-            Backend::Cassandra(_) => error.class == Class::Stale,
-        }
-    }
-
     fn auto_migrate(&self) -> bool {
         match &self.settings.backend {
             Backend::Postgres(postgres) => postgres.auto_migrate,
@@ -208,13 +193,14 @@ impl Asking<'_> {
         sink: &S,
         report: &mut Report<'_, W>,
     ) -> Result<(), AdminError> {
+        let backend = &self.settings.backend;
         let stored = match sink.positions().await {
             Ok(stored) => stored,
-            Err(error) if self.has_no_state(&error) && self.auto_migrate() => {
+            Err(error) if state::is_missing(backend, &error) && self.auto_migrate() => {
                 report.line("state", "no tables of plimsoll's own yet; run makes them")?;
                 return Ok(());
             }
-            Err(error) if self.has_no_state(&error) => {
+            Err(error) if state::is_missing(backend, &error) => {
                 report.fault_of_backend(
                     "plimsoll's own tables are missing, and auto_migrate is off; hint: plimsoll \
                      migrate",
@@ -242,7 +228,7 @@ impl Asking<'_> {
             // Nothing else of them is this sink's.
             return Ok(());
         }
-        let lost = match lost(sink).await {
+        let lost = match lost(sink, backend).await {
             Ok(lost) => lost,
             Err(error) => return Ok(report.fault_of_backend(&error.to_string())?),
         };

@@ -31,7 +31,10 @@ pub fn list_positions(
     for settings in &config.sinks {
         let (stored, lost) = block_on(async {
             with_sink!(settings, |sink| async {
-                Ok((sink.positions().await?, lost(&sink).await?))
+                Ok((
+                    sink.positions().await?,
+                    lost(&sink, &settings.backend).await?,
+                ))
             }
             .await)
             .map_err(AdminError::sink(&settings.name))
@@ -135,42 +138,21 @@ pub(super) fn explained(standing: &Standing, why: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::standing::{ending, stored};
     use super::*;
-    use plimsoll_protocol::{Position, TopicPartition};
-    use plimsoll_sink_api::StoredPosition;
+    use plimsoll_protocol::TopicPartition;
     use std::collections::BTreeSet;
-
-    fn row(partition: i32, position: i64) -> StoredPosition {
-        StoredPosition {
-            tp: TopicPartition::new("orders", partition),
-            position: Position::new(position).unwrap(),
-            epoch: 3,
-            owner: Some("host-1".to_owned()),
-            identity: None,
-            topic_id: None,
-            fingerprint: None,
-            leader_epoch: None,
-            heartbeat_age: Some(Duration::from_secs(2)),
-            moved_age: None,
-        }
-    }
 
     #[test]
     fn positions_and_ends_meet_and_neither_hides_the_other() {
         let ends = Logs::from([
-            (
-                TopicPartition::new("orders", 0),
-                super::super::standing::ending(130),
-            ),
-            (
-                TopicPartition::new("orders", 2),
-                super::super::standing::ending(5),
-            ),
+            (TopicPartition::new("orders", 0), ending(130)),
+            (TopicPartition::new("orders", 2), ending(5)),
         ]);
         let standings = join(
             "orders",
             None,
-            (vec![row(1, 7), row(0, 123)], BTreeSet::new()),
+            (vec![stored(1, 7), stored(0, 123)], BTreeSet::new()),
             ends,
             None,
         );

@@ -16,6 +16,7 @@ mod rights;
 mod sample;
 mod settle;
 mod standing;
+mod state;
 mod text;
 mod told;
 

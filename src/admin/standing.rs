@@ -3,12 +3,13 @@
 
 use super::kafka::Kafka;
 use super::positions::FRESH;
+use super::state;
 use super::text::age;
 use super::told::OfSink;
-use crate::config::{Sink as Settings, reads};
+use crate::config::{Backend, Sink as Settings, reads};
 use crate::consume::{Compared, Found, disagreement};
 use crate::error::KafkaFault;
-use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, TopicPartition};
+use plimsoll_protocol::{Claim, Epoch, Owner, Position, TopicPartition};
 use plimsoll_sink_api::{Claimed, Settled, Sink, SinkError, StoredPosition};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,17 +134,14 @@ fn logs_of(kafka: &Kafka, partitions: &[TopicPartition]) -> Result<Vec<Log>, Kaf
 }
 
 /// Partitions whose start was settled and whose position is gone.
-pub(super) async fn lost<S: Sink>(sink: &S) -> Result<BTreeSet<TopicPartition>, SinkError> {
+pub(super) async fn lost<S: Sink>(
+    sink: &S,
+    backend: &Backend,
+) -> Result<BTreeSet<TopicPartition>, SinkError> {
     let settled = match sink.settled().await {
         Ok(settled) => settled,
         // A state that an older version made and nobody has migrated yet keeps none.
-        Err(error)
-            if error.class == Class::Stale
-                || error.detail.code.as_deref() == Some("42P01")
-                || error.detail.condition.starts_with("no such table: ") =>
-        {
-            Vec::new()
-        }
+        Err(error) if state::is_missing(backend, &error) => Vec::new(),
         Err(error) => return Err(error),
     };
     let lost = settled.into_iter().filter(|s| !s.stands);
@@ -293,6 +291,23 @@ fn claimed(row: &StoredPosition) -> Claimed {
     }
 }
 
+/// Of a partition whose owner is alive, and which has never moved.
+#[cfg(test)]
+pub(super) fn stored(partition: i32, position: i64) -> StoredPosition {
+    StoredPosition {
+        tp: TopicPartition::new("orders", partition),
+        position: Position::new(position).unwrap_or(Position::ZERO),
+        epoch: 3,
+        owner: Some("host-1".to_owned()),
+        identity: None,
+        topic_id: None,
+        fingerprint: None,
+        leader_epoch: None,
+        heartbeat_age: Some(Duration::from_secs(2)),
+        moved_age: None,
+    }
+}
+
 /// A log that ends here, all of it older than a minute.
 #[cfg(test)]
 pub(super) fn ending(end: i64) -> Log {
@@ -315,16 +330,9 @@ mod tests {
 
     fn row(position: i64, moved: u64) -> StoredPosition {
         StoredPosition {
-            tp: TopicPartition::new("orders", 0),
-            position: at(position),
-            epoch: 3,
-            owner: Some("host-1".to_owned()),
-            identity: None,
             topic_id: Some("one".to_owned()),
-            fingerprint: None,
-            leader_epoch: None,
-            heartbeat_age: Some(Duration::from_secs(2)),
             moved_age: Some(Duration::from_secs(moved)),
+            ..stored(0, position)
         }
     }
 

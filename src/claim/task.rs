@@ -6,10 +6,10 @@ use super::starts::look_up;
 use crate::commit::{Backoff, HALT_RETRY, Lane, note_claim};
 use crate::config::{Start, Topics};
 use crate::consume::{
-    Cluster, Compared, Control, Generation, Leased, LogLook, disagreement, look_at,
+    Cluster, Compared, Control, Generation, Leased, LogLook, Wanted, disagreement, look_at,
 };
 use crate::error::KafkaFault;
-use crate::health::{Asking, Halt};
+use crate::health::{Asking, Halt, Until};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::{
@@ -39,6 +39,8 @@ pub struct ClaimRequest {
     pub generation: Generation,
     /// Whether it still wants to be.
     pub leased: Leased,
+    /// Why it is halted, where Kafka refused to give records out.
+    pub refused: Option<String>,
 }
 
 struct Waiting {
@@ -191,7 +193,7 @@ impl<S: Sink> Claims<S> {
                     Some(one.backoff.next_wait())
                 }
                 Class::Halt | Class::Rejected | Class::Suspect => {
-                    self.halt(request, None, error.to_string());
+                    self.halt(request, None, error.to_string(), Until::Begun);
                     None
                 }
             },
@@ -200,7 +202,7 @@ impl<S: Sink> Claims<S> {
 
     /// Hands a partition that must not be consumed back to the poll thread, which
     /// asks for its claim again later, or as soon as an operator has settled it.
-    fn halt(&self, request: &ClaimRequest, offset: Option<i64>, reason: String) {
+    fn halt(&self, request: &ClaimRequest, offset: Option<i64>, reason: String, until: Until) {
         tracing::error!(
             sink = self.lane.name, topic = %request.tp.topic, partition = request.tp.partition,
             "halted: {reason}; tried again in {} s", HALT_RETRY.as_secs(),
@@ -212,6 +214,7 @@ impl<S: Sink> Claims<S> {
                 offset,
                 column: None,
                 reason,
+                until,
             }),
             after: HALT_RETRY,
         });
@@ -246,13 +249,17 @@ impl<S: Sink> Claims<S> {
         if held.is_empty() {
             return Vec::new();
         }
-        let partitions: Vec<(TopicPartition, Claimed)> = held
+        let wanted: Vec<Wanted> = held
             .iter()
-            .map(|(one, claimed)| (one.request.tp.clone(), claimed.clone()))
+            .map(|(one, claimed)| Wanted {
+                tp: one.request.tp.clone(),
+                claimed: claimed.clone(),
+                fetch: one.request.refused.is_some(),
+            })
             .collect();
         let (cluster, group) = (self.cluster.clone(), self.lane.identity.group_id.clone());
         let looked = tokio::task::spawn_blocking(move || {
-            let found = look_at(&cluster, &group, &partitions);
+            let found = look_at(&cluster, &group, &wanted);
             (found, cluster.id().ok())
         })
         .await;
@@ -276,6 +283,11 @@ impl<S: Sink> Claims<S> {
                     again.extend(self.unread(one, &claimed, &fault));
                     continue;
                 }
+                LogLook::Refused(fault) => {
+                    let reason = still(one.request.refused.as_deref(), &fault);
+                    self.halt(&one.request, None, reason, Until::Fetched);
+                    continue;
+                }
             };
             let (request, lane) = (&one.request, &self.lane);
             let compared = Compared {
@@ -288,7 +300,12 @@ impl<S: Sink> Claims<S> {
             counter!(names::LOG_CHECKS, "sink" => lane.name.clone(), "found" => agreement.as_str())
                 .increment(1);
             if let Some(reason) = disagreement(&lane.name, &request.tp, &compared) {
-                self.halt(request, Some(claimed.reached.offset()), reason);
+                self.halt(
+                    request,
+                    Some(claimed.reached.offset()),
+                    reason,
+                    Until::Begun,
+                );
                 continue;
             }
             // What lies before the log's first record was acknowledged, or the
@@ -333,7 +350,12 @@ impl<S: Sink> Claims<S> {
         let (sink, tp) = (&self.lane.name, &one.request.tp);
         if one.unread > UNREAD {
             let reason = format!("the last record applied cannot be read again: {fault}");
-            self.halt(&one.request, Some(claimed.reached.offset()), reason);
+            self.halt(
+                &one.request,
+                Some(claimed.reached.offset()),
+                reason,
+                Until::Fetched,
+            );
             return None;
         }
         warn!(
@@ -347,7 +369,7 @@ impl<S: Sink> Claims<S> {
     fn not_remembered(&self, one: &mut Waiting, error: &SinkError) -> Option<Duration> {
         match error.class {
             Class::Halt | Class::Rejected | Class::Suspect => {
-                self.halt(&one.request, None, error.to_string());
+                self.halt(&one.request, None, error.to_string(), Until::Begun);
                 None
             }
             Class::Away | Class::Again | Class::Moved | Class::Stale => {
@@ -419,5 +441,29 @@ impl<S: Sink> Claims<S> {
             );
         }
         Ok(true)
+    }
+}
+
+/// Why a partition stays halted. What it was halted with says more than the look,
+/// where it is the same.
+fn still(halted: Option<&str>, fault: &KafkaFault) -> String {
+    let fault = fault.to_string();
+    match halted {
+        Some(words) if words.starts_with(&fault) => words.to_owned(),
+        Some(_) | None => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_wrong_is_told_in_the_words_that_say_most() {
+        let fault = KafkaFault::new("Kafka: BadMessage (Local: Bad message format)");
+        let words = format!("{fault}: CRC32 mismatch at offset 7");
+        assert_eq!(still(Some(&words), &fault), words);
+        assert_eq!(still(Some("Kafka: Unknown"), &fault), fault.to_string());
+        assert_eq!(still(None, &fault), fault.to_string());
     }
 }

@@ -9,7 +9,7 @@ use super::Backoff;
 use super::build::{Built, Part, build, marks};
 use crate::config::{OnBadRecord, UnknownFields};
 use crate::consume::{Control, Generation, Leased, Looked, Looks, RestartReason, epoch_fell};
-use crate::health::{About, Halt, Health};
+use crate::health::{About, Halt, Health, Until};
 use crate::metrics::{self as names, PartitionMetrics};
 use crate::route::Router;
 use metrics::counter;
@@ -293,6 +293,7 @@ impl<S: Sink> Writer<S> {
             offset: (!chunk.is_empty()).then(|| chunk.record(0).offset),
             column: None,
             reason: epoch_fell(&self.lane.name, &self.tp, applied, lowest),
+            until: Until::Committed,
         })
     }
 
@@ -306,6 +307,7 @@ impl<S: Sink> Writer<S> {
             offset,
             column: error.detail.column.clone(),
             reason: error.to_string(),
+            until: Until::Committed,
         }))
     }
 
@@ -332,6 +334,7 @@ impl<S: Sink> Writer<S> {
                         offset,
                         column: bad.column().map(str::to_owned),
                         reason,
+                        until: Until::Committed,
                     };
                     return Err(Trouble::End(Done::Halt(Box::new(halt))));
                 };
@@ -342,19 +345,21 @@ impl<S: Sink> Writer<S> {
                 return Ok(());
             }
             self.confirm(chunk).await?;
-            let committed = self
+            let trouble = match self
                 .commit_built(table, chunk, part, &built, &mut reread)
-                .await;
-            self.lane
-                .health
-                .over(&self.lane.name, &About::Retrying(self.tp.clone()));
-            match committed {
+                .await
+            {
                 Ok(committed) => {
                     self.acknowledge(chunk, part, &built, committed);
                     return Ok(());
                 }
-                Err(None) => {}
-                Err(Some(trouble)) => return Err(trouble),
+                Err(trouble) => trouble,
+            };
+            // What comes next is another attempt, or none.
+            let retrying = About::Retrying(self.tp.clone());
+            self.lane.health.over(&self.lane.name, &retrying);
+            if let Some(trouble) = trouble {
+                return Err(trouble);
             }
         }
     }
@@ -401,11 +406,32 @@ impl<S: Sink> Writer<S> {
                             offset: None,
                             column: error.detail.column.clone(),
                             reason: error.to_string(),
+                            until: Until::Committed,
                         };
                         return Err(Trouble::End(Done::Halt(Box::new(halt))));
                     }
                 },
             }
+        }
+    }
+
+    /// What the database is given of a part.
+    fn batch<'b>(
+        &'b self,
+        table: &'b Prepared<S::Plan>,
+        chunk: &'b Chunk,
+        part: &Part,
+        built: &'b Built<'b>,
+    ) -> Batch<'b, S::Plan> {
+        Batch {
+            topic: &self.tp.topic,
+            partition: self.tp.partition,
+            claim: self.claim,
+            span: part.span,
+            table,
+            rows: &built.rows,
+            dead: &built.dead,
+            marks: marks(chunk, part),
         }
     }
 
@@ -422,16 +448,7 @@ impl<S: Sink> Writer<S> {
         let mut backoff = Backoff::default();
         let mut attempts = 0_u64;
         loop {
-            let batch = Batch {
-                topic: &self.tp.topic,
-                partition: self.tp.partition,
-                claim: self.claim,
-                span: part.span,
-                table,
-                rows: &built.rows,
-                dead: &built.dead,
-                marks: marks(chunk, part),
-            };
+            let batch = self.batch(table, chunk, part, built);
             let began = Instant::now();
             let answer = tokio::select! {
                 biased;
@@ -556,6 +573,8 @@ impl<S: Sink> Writer<S> {
                             offset: None,
                             column: None,
                             reason: error.to_string(),
+                            // Said by a claim, and one goes before each life.
+                            until: Until::Begun,
                         };
                         return Err(Trouble::End(Done::Halt(Box::new(halt))));
                     }

@@ -142,3 +142,20 @@ pub enum Backend {
     /// `[sinks.NAME.cassandra]`, or `scylla`
     Cassandra(CassandraSettings),
 }
+
+impl Backend {
+    /// Whether plimsoll's own tables are the same ones.
+    #[must_use]
+    pub fn shares_state(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Postgres(a), Self::Postgres(b)) => {
+                a.url == b.url && a.state_schema == b.state_schema
+            }
+            (Self::Sqlite(a), Self::Sqlite(b)) => a.path == b.path,
+            (Self::Cassandra(a), Self::Cassandra(b)) => {
+                a.contact_points == b.contact_points && a.state_keyspace == b.state_keyspace
+            }
+            (Self::Postgres(_) | Self::Sqlite(_) | Self::Cassandra(_), _) => false,
+        }
+    }
+}

@@ -77,7 +77,7 @@ impl Cluster {
     /// Of a question that was not answered: why, in librdkafka's own words.
     fn fault(&self, fault: impl Into<KafkaFault>) -> KafkaFault {
         let fault = fault.into();
-        match fault.code().is_some_and(is_unreached) {
+        match fault.is_unreached() {
             true => self.client.context().hearing().last().unwrap_or(fault),
             false => fault,
         }
@@ -335,23 +335,6 @@ impl Cluster {
         })?;
         Ok(positions(partitions, &asked))
     }
-}
-
-/// Whether a code says only that there was no answer.
-fn is_unreached(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(
-        code,
-        Code::BrokerTransportFailure
-            | Code::AllBrokersDown
-            | Code::Resolve
-            | Code::OperationTimedOut
-            | Code::TimedOutQueue
-            | Code::WaitingForCoordinator
-            | Code::Authentication
-            | Code::SSL
-            | Code::BrokerDestroy
-    )
 }
 
 fn list(partitions: &[TopicPartition], offset: Offset) -> KafkaResult<TopicPartitionList> {

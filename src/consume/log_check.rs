@@ -45,6 +45,20 @@ pub enum LogLook {
     /// It has the last record applied, and does not give it out: a right that is
     /// lacking, or a batch that is damaged.
     Unreadable(KafkaFault),
+    /// It does not give out what comes next.
+    Refused(KafkaFault),
+}
+
+/// A claimed partition whose log is looked at.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Which.
+    pub tp: TopicPartition,
+    /// What the position row says.
+    pub claimed: Claimed,
+    /// Whether what comes next is fetched too: it was refused, until the partition
+    /// halted.
+    pub fetch: bool,
 }
 
 /// What is known of a claimed partition, and what was found.
@@ -179,52 +193,77 @@ pub fn epoch_fell(sink: &str, tp: &TopicPartition, applied: i32, found: i32) -> 
 pub fn look_at(
     cluster: &Cluster,
     group_id: &str,
-    claimed: &[(TopicPartition, Claimed)],
+    wanted: &[Wanted],
 ) -> Result<Vec<LogLook>, KafkaFault> {
-    let partitions: Vec<TopicPartition> = claimed.iter().map(|(tp, _)| tp.clone()).collect();
+    let partitions: Vec<TopicPartition> = wanted.iter().map(|one| one.tp.clone()).collect();
     let topics: BTreeSet<&str> = partitions.iter().map(|tp| &*tp.topic).collect();
     let topics: Vec<&str> = topics.into_iter().collect();
     let ids = cluster.topic_ids(&topics)?;
     let first = cluster.earliest(&partitions)?;
     let end = cluster.latest(&partitions)?;
     let mut looks: BTreeMap<TopicPartition, LogLook> = BTreeMap::new();
-    let mut wanted: BTreeMap<String, BTreeMap<i32, i64>> = BTreeMap::new();
-    for ((tp, claimed), (first, end)) in claimed.iter().zip(first.into_iter().zip(end)) {
+    let (mut last, mut next) = (Offsets::new(), Offsets::new());
+    for (one, (first, end)) in wanted.iter().zip(first.into_iter().zip(end)) {
         let found = Found {
-            topic_id: ids.get(&*tp.topic).cloned(),
+            topic_id: ids.get(&*one.tp.topic).cloned(),
             first,
             end,
             hash: None,
         };
-        let within = |offset: i64| {
-            first.is_some_and(|first| offset >= first.offset())
-                && end.is_some_and(|end| offset < end.offset())
+        let note = |offsets: &mut Offsets, offset: Option<i64>| {
+            if let Some(offset) = offset {
+                let of_topic = offsets.entry(one.tp.topic.to_string()).or_default();
+                of_topic.insert(one.tp.partition, offset);
+            }
         };
-        if let Some(fingerprint) = claimed.fingerprint
-            && within(fingerprint.offset)
-        {
-            let of_topic = wanted.entry(tp.topic.to_string()).or_default();
-            of_topic.insert(tp.partition, fingerprint.offset);
-        }
-        looks.insert(tp.clone(), LogLook::Found(found));
+        note(&mut last, one.last(&found));
+        note(&mut next, one.next(&found));
+        looks.insert(one.tp.clone(), LogLook::Found(found));
     }
-    if !wanted.is_empty() {
+    if !(last.is_empty() && next.is_empty()) {
         let consumer = reader(cluster, group_id)?;
-        for (topic, offsets) in &wanted {
-            for (partition, hash) in hashes(&consumer, topic, offsets)? {
-                let tp = TopicPartition::new(topic.as_str(), partition);
-                let Some(look) = looks.get_mut(&tp) else {
-                    continue;
-                };
-                match (hash, &mut *look) {
-                    (Ok(hash), LogLook::Found(found)) => found.hash = hash,
-                    (Err(unread), _) => *look = unread,
-                    (Ok(_), LogLook::Away(_) | LogLook::Unreadable(_)) => {}
-                }
+        for (tp, hash) in read_all(&consumer, &last)? {
+            match (hash, looks.get_mut(&tp)) {
+                (Ok(hash), Some(LogLook::Found(found))) => found.hash = hash,
+                (Err(Unread::Away(fault)), Some(look)) => *look = LogLook::Away(fault),
+                (Err(Unread::Refused(fault)), Some(look)) => *look = LogLook::Unreadable(fault),
+                (Ok(_), Some(_)) | (_, None) => {}
+            }
+        }
+        for (tp, read) in read_all(&consumer, &next)? {
+            match (read, looks.get_mut(&tp)) {
+                (Err(Unread::Away(fault)), Some(look)) => *look = LogLook::Away(fault),
+                (Err(Unread::Refused(fault)), Some(look)) => *look = LogLook::Refused(fault),
+                (Ok(_), _) | (Err(_), None) => {}
             }
         }
     }
     Ok(partitions.iter().map(|tp| looks[tp].clone()).collect())
+}
+
+/// Offsets by topic and partition.
+type Offsets = BTreeMap<String, BTreeMap<i32, i64>>;
+
+impl Wanted {
+    /// The last record applied, where the log still has it.
+    fn last(&self, found: &Found) -> Option<i64> {
+        let offset = self.claimed.fingerprint?.offset;
+        let first = found.first?.offset();
+        let end = found.end?.offset();
+        (first..end).contains(&offset).then_some(offset)
+    }
+
+    /// Where the next life begins, if that is to be fetched: a record or the end of
+    /// the log, which a broker tells with no error. Behind the end is what the
+    /// comparison tells.
+    fn next(&self, found: &Found) -> Option<i64> {
+        let from = self
+            .claimed
+            .position
+            .max(found.first.unwrap_or(Position::ZERO));
+        let within = found.end.is_none_or(|end| from <= end);
+        (self.fetch && within).then_some(from.offset())
+    }
 }
 
 /// A member of no group: without a subscription nobody joins it, but an
@@ -241,8 +280,32 @@ fn reader(cluster: &Cluster, group_id: &str) -> Result<BaseConsumer, KafkaFault>
         .create()?)
 }
 
-/// The hash of a record where the log still has it; or why that is not known.
-type Hashed = Result<Option<i64>, LogLook>;
+/// Why nothing was read.
+#[derive(Debug, Clone)]
+enum Unread {
+    /// Its leader does not answer.
+    Away(KafkaFault),
+    /// It answers with an error, or with what cannot be read.
+    Refused(KafkaFault),
+}
+
+/// The hash of a record where the log still has it.
+type Hashed = Result<Option<i64>, Unread>;
+
+/// What stands at offsets.
+fn read_all(
+    consumer: &BaseConsumer,
+    offsets: &Offsets,
+) -> Result<Vec<(TopicPartition, Hashed)>, KafkaFault> {
+    let mut all = Vec::new();
+    for (topic, offsets) in offsets {
+        let found = hashes(consumer, topic, offsets)?.into_iter();
+        all.extend(
+            found.map(|(partition, hash)| (TopicPartition::new(topic.as_str(), partition), hash)),
+        );
+    }
+    Ok(all)
+}
 
 /// The hashes of records of one topic. An error does not say which partition it is
 /// of, so halves are asked again, until it is alone.
@@ -254,8 +317,8 @@ fn hashes(
     match read_hashes(consumer, topic, offsets)? {
         Ok(hashes) => Ok(hashes),
         Err(fault) if offsets.len() <= 1 => {
-            let unread = |partition: &i32| (*partition, Err(LogLook::Unreadable(fault.clone())));
-            Ok(offsets.keys().map(unread).collect())
+            let refused = |partition: &i32| (*partition, Err(Unread::Refused(fault.clone())));
+            Ok(offsets.keys().map(refused).collect())
         }
         Err(_) => {
             let mut low = offsets.clone();
@@ -268,21 +331,9 @@ fn hashes(
     }
 }
 
-/// Whether an error is the client's: no partition is to blame.
-fn is_the_clients(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(
-        error.rdkafka_error_code(),
-        None | Some(
-            Code::AllBrokersDown
-                | Code::BrokerTransportFailure
-                | Code::Resolve
-                | Code::Authentication
-                | Code::SSL
-                | Code::OperationTimedOut
-                | Code::Fatal
-        )
-    )
+/// Whether a fault is the client's: no partition is to blame.
+fn is_the_clients(fault: &KafkaFault) -> bool {
+    fault.is_unreached() || matches!(fault.code(), None | Some(RDKafkaErrorCode::Fatal))
 }
 
 /// The inner error is of one of the partitions.
@@ -302,9 +353,10 @@ fn read_hashes(
     while !open.is_empty() {
         if Instant::now() > deadline {
             let fault = KafkaFault::new(format!(
-                "the last record applied of {topic} {open:?} could not be read again"
+                "nothing was read of {topic} {open:?} within {} s",
+                PATIENCE.as_secs()
             ));
-            let away = |partition| (partition, Err(LogLook::Away(fault.clone())));
+            let away = |partition| (partition, Err(Unread::Away(fault.clone())));
             hashes.extend(open.iter().copied().map(away));
             break;
         }
@@ -318,9 +370,14 @@ fn read_hashes(
                 (partition, hash)
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => (partition, None),
-            // Between two looks the log may have lost its beginning.
-            Some(Err(error)) if is_the_clients(&error) => return Err(error.into()),
-            Some(Err(error)) => return Ok(Err(error.into())),
+            Some(Err(error)) => {
+                let fault = KafkaFault::from(error);
+                return match is_the_clients(&fault) {
+                    true => Err(fault),
+                    // Between two looks the log may have lost its beginning.
+                    false => Ok(Err(fault)),
+                };
+            }
         };
         if open.remove(&partition) {
             hashes.push((partition, Ok(hash)));

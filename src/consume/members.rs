@@ -116,7 +116,7 @@ impl Members {
             .and_then(|rest| rest.split_once('/'));
         match of_sink {
             Some((sink, _)) => sink == self.sink,
-            // Before 0.2 the parts were not told apart.
+            // An older binary's: its parts are not told apart.
             None => member
                 .client_id
                 .strip_prefix("plimsoll-")
@@ -161,24 +161,19 @@ fn stands_by(members: &Members, seen: &Seen) -> bool {
 fn topics(members: &Members, seen: &Seen) -> Vec<Found> {
     let mut found = Vec::new();
     for (name, told) in &seen.topics {
-        let (code, why) = match told {
+        let closed = KafkaFault::told(
+            RDKafkaErrorCode::TopicAuthorizationFailed,
+            "may not be read by this principal",
+        );
+        let why = match told {
             Ok(told) => match &told.rights {
-                Some(rights) if !rights.contains(&Right::Read) => (
-                    Some(RDKafkaErrorCode::TopicAuthorizationFailed),
-                    "may not be read by this principal".to_owned(),
-                ),
+                Some(rights) if !rights.contains(&Right::Read) => &closed,
                 _ => continue,
             },
-            Err(fault) => (fault.code(), fault.to_string()),
+            Err(fault) => fault,
         };
-        let hint = KafkaFault::told(code.unwrap_or(RDKafkaErrorCode::Unknown), "").hint();
-        let code = code.map_or_else(String::new, |code| format!("{code:?}"));
-        let about = About::Topic(name.clone());
-        found.push((
-            about,
-            code,
-            format!("topic \"{name}\": {why}; hint: {hint}"),
-        ));
+        let what = format!("topic \"{name}\": {why}; hint: {}", why.hint());
+        found.push((About::Topic(name.clone()), why.code_word(), what));
     }
     if let Topics::Pattern(pattern) = &members.topics
         && seen.topics.is_empty()
@@ -226,14 +221,9 @@ fn strangers(members: &Members, group: &Group) -> Option<Found> {
 fn unassigned(members: &Members, seen: &Seen) -> Option<(String, String)> {
     let id = &members.group_id;
     let told = |fault: &KafkaFault| {
-        let code = fault.code().map_or_else(String::new, |c| format!("{c:?}"));
-        (
-            code,
-            format!(
-                "the group \"{id}\" is not joined: {fault}; hint: {}",
-                fault.hint()
-            ),
-        )
+        let hint = fault.hint();
+        let what = format!("the group \"{id}\" is not joined: {fault}; hint: {hint}");
+        (fault.code_word(), what)
     };
     let group = match &seen.group {
         Ok(group) => group,

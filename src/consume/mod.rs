@@ -33,7 +33,9 @@ pub use cluster::Cluster;
 pub use confirm::{Looked, Looks, looks};
 pub use control::{Control, RestartReason};
 pub use hearing::Hearing;
-pub use log_check::{Compared, Found, LogLook, disagreement, epoch_fell, look_at, recreated};
+pub use log_check::{
+    Compared, Found, LogLook, Wanted, disagreement, epoch_fell, look_at, recreated,
+};
 pub use members::{Members, client_id, watch_members};
 pub use message::push;
 pub use partition::{Stand, Standing};

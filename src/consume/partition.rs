@@ -1,6 +1,7 @@
 //! One partition in the poll thread's hands.
 
 use super::assignment::{Generation, Lease};
+use super::poll::Earlier;
 use super::queue::Arrivals;
 use crate::metrics::PartitionMetrics;
 use plimsoll_protocol::{Guard, Position, TopicPartition};
@@ -28,8 +29,11 @@ pub struct Part {
     /// Lives in a row that Kafka ended with an error before anything of them was
     /// committed.
     pub failures: u32,
-    /// How often in a row librdkafka still knew where an earlier life stood.
-    pub remembered: u32,
+    /// Why the partition is halted, where Kafka refused to give records out: the fetch is
+    /// tried before another life begins.
+    pub refused: Option<String>,
+    /// Whether librdkafka has forgotten where the life before stood.
+    pub earlier: Earlier,
 }
 
 /// How far a partition is.

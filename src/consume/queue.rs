@@ -98,6 +98,35 @@ impl Records {
     }
 }
 
+/// A record that was taken out of the queue and is not yet handed out: then librdkafka
+/// moves its position, as it does for a window that is being taken while its partition
+/// stops.
+#[cfg(test)]
+pub struct Held(NonNull<rdkafka::bindings::rd_kafka_event_t>);
+
+#[cfg(test)]
+impl Records {
+    /// Takes one out, where there is one.
+    pub fn hold(&self) -> Option<Held> {
+        // SAFETY: the queue is alive.
+        let event = unsafe { rdkafka::bindings::rd_kafka_queue_poll(self.queue.0.as_ptr(), 0) };
+        NonNull::new(event).map(Held)
+    }
+}
+
+#[cfg(test)]
+impl Held {
+    /// Hands it out, and drops it.
+    pub fn hand_out(self) {
+        use rdkafka::bindings::{rd_kafka_event_destroy, rd_kafka_event_message_next};
+        // SAFETY: ours until it is destroyed, and its message with it.
+        unsafe {
+            assert!(!rd_kafka_event_message_next(self.0.as_ptr()).is_null());
+            rd_kafka_event_destroy(self.0.as_ptr());
+        }
+    }
+}
+
 impl Drop for Records {
     fn drop(&mut self) {
         // SAFETY: after this nobody has the thread any more.

@@ -7,7 +7,7 @@ use super::cluster::OneEnd;
 use super::{Cluster, Compared, Control, Found, Stand, Standing, disagreement};
 use crate::config::Topics;
 use crate::error::KafkaFault;
-use crate::health::{Asking, End, Ends, Halt, Health};
+use crate::health::{Asking, End, Ends, Halt, Health, Until};
 use crate::metrics as names;
 use metrics::{counter, gauge};
 use plimsoll_protocol::{Agreement, Claim, Epoch, Owner, Position, TopicPartition};
@@ -109,6 +109,7 @@ pub async fn watch_lag(
                     offset: Some(stand.position.offset()),
                     column: None,
                     reason,
+                    until: Until::Begun,
                 });
                 let told = Control::OtherLog {
                     tp: tp.clone(),

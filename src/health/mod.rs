@@ -13,11 +13,12 @@ use crate::error::KafkaFault;
 use crate::metrics as names;
 use letters::Letters;
 use metrics::gauge;
-use plimsoll_protocol::TopicPartition;
+use plimsoll_protocol::{Position, TopicPartition};
 use plimsoll_sink_api::DeadLetter;
 use plimsoll_sink_api::SinkError;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use trouble::Trouble;
@@ -35,6 +36,33 @@ pub struct Halt {
     pub column: Option<String>,
     /// What is wrong; holds no value of the record.
     pub reason: String,
+    /// What shows that it is over.
+    #[serde(skip)]
+    pub until: Until,
+}
+
+/// What shows that a halt is over. That nothing is heard of it any more shows
+/// nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// A commit: the record or its table was to blame.
+    Committed,
+    /// The partition's next life: none begins before a claim has answered otherwise.
+    Begun,
+    /// The same, and that what the life begins with was fetched: Kafka refused to give
+    /// it out.
+    Fetched,
+}
+
+impl Halt {
+    /// Whether a life that begins at a position shows that it is over. One behind the
+    /// record passes it by: an operator wants that.
+    fn is_over(&self, from: Position) -> bool {
+        match self.until {
+            Until::Begun | Until::Fetched => true,
+            Until::Committed => self.offset.is_some_and(|offset| offset < from.offset()),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -115,21 +143,15 @@ impl Health {
             // Why it does not move is known already.
             return;
         }
-        let troubles = &mut health.troubles;
-        let trouble = match troubles.get_mut(&about) {
-            Some(trouble) if trouble.holds(&about, now) => {
-                trouble.again(code, what, now);
-                trouble
-            }
-            _ => {
-                troubles.insert(
-                    about.clone(),
-                    Trouble::new(code, what, now, SystemTime::now()),
-                );
-                let Some(trouble) = troubles.get_mut(&about) else {
-                    return;
-                };
-                trouble
+        let new = |what| Trouble::new(code, what, now, SystemTime::now());
+        let trouble = match health.troubles.entry(about.clone()) {
+            Entry::Vacant(none) => none.insert(new(what)),
+            Entry::Occupied(mut old) => {
+                match old.get().holds(&about, now) {
+                    true => old.get_mut().again(code, what, now),
+                    false => *old.get_mut() = new(what),
+                }
+                old.into_mut()
             }
         };
         trouble.say(sink, &about, now);
@@ -195,7 +217,7 @@ impl Health {
 
     /// Kafka does not answer a question as it should.
     pub fn kafka_away(&self, sink: &str, asking: Asking, fault: &KafkaFault) {
-        let code = fault.code().map_or_else(String::new, |c| format!("{c:?}"));
+        let code = fault.code_word();
         self.trouble(sink, About::Kafka(asking), &code, fault.to_string());
     }
 
@@ -226,6 +248,15 @@ impl Health {
         sink.troubles
             .retain(|about, _| about.partition() != Some(tp));
         sink.halts.insert(tp.clone(), halt);
+    }
+
+    /// A life of a partition begins at a position.
+    pub fn begins(&self, sink: &str, tp: &TopicPartition, from: Position) {
+        if let Some(sink) = self.lock().sinks.get_mut(sink)
+            && sink.halts.get(tp).is_some_and(|halt| halt.is_over(from))
+        {
+            sink.halts.remove(tp);
+        }
     }
 
     /// A partition moves again.
@@ -366,21 +397,56 @@ mod tests {
         assert!(health.report().undisturbed);
     }
 
-    #[test]
-    fn a_halt_is_told_until_the_partition_moves() {
+    fn halted(offset: Option<i64>, until: Until) -> (Health, Halt) {
         let health = Health::default();
         health.claimed("a");
-        let tp = TopicPartition::new("t", 3);
         let halt = Halt {
-            offset: Some(7),
+            offset,
             column: None,
             reason: "not_null_violation".into(),
+            until,
         };
-        health.halt("a", &tp, halt.clone());
+        health.halt("a", &tp(), halt.clone());
+        (health, halt)
+    }
+
+    fn tp() -> TopicPartition {
+        TopicPartition::new("t", 3)
+    }
+
+    fn begins(health: &Health, at: i64) {
+        health.begins("a", &tp(), Position::new(at).unwrap());
+    }
+
+    #[test]
+    fn a_halt_is_told_until_the_partition_moves() {
+        let (health, halt) = halted(Some(7), Until::Committed);
         let report = health.report();
         assert!(report.ready && !report.undisturbed);
         assert_eq!(report.sinks["a"].halted[0].halt, halt);
-        health.moves("a", &tp);
+        // A life that begins before the record meets it again.
+        begins(&health, 7);
+        assert!(!health.report().undisturbed);
+        health.moves("a", &tp());
         assert!(health.report().undisturbed);
+    }
+
+    #[test]
+    fn a_halt_for_a_record_is_over_behind_it() {
+        let (health, _) = halted(Some(7), Until::Committed);
+        begins(&health, 8);
+        assert!(health.report().undisturbed);
+        let (health, _) = halted(None, Until::Committed);
+        begins(&health, 8);
+        assert!(!health.report().undisturbed);
+    }
+
+    #[test]
+    fn a_halt_for_an_answer_is_over_when_a_life_begins() {
+        for until in [Until::Begun, Until::Fetched] {
+            let (health, _) = halted(Some(7), until);
+            begins(&health, 7);
+            assert!(health.report().undisturbed);
+        }
     }
 }

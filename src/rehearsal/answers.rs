@@ -27,22 +27,23 @@ fn answer(kafka: &MockCluster<'static, DefaultProducerContext>, errors: &[RDKafk
     kafka.request_errors(RDKafkaApiKey::Fetch, errors);
 }
 
+/// One record, then some, each written once whatever a broker answered.
+async fn few_and_many(rig: &mut Rig, end: &mut i64, code: RDKafkaRespErr) {
+    for step in [1, 20] {
+        rig.produce(0, numbers(*end..*end + step));
+        *end += step;
+        rig.written(*end, code).await;
+    }
+}
+
 /// Each code twice: while nothing is to be read, and while records wait.
 async fn each_record_is_written_once(codes: Vec<RDKafkaRespErr>) {
-    let rig = Rig::start(MemorySink::default(), OnBadRecord::Halt);
+    let mut rig = Rig::start(MemorySink::default(), OnBadRecord::Halt);
     let mut end = 0;
     for code in codes {
         let claims = rig.sink.claims(&tp(0));
         answer(&rig.kafka, &[code]);
-        for step in [1, 20] {
-            rig.produce(0, numbers(end..end + step));
-            end += step;
-            rig.until(&format!("{end} records, after {code:?}"), |s| {
-                s.position(&tp(0)) == Some(end)
-            })
-            .await;
-            assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..end), "after {code:?}");
-        }
+        few_and_many(&mut rig, &mut end, code).await;
         // The error came: the life that met it has ended.
         if code as i32 == -1 {
             rig.until("claimed anew", |s| s.claims(&tp(0)) > claims)
@@ -111,11 +112,7 @@ async fn no_answer_loses_a_record(codes: Vec<RDKafkaRespErr>) {
             // if a record of that epoch was read in this life of the partition.
             leader = 3 - leader;
             rig.kafka.partition_leader("t", 0, Some(leader)).unwrap();
-            for step in [1, 20] {
-                rig.produce(0, numbers(end..end + step));
-                end += step;
-                rig.written(end, code).await;
-            }
+            few_and_many(&mut rig, &mut end, code).await;
             // Kafka is told of commits every 5 s, and asked for the ends of logs
             // every 2.
             rig.within(Duration::from_secs(6), |_| unasked() == 0).await;
@@ -201,6 +198,30 @@ async fn an_error_that_stays_halts_with_the_words_of_kafka_and_loses_nothing() {
     rig.until("the others", |s| s.position(&tp(0)) == Some(100))
         .await;
     assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..100));
+    rig.stop().await;
+}
+
+/// No record comes, and nothing is committed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_halt_of_an_idle_partition_ends_when_kafka_answers() {
+    let rig = Rig::start(MemorySink::default(), OnBadRecord::Halt);
+    rig.until("claimed", |_| rig.health.report().ready).await;
+    answer(
+        &rig.kafka,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1_000],
+    );
+    let halted = || rig.health.halted("rehearsal").len();
+    rig.until("both are halted", |_| halted() == 2).await;
+    rig.kafka.clear_request_errors(RDKafkaApiKey::Fetch);
+    // Sooner than they would be tried again by themselves.
+    for partition in [0, 1] {
+        rig.sink.set(&tp(partition), 0);
+    }
+    rig.until("none is halted", |_| halted() == 0).await;
+    rig.produce(0, numbers(0..5));
+    rig.until("written", |s| s.position(&tp(0)) == Some(5))
+        .await;
+    assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..5));
     rig.stop().await;
 }
 

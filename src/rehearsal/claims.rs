@@ -1,15 +1,12 @@
 //! Claims that Kafka does not answer.
 
+use super::lanes::lane;
 use super::memory::MemorySink;
 use super::tests::tp;
 use crate::claim::{ClaimRequest, claim_loop};
-use crate::commit::Lane;
-use crate::config::{OnBadRecord, Start, Topics, UnknownFields};
+use crate::config::{Start, Topics};
 use crate::consume::{Cluster, Generation, Looks, lease};
 use crate::health::Health;
-use crate::route::Router;
-use crate::service::member;
-use plimsoll_sink_api::Identity;
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -39,24 +36,11 @@ async fn a_claim_that_nobody_wants_any_more_leaves_no_trouble_behind() {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", kafka.bootstrap_servers());
     let cluster = Arc::new(Cluster::silent(client).unwrap());
-    let (sink, health) = (MemorySink::default(), Arc::new(Health::default()));
-    health.sink("rehearsal");
     let (control, _controls) = channel();
-    let lane = Lane {
-        name: "rehearsal".into(),
-        sink: Arc::new(sink.clone()),
-        router: Router::new(Arc::new(sink)),
-        member: member(),
-        identity: Identity {
-            group_id: "g".into(),
-            cluster_id: "c".into(),
-        },
-        on_bad_record: OnBadRecord::Halt,
-        unknown_fields: UnknownFields::Ignore,
-        looks: Looks::answered(|_| Ok(None)),
-        health: health.clone(),
-        control,
-    };
+    let looks = Looks::answered(|_| Ok(None));
+    let lane = lane(&MemorySink::default(), looks, control);
+    let health = lane.health.clone();
+    health.sink("rehearsal");
     let (requests, asked) = tokio::sync::mpsc::unbounded_channel();
     let topics = Topics::Named(vec!["t".to_owned()]);
     let claims = claim_loop(Arc::new(lane), cluster, Start::Earliest, topics, asked);
@@ -67,6 +51,7 @@ async fn a_claim_that_nobody_wants_any_more_leaves_no_trouble_behind() {
             tp: tp(0),
             generation: Generation(1),
             leased,
+            refused: None,
         })
         .unwrap();
     until(&health, "it is refused", |away| away.is_some()).await;

@@ -3,9 +3,14 @@
 
 mod answers;
 mod claims;
+mod lanes;
+mod looks;
 mod memory;
 mod origin;
 mod requests;
 mod rights;
 mod tests;
 mod writers;
+
+pub(crate) use lanes::lane;
+pub(crate) use memory::MemorySink;

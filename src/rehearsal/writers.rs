@@ -1,15 +1,13 @@
 //! A writer without any Kafka: it is given batches.
 
+use super::lanes::lane;
 use super::memory::MemorySink;
 use crate::commit::{Lane, Writer};
-use crate::config::{OnBadRecord, UnknownFields};
+use crate::config::OnBadRecord;
 use crate::consume::{Control, Generation, Looks, lease};
-use crate::health::Health;
-use crate::route::Router;
-use crate::service::member;
 use plimsoll_protocol::{Position, Span, StartRule, TopicPartition};
 use plimsoll_record::{Budget, Chunk, Filling, Incoming};
-use plimsoll_sink_api::{Identity, NewPosition, Sink};
+use plimsoll_sink_api::{NewPosition, Sink};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Instant;
@@ -41,10 +39,12 @@ pub(super) async fn write(
     looks: Looks,
     records: &[(&str, i32)],
 ) -> Control {
-    let identity = Identity {
-        group_id: "g".into(),
-        cluster_id: "c".into(),
+    let (control, controls) = channel();
+    let lane = Lane {
+        on_bad_record,
+        ..lane(sink, looks, control)
     };
+    let (member, identity) = (&lane.member, &lane.identity);
     let start = NewPosition {
         tp: tp.clone(),
         position: Position::ZERO,
@@ -52,23 +52,9 @@ pub(super) async fn write(
         high_watermark: Position::ZERO,
     };
     let rule = StartRule::FirstRecord;
-    sink.settle(&identity, rule, &[start]).await.unwrap();
-    let member = member();
-    let claimed = sink.claim(&member, &identity, &tp).await.unwrap();
+    sink.settle(identity, rule, &[start]).await.unwrap();
+    let claimed = sink.claim(member, identity, &tp).await.unwrap();
     let batch = chunk(claimed.position.offset(), records);
-    let (control, controls) = channel();
-    let lane = Lane {
-        name: "rehearsal".into(),
-        sink: Arc::new(sink.clone()),
-        router: Router::new(Arc::new(sink.clone())),
-        member,
-        identity,
-        on_bad_record,
-        unknown_fields: UnknownFields::Ignore,
-        looks,
-        health: Arc::new(Health::default()),
-        control,
-    };
     let (_lease, leased) = lease();
     let writer = Writer::new(Arc::new(lane), tp, Generation(1), leased, &claimed);
     let (batches, receiver) = tokio::sync::mpsc::channel(1);

@@ -103,28 +103,76 @@ fn no_error_no_damage_and_no_lost_right_loses_a_record_or_doubles_one() {
         }
     });
     proxy.set(None);
-    let at = case.database.positions(&case.topic).expect("positions");
-    let (partition, at) = (
-        partition.to_string(),
-        at[usize::try_from(partition).expect("a partition")].to_string(),
-    );
-    let line = [
-        "positions",
-        "set",
-        "--sink",
-        "orders",
-        "--topic",
-        &case.topic,
-        "--partition",
-        &partition,
-        "--to",
-        &at,
-        "--force",
-    ];
-    plimsoll_ok(&case.service.config(), &line);
+    put_where_it_is(&case, partition);
     case.assert_exact();
+    a_halt_of_an_idle_partition_ends_when_kafka_answers(&mut case, &process, &source);
     assert!(process.drain().success());
     one_topic_that_may_not_be_read_holds_up_no_other(&mut case, &source);
+}
+
+/// A halted partition is tried at once, and begins without a last record applied.
+#[track_caller]
+fn put_where_it_is(case: &Case, partition: i64) {
+    let at = case.database.positions(&case.topic).expect("positions");
+    let at = at[usize::try_from(partition).expect("a partition")].to_string();
+    case.service.set_position_of(&case.topic, partition, &at);
+}
+
+/// No record comes meanwhile, and no commit: the one partition is refused when it
+/// fetches, the other when its last record applied is looked at.
+fn a_halt_of_an_idle_partition_ends_when_kafka_answers(
+    case: &mut Case,
+    process: &Process,
+    source: &str,
+) {
+    let halted = |wanted: usize| {
+        let report = process.report().unwrap_or_default();
+        let halted = report["sinks"]["orders"]["halted"].as_array();
+        match halted.map_or(0, Vec::len) {
+            found if found == wanted => Ok(()),
+            _ => Err(report.to_string()),
+        }
+    };
+    let rises = |what: &str, name: &str, labels: &[(&str, &str)], from: f64, by: f64| {
+        wait::until(what, || match process.metric(name, labels) {
+            now if now >= from + by => Ok(()),
+            now => Err(now),
+        });
+    };
+    let claims = "plimsoll_claims_total";
+    let before = case.database.positions(&case.topic).expect("positions");
+    let claimed = process.metric(claims, &[]);
+    put_where_it_is(case, 0);
+    rises("it begins anew", claims, &[], claimed, 1.0);
+    wait::until("it is not halted", || halted(0));
+    let topic = case.topic.clone();
+    let unread = Rule::unread(&topic, source);
+    case.kafka.add_rule(&unread).expect("a rule");
+    wait::until("both are halted", || halted(2));
+
+    // Tried again they stay so: no life begins that would be refused.
+    let halts = ("plimsoll_partition_restarts_total", [("reason", "halted")]);
+    let errors = || {
+        let code = [("code", "TopicAuthorizationFailed")];
+        process.metric("plimsoll_kafka_errors_total", &code)
+    };
+    let (halts_before, errors_before) = (process.metric(halts.0, &halts.1), errors());
+    put_where_it_is(case, 0);
+    put_where_it_is(case, 1);
+    rises("they halt again", halts.0, &halts.1, halts_before, 2.0);
+    halted(2).expect("both are halted");
+    assert_eq!(errors(), errors_before, "a life began");
+
+    case.kafka.remove_rule(&unread).expect("no rule");
+    put_where_it_is(case, 0);
+    put_where_it_is(case, 1);
+    wait::until("none is halted", || halted(0));
+    let list = plimsoll_ok(&process.config(), &["positions", "list"]);
+    assert!(!list.contains("halted"), "{list}");
+    let at = case.database.positions(&case.topic).expect("positions");
+    assert_eq!(at, before, "not idle");
+    case.produce(300);
+    case.assert_exact();
 }
 
 /// The two are claimed, and looked at, together.

@@ -4,7 +4,7 @@ use crate::harness::kafka::{Kafka, Message};
 use crate::harness::postgres::Database;
 use crate::harness::process::{Process, plimsoll, plimsoll_ok};
 use crate::harness::service::Service;
-use crate::harness::{servers, unique, wait};
+use crate::harness::{free_port, servers, unique, wait};
 use std::process::Output;
 
 /// A topic with two partitions, ten records in the first and none in the other,
@@ -188,6 +188,10 @@ fn the_printed_sql_applied_by_hand_is_what_migrate_makes() {
     assert!(text.contains("plimsoll migrate"), "{text}");
 
     let sql = scene.ok(&["migrate", "--print"]);
+    assert!(
+        sql.starts_with("-- sinks.orders: what is missing\n"),
+        "{sql}"
+    );
     assert!(!scene.has_state(), "--print made the schema");
     scene.database.execute(&sql);
     assert!(
@@ -196,8 +200,25 @@ fn the_printed_sql_applied_by_hand_is_what_migrate_makes() {
             .contains("state    0 positions")
     );
     // Nothing is left to do, and it knows.
+    let nothing = "-- sinks.orders: nothing is missing\n\n";
+    assert_eq!(scene.ok(&["migrate", "--print"]), nothing);
     scene.ok(&["migrate"]);
     scene.ok(&["migrate"]);
+}
+
+#[test]
+fn what_a_database_lacks_that_does_not_answer_is_all() {
+    let mut scene = Scene::new("migrate_offline");
+    let online = scene.ok(&["migrate", "--print"]);
+    scene.service.url = format!("postgres://127.0.0.1:{}/none", free_port());
+    let offline = scene.ok(&["migrate", "--print"]);
+    let (comment, sql) = offline.split_once('\n').expect("lines");
+    assert!(
+        comment.starts_with("-- sinks.orders: all there is: leave out what is there already"),
+        "{comment}"
+    );
+    let (_, all) = online.split_once('\n').expect("lines");
+    assert_eq!(sql, all);
 }
 
 #[test]

@@ -47,10 +47,19 @@ impl CassandraSink {
         }
     }
 
-    /// The CQL of the migrations.
+    /// The CQL that makes all of plimsoll's own tables.
     #[must_use]
-    pub fn migrations_cql(&self) -> String {
-        migrate::cql(&self.settings.state_keyspace)
+    pub fn migrations(&self) -> String {
+        migrate::print(&self.settings.state_keyspace)
+    }
+
+    /// The CQL that makes what is missing of them; `None`: nothing is. Writes nothing.
+    ///
+    /// # Errors
+    /// The cluster did not answer.
+    pub async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
+        let session = self.lazy.session(&self.settings).await?;
+        migrate::missing(&session, &self.settings).await
     }
 
     pub(crate) async fn state(&self) -> Result<&State, SinkError> {

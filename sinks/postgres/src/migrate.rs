@@ -49,17 +49,52 @@ fn migrations(names: &Names) -> Vec<Migration> {
         .collect()
 }
 
-/// The SQL of all migrations, for somebody who applies it by hand: bookkeeping
-/// included, so that the service knows afterwards.
+/// What a database has already.
+#[derive(Debug, Default)]
+struct Found {
+    schema: bool,
+    bookkeeping: bool,
+    /// Versions.
+    applied: Vec<i64>,
+}
+
+impl Found {
+    fn lacks(&self, migration: &Migration) -> bool {
+        !self.applied.contains(&migration.version)
+    }
+}
+
+/// The SQL of all migrations, for somebody who applies it by hand.
 pub(crate) fn print(names: &Names) -> String {
-    let mut sql = format!(
-        "BEGIN;\n\nCREATE SCHEMA IF NOT EXISTS {};\n\nCREATE TABLE {} (\n    version bigint \
-         PRIMARY KEY,\n    description text NOT NULL,\n    installed_on timestamptz NOT NULL \
-         DEFAULT now(),\n    success boolean NOT NULL,\n    checksum bytea NOT NULL,\n    \
-         execution_time bigint NOT NULL\n);\n\n",
-        names.schema, names.migrations
-    );
-    for migration in migrations(names) {
+    script(names, &Found::default())
+}
+
+/// The SQL of what is missing; `None`: nothing is.
+pub(crate) async fn missing(
+    conn: &mut PgConnection,
+    names: &Names,
+) -> Result<Option<String>, SinkError> {
+    let found = look(conn, names).await?;
+    let lacks = migrations(names).iter().any(|m| found.lacks(m));
+    Ok(lacks.then(|| script(names, &found)))
+}
+
+/// Bookkeeping included, so that the service knows afterwards.
+fn script(names: &Names, found: &Found) -> String {
+    let mut sql = "BEGIN;\n\n".to_owned();
+    if !found.schema {
+        let _ = write!(sql, "CREATE SCHEMA IF NOT EXISTS {};\n\n", names.schema);
+    }
+    if !found.bookkeeping {
+        let _ = write!(
+            sql,
+            "CREATE TABLE {} (\n    version bigint PRIMARY KEY,\n    description text NOT NULL,\n    \
+             installed_on timestamptz NOT NULL DEFAULT now(),\n    success boolean NOT NULL,\n    \
+             checksum bytea NOT NULL,\n    execution_time bigint NOT NULL\n);\n\n",
+            names.migrations
+        );
+    }
+    for migration in migrations(names).iter().filter(|m| found.lacks(m)) {
         let checksum = migration
             .checksum
             .iter()
@@ -94,15 +129,14 @@ pub(crate) fn print(names: &Names) -> String {
 /// enough when nothing is to be created.
 pub(crate) async fn run(session: &mut Session, names: &Names) -> Result<(), SinkError> {
     let migrations = migrations(names);
-    let (schema_exists, applied) = state(&mut session.conn, names).await?;
-    let missing = |m: &Migration| !applied.contains(&m.version);
+    let found = look(&mut session.conn, names).await?;
     let known = |v: &i64| migrations.iter().any(|m| m.version == *v);
-    if applied.iter().all(known) && !migrations.iter().any(missing) {
+    if found.applied.iter().all(known) && !migrations.iter().any(|m| found.lacks(m)) {
         return Ok(());
     }
     let mut migrator = Migrator::with_migrations(migrations);
     migrator.dangerous_set_table_name(names.migrations.clone());
-    if !schema_exists {
+    if !found.schema {
         migrator.create_schema(names.schema.clone());
     }
     migrator
@@ -111,8 +145,7 @@ pub(crate) async fn run(session: &mut Session, names: &Names) -> Result<(), Sink
         .map_err(|e| failed(names, e))
 }
 
-/// Whether the schema exists, and what has been applied.
-async fn state(conn: &mut PgConnection, names: &Names) -> Result<(bool, Vec<i64>), SinkError> {
+async fn look(conn: &mut PgConnection, names: &Names) -> Result<Found, SinkError> {
     let row = sqlx::query(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1) AS schema, \
          EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n \
@@ -122,9 +155,13 @@ async fn state(conn: &mut PgConnection, names: &Names) -> Result<(bool, Vec<i64>
     .fetch_one(&mut *conn)
     .await
     .map_err(from_sqlx)?;
-    let schema = row.try_get("schema").map_err(from_sqlx)?;
-    if !row.try_get::<bool, _>("kept").map_err(from_sqlx)? {
-        return Ok((schema, Vec::new()));
+    let found = Found {
+        schema: row.try_get("schema").map_err(from_sqlx)?,
+        bookkeeping: row.try_get("kept").map_err(from_sqlx)?,
+        applied: Vec::new(),
+    };
+    if !found.bookkeeping {
+        return Ok(found);
     }
     let sql = format!("SELECT version FROM {} WHERE success", names.migrations);
     let rows = sqlx::query(AssertSqlSafe(sql))
@@ -132,10 +169,8 @@ async fn state(conn: &mut PgConnection, names: &Names) -> Result<(bool, Vec<i64>
         .await
         .map_err(|e| denied(names, from_sqlx(e)))?;
     let versions = rows.iter().map(|row| row.try_get("version"));
-    Ok((
-        schema,
-        versions.collect::<sqlx::Result<_>>().map_err(from_sqlx)?,
-    ))
+    let applied = versions.collect::<sqlx::Result<_>>().map_err(from_sqlx)?;
+    Ok(Found { applied, ..found })
 }
 
 fn denied(names: &Names, mut error: SinkError) -> SinkError {

@@ -94,10 +94,24 @@ impl PostgresSink {
         self
     }
 
-    /// The SQL of the migrations, for a schema's name.
+    /// The SQL that makes all of plimsoll's own tables.
     #[must_use]
-    pub fn migrations_sql(state_schema: &str) -> String {
-        migrate::print(&Names::new(state_schema))
+    pub fn migrations(&self) -> String {
+        migrate::print(&self.names)
+    }
+
+    /// The SQL that makes what is missing of them; `None`: nothing is. Writes nothing.
+    ///
+    /// # Errors
+    /// The server did not answer, or does not tell this role.
+    pub async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
+        self.bounded(async {
+            let mut lease = self.control.lease().await?;
+            let missing = migrate::missing(&mut lease.session.conn, &self.names).await?;
+            lease.done();
+            Ok(missing)
+        })
+        .await
     }
 
     /// What the role may not do and would have to, in words, and the statement that

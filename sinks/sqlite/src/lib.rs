@@ -77,10 +77,21 @@ impl SqliteSink {
         Ok(Self { settings, database })
     }
 
-    /// The SQL of the migrations.
+    /// The SQL that makes all of plimsoll's own tables.
     #[must_use]
-    pub fn migrations_sql() -> String {
-        migrations::sql()
+    pub fn migrations(&self) -> String {
+        migrations::print()
+    }
+
+    /// The SQL that makes what is missing of them; `None`: nothing is. Makes no file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
+        match self.settings.path.exists() {
+            true => migrations::missing(&self.database).await,
+            false => Ok(Some(self.migrations())),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use plimsoll_sink_api::{Mode, SinkError, TableRule, TableSettings};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqliteConnection};
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// The bookkeeping stands beside the user's own, which may be sqlx's too.
 const BOOKKEEPING: &str = "plimsoll_migrations";
@@ -47,9 +48,85 @@ fn migrator() -> Migrator {
     migrator
 }
 
-/// The SQL of the migrations, for people.
-pub fn sql() -> String {
-    FILES.map(|(_, _, sql)| sql).join("\n")
+/// What a file has already.
+#[derive(Debug, Default)]
+struct Found {
+    bookkeeping: bool,
+    /// Versions.
+    applied: Vec<i64>,
+}
+
+impl Found {
+    fn lacks(&self, migration: &Migration) -> bool {
+        !self.applied.contains(&migration.version)
+    }
+}
+
+/// The SQL of all migrations, for somebody who applies it by hand.
+pub fn print() -> String {
+    script(&Found::default())
+}
+
+/// The SQL of what is missing in a file that is there; `None`: nothing is.
+pub async fn missing(database: &Database) -> Result<Option<String>, SinkError> {
+    within(async {
+        let mut lease = database.lease(Lane::Other, Open::Existing).await?;
+        let found = look(lease.connection()).await.map_err(|e| from_sqlx(&e))?;
+        lease.keep();
+        let lacks = migrator().iter().any(|m| found.lacks(m));
+        Ok(lacks.then(|| script(&found)))
+    })
+    .await
+}
+
+async fn look(connection: &mut SqliteConnection) -> sqlx::Result<Found> {
+    let tables = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = ?");
+    let count: i64 = tables.bind(BOOKKEEPING).fetch_one(&mut *connection).await?;
+    let mut found = Found {
+        bookkeeping: count > 0,
+        applied: Vec::new(),
+    };
+    if found.bookkeeping {
+        let sql = format!("SELECT version FROM {BOOKKEEPING} WHERE success");
+        let versions = sqlx::query_scalar(AssertSqlSafe(sql));
+        found.applied = versions.fetch_all(connection).await?;
+    }
+    Ok(found)
+}
+
+/// Bookkeeping included, as sqlx does it, so that the service knows afterwards.
+fn script(found: &Found) -> String {
+    let mut sql = String::new();
+    if !found.bookkeeping {
+        // Not within a transaction; it stays in the file.
+        sql.push_str("PRAGMA journal_mode = WAL;\n\n");
+    }
+    sql.push_str("BEGIN IMMEDIATE;\n\n");
+    if !found.bookkeeping {
+        let _ = write!(
+            sql,
+            "CREATE TABLE {BOOKKEEPING} (\n    version BIGINT PRIMARY KEY,\n    description TEXT NOT \
+             NULL,\n    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,\n    success \
+             BOOLEAN NOT NULL,\n    checksum BLOB NOT NULL,\n    execution_time BIGINT NOT \
+             NULL\n);\n\n"
+        );
+    }
+    for migration in migrator().iter().filter(|m| found.lacks(m)) {
+        let _ = write!(
+            sql,
+            "{}\nINSERT INTO {BOOKKEEPING} (version, description, success, checksum, \
+             execution_time)\nVALUES ({}, '{}', TRUE, X'",
+            migration.sql.as_str(),
+            migration.version,
+            migration.description,
+        );
+        for byte in migration.checksum.iter() {
+            let _ = write!(sql, "{byte:02x}");
+        }
+        sql.push_str("', -1);\n\n");
+    }
+    sql.push_str("COMMIT;\n");
+    sql
 }
 
 /// Makes the file, plimsoll's own tables, and the log tables whose names are

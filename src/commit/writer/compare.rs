@@ -3,7 +3,7 @@
 
 use super::{Done, Trouble, Writer};
 use crate::commit::Backoff;
-use crate::commit::build::{Built, Part, build, marks};
+use crate::commit::build::{Built, Part, build};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::{Answer, Ask, Assignment, Class, Comparison, Finding, Next};
@@ -129,14 +129,8 @@ impl<S: Sink> Writer<S> {
             return Err(Unknown::Other(Trouble::End(Done::Drop)));
         }
         let batch = Batch {
-            topic: &self.tp.topic,
-            partition: self.tp.partition,
-            claim: self.claim,
-            span: part.span,
-            table,
-            rows: &built.rows,
             dead: &[],
-            marks: marks(chunk, part),
+            ..self.batch(table, chunk, part, built)
         };
         let answer = tokio::select! {
             answer = self.lane.sink.takes(&batch) => answer,

@@ -4,7 +4,7 @@
 use super::{Done, Trouble, Writer};
 use crate::consume::{RestartReason, recreated};
 use crate::error::KafkaFault;
-use crate::health::{Asking, Halt};
+use crate::health::{Asking, Halt, Until};
 use plimsoll_protocol::{Confirmation, confirm};
 use plimsoll_record::Chunk;
 use plimsoll_sink_api::Sink;
@@ -59,6 +59,7 @@ impl<S: Sink> Writer<S> {
             offset: Some(from.offset()),
             column: None,
             reason: recreated(&self.lane.name, &self.tp, from, known, &told),
+            until: Until::Begun,
         })))
     }
 }

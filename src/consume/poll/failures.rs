@@ -11,7 +11,7 @@ use crate::consume::control::RestartReason;
 use crate::consume::message::Message;
 use crate::consume::partition::{Failure, Part, Phase};
 use crate::consume::poll::Fatal;
-use crate::health::Halt;
+use crate::health::{Halt, Until};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_sink_api::Sink;
@@ -92,9 +92,9 @@ impl<S: Sink> Poll<S> {
                 offset: None,
                 column: None,
                 reason: failure.reason,
+                until: Until::Fetched,
             };
-            self.setup.lane.health.halt(sink, tp, halt);
-            self.restart(i, RestartReason::Halted, HALT_RETRY);
+            self.halt(i, halt, HALT_RETRY);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Partitions come and go, and are left behind at the end.
 
-use super::{Poll, Revocation};
+use super::{Earlier, Poll, Revocation};
 use crate::config::leaves_out;
 use crate::consume::assignment::{Generation, lease};
 use crate::consume::context::Rebalance;
@@ -51,7 +51,8 @@ impl<S: Sink> Poll<S> {
                         committed: None,
                         told: None,
                         failures: 0,
-                        remembered: 0,
+                        refused: None,
+                        earlier: Earlier::default(),
                     });
                 }
                 self.assigned_once = true;

@@ -1,7 +1,8 @@
 //! A partition's lives: it begins at the position that its claim returned, and
 //! begins anew at the stored one.
 
-use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES, REMEMBERED, STOP_RETRY};
+use super::earlier::{STOP_RETRY, Turn};
+use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES};
 use crate::claim::ClaimRequest;
 use crate::commit::Writer;
 use crate::consume::assignment::{Generation, lease};
@@ -10,7 +11,7 @@ use crate::consume::control::RestartReason;
 use crate::consume::lists::{one, position_of};
 use crate::consume::partition::{Live, Phase, Stand};
 use crate::consume::queue::{Arrivals, Records};
-use crate::health::About;
+use crate::health::{About, Halt, Until};
 use crate::metrics::{self as names, PartitionMetrics};
 use metrics::counter;
 use plimsoll_protocol::{Guard, Position, TopicPartition};
@@ -82,6 +83,13 @@ impl<S: Sink> Poll<S> {
             paused: false,
             metrics,
         }));
+        // Kafka has answered, by the fetch before the claim was used: an error that comes
+        // now is the first of its row.
+        if part.refused.take().is_some() {
+            part.failures = 0;
+        }
+        let lane = &setup.lane;
+        lane.health.begins(&lane.name, &part.tp, claimed.position);
         setup.standing.begin(
             &part.tp,
             Stand {
@@ -133,6 +141,17 @@ impl<S: Sink> Poll<S> {
         }
     }
 
+    /// Stops a partition and says why; after a while it is tried again.
+    pub(super) fn halt(&mut self, i: usize, halt: Halt, after: Duration) {
+        let part = &mut self.parts[i];
+        if halt.until == Until::Fetched {
+            part.refused = Some(halt.reason.clone());
+        }
+        let lane = &self.setup.lane;
+        lane.health.halt(&lane.name, &part.tp, halt);
+        self.restart(i, RestartReason::Halted, after);
+    }
+
     /// Forgets what is in memory of a partition; after a while it is claimed and
     /// consumed from the stored position, as a new life.
     pub(super) fn restart(&mut self, i: usize, reason: RestartReason, after: Duration) {
@@ -155,28 +174,33 @@ impl<S: Sink> Poll<S> {
 
     pub(super) fn claim_cooled(&mut self, now: Instant) {
         for part in &mut self.parts {
-            if matches!(part.phase, Phase::Cooling(until) if now >= until) {
-                // A claim fences somebody: it is made when it can be used.
-                if let Some(position) = position_of(&self.consumer, &part.tp) {
+            if !matches!(part.phase, Phase::Cooling(until) if now >= until) {
+                continue;
+            }
+            // A claim fences somebody: it is made when it can be used.
+            match part.earlier.look(position_of(&self.consumer, &part.tp)) {
+                Turn::Claim => {}
+                Turn::Wait => {
                     part.phase = Phase::Cooling(now + STOP_RETRY);
-                    part.remembered += 1;
-                    if part.remembered.is_multiple_of(REMEMBERED) {
-                        begin_and_stop(&self.consumer, &self.records, &part.tp, position);
-                    }
                     continue;
                 }
-                part.remembered = 0;
-                let (new, leased) = lease();
-                part.lease = new;
-                part.phase = Phase::Claiming;
-                let request = ClaimRequest {
-                    tp: part.tp.clone(),
-                    generation: part.generation,
-                    leased,
-                };
-                // The claims' task ends only after this thread.
-                let _ = self.setup.claims.send(request);
+                Turn::StopAgain(stands) => {
+                    part.phase = Phase::Cooling(now + STOP_RETRY);
+                    begin_and_stop(&self.consumer, &self.records, &part.tp, stands);
+                    continue;
+                }
             }
+            let (new, leased) = lease();
+            part.lease = new;
+            part.phase = Phase::Claiming;
+            let request = ClaimRequest {
+                tp: part.tp.clone(),
+                generation: part.generation,
+                leased,
+                refused: part.refused.clone(),
+            };
+            // The claims' task ends only after this thread.
+            let _ = self.setup.claims.send(request);
         }
     }
 }
@@ -199,6 +223,7 @@ fn begin_and_stop(
         .incremental_assign(&one(tp, Some(at)))
         .and_then(|()| consumer.incremental_unassign(&one(tp, None)));
     if let Err(error) = done {
-        warn!(topic = %tp.topic, partition = tp.partition, "not stopped again: {error}");
+        let sink = consumer.context().sink();
+        warn!(sink, topic = %tp.topic, partition = tp.partition, "not stopped again: {error}");
     }
 }

@@ -1,10 +1,16 @@
 //! The poll loop: the one thread that talks to the consumer, and the one owner
 //! of the partitions' state.
 
+mod earlier;
 mod failures;
 mod handover;
 mod life;
 mod room;
+
+#[cfg(test)]
+mod tests;
+
+pub use earlier::Earlier;
 
 use super::assignment::Generation;
 use super::context::Context;
@@ -47,11 +53,6 @@ const IDLE_LOOK: Duration = Duration::from_millis(250);
 const COURTESY: Duration = Duration::from_secs(5);
 /// How long a refused local assignment waits.
 const ASSIGN_RETRY: Duration = Duration::from_secs(1);
-/// How long a partition waits for librdkafka to forget its earlier life, which it
-/// does in the background.
-const STOP_RETRY: Duration = Duration::from_millis(50);
-/// After so many looks librdkafka does not forget it by itself: a stop takes no second.
-const REMEMBERED: u32 = 20;
 /// Batches that wait for a writer beside the one in flight.
 const QUEUED_BATCHES: usize = 1;
 
@@ -174,8 +175,7 @@ impl<S: Sink> Poll<S> {
         let wait = self.setup.limits.linger.clamp(TICK, WAIT);
         let mut window = Window::new();
         while !self.drained() {
-            self.records.pop(&mut window);
-            self.windows += 1;
+            self.pop(&mut window);
             let empty = window.is_empty();
             self.take_all(&mut window)?;
             let idle = self.serve()? && empty;
@@ -189,6 +189,12 @@ impl<S: Sink> Poll<S> {
             }
         }
         Ok(())
+    }
+
+    /// Takes a window's messages from the queue.
+    fn pop(&mut self, window: &mut Window) {
+        self.records.pop(window);
+        self.windows += 1;
     }
 
     /// What came beside records: errors, and rebalances. True: nothing.
@@ -355,11 +361,7 @@ impl<S: Sink> Poll<S> {
                 after,
             } => {
                 if let Some(i) = self.find_life(&tp, generation) {
-                    self.setup
-                        .lane
-                        .health
-                        .halt(&self.setup.lane.name, &tp, *halt);
-                    self.restart(i, RestartReason::Halted, after);
+                    self.halt(i, *halt, after);
                 }
             }
             Control::OtherLog { tp, halt } => {
@@ -372,11 +374,7 @@ impl<S: Sink> Poll<S> {
                         sink = self.setup.lane.name, topic = %tp.topic, partition = tp.partition,
                         "halted: {}", halt.reason,
                     );
-                    self.setup
-                        .lane
-                        .health
-                        .halt(&self.setup.lane.name, &tp, *halt);
-                    self.restart(i, RestartReason::Halted, crate::commit::HALT_RETRY);
+                    self.halt(i, *halt, crate::commit::HALT_RETRY);
                 }
             }
             Control::Overtaken { tp } => {

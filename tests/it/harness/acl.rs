@@ -2,9 +2,10 @@
 
 use super::kafka::Kafka;
 use rdkafka::bindings::{
-    rd_kafka_AclBinding_destroy, rd_kafka_AclBinding_new, rd_kafka_AclBindingFilter_new,
-    rd_kafka_AclOperation_t as Operation, rd_kafka_AclPermissionType_t as Permission,
-    rd_kafka_CreateAcls, rd_kafka_CreateAcls_result_acls, rd_kafka_DeleteAcls,
+    rd_kafka_AclBinding_destroy, rd_kafka_AclBinding_new, rd_kafka_AclBinding_t,
+    rd_kafka_AclBindingFilter_new, rd_kafka_AclOperation_t as Operation,
+    rd_kafka_AclPermissionType_t as Permission, rd_kafka_CreateAcls,
+    rd_kafka_CreateAcls_result_acls, rd_kafka_DeleteAcls,
     rd_kafka_DeleteAcls_result_response_error, rd_kafka_DeleteAcls_result_responses,
     rd_kafka_ResourcePatternType_t as Pattern, rd_kafka_ResourceType_t as Resource,
     rd_kafka_acl_result_error, rd_kafka_error_string, rd_kafka_error_t,
@@ -14,8 +15,8 @@ use rdkafka::bindings::{
 };
 use rdkafka::producer::Producer as _;
 use rdkafka::types::RDKafkaRespErr;
-use std::ffi::{CStr, CString};
-use std::ptr::null;
+use std::ffi::{CStr, CString, c_char};
+use std::ptr::{null, null_mut};
 
 /// A rule about a topic.
 #[derive(Debug, Clone, Copy)]
@@ -58,20 +59,9 @@ impl Kafka {
     pub fn add_rule(&self, rule: &Rule<'_>) -> Result<(), String> {
         self.ask(
             |client, queue| unsafe {
-                let [name, who, host] = names(rule);
-                let mut binding = rd_kafka_AclBinding_new(
-                    Resource::RD_KAFKA_RESOURCE_TOPIC,
-                    name.as_ptr(),
-                    Pattern::RD_KAFKA_RESOURCE_PATTERN_LITERAL,
-                    who.as_ptr(),
-                    host.as_ptr(),
-                    rule.operation,
-                    rule.permission,
-                    std::ptr::null_mut(),
-                    0,
-                );
-                rd_kafka_CreateAcls(client, &mut binding, 1, null(), queue);
-                rd_kafka_AclBinding_destroy(binding);
+                with_binding(rule, rd_kafka_AclBinding_new, |binding| {
+                    rd_kafka_CreateAcls(client, binding, 1, null(), queue);
+                });
             },
             |event| unsafe {
                 let mut count = 0;
@@ -88,20 +78,9 @@ impl Kafka {
     pub fn remove_rule(&self, rule: &Rule<'_>) -> Result<(), String> {
         self.ask(
             |client, queue| unsafe {
-                let [name, who, host] = names(rule);
-                let mut filter = rd_kafka_AclBindingFilter_new(
-                    Resource::RD_KAFKA_RESOURCE_TOPIC,
-                    name.as_ptr(),
-                    Pattern::RD_KAFKA_RESOURCE_PATTERN_LITERAL,
-                    who.as_ptr(),
-                    host.as_ptr(),
-                    rule.operation,
-                    rule.permission,
-                    std::ptr::null_mut(),
-                    0,
-                );
-                rd_kafka_DeleteAcls(client, &mut filter, 1, null(), queue);
-                rd_kafka_AclBinding_destroy(filter);
+                with_binding(rule, rd_kafka_AclBindingFilter_new, |filter| {
+                    rd_kafka_DeleteAcls(client, filter, 1, null(), queue);
+                });
             },
             |event| unsafe {
                 let mut count = 0;
@@ -143,9 +122,43 @@ impl Kafka {
     }
 }
 
-/// Topic, principal and host.
-fn names(rule: &Rule<'_>) -> [CString; 3] {
-    [rule.topic, "User:*", rule.host].map(|name| CString::new(name).expect("no NUL"))
+/// Makes a rule, or what fits one.
+type New = unsafe extern "C" fn(
+    Resource,
+    *const c_char,
+    Pattern,
+    *const c_char,
+    *const c_char,
+    Operation,
+    Permission,
+    *mut c_char,
+    usize,
+) -> *mut rd_kafka_AclBinding_t;
+
+/// # Safety
+/// `give` keeps nothing of what it is given.
+unsafe fn with_binding(
+    rule: &Rule<'_>,
+    new: New,
+    give: impl FnOnce(*mut *mut rd_kafka_AclBinding_t),
+) {
+    let name = |name| CString::new(name).expect("no NUL");
+    let (topic, who, host) = (name(rule.topic), name("User:*"), name(rule.host));
+    unsafe {
+        let mut binding = new(
+            Resource::RD_KAFKA_RESOURCE_TOPIC,
+            topic.as_ptr(),
+            Pattern::RD_KAFKA_RESOURCE_PATTERN_LITERAL,
+            who.as_ptr(),
+            host.as_ptr(),
+            rule.operation,
+            rule.permission,
+            null_mut(),
+            0,
+        );
+        give(&mut binding);
+        rd_kafka_AclBinding_destroy(binding);
+    }
 }
 
 /// # Safety

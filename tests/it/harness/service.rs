@@ -103,8 +103,19 @@ impl Service {
     /// Puts partition 0 of a topic somewhere, whoever owns it.
     #[track_caller]
     pub fn set_position(&self, topic: &str, to: &str) {
+        self.set_position_of(topic, 0, to);
+    }
+
+    /// The same of any partition.
+    #[track_caller]
+    pub fn set_position_of(&self, topic: &str, partition: i64, to: &str) {
+        let partition = partition.to_string();
         let set = ["positions", "set", "--sink", &self.sink, "--topic", topic];
-        let set = [&set[..], &["--partition", "0", "--to", to, "--force"]].concat();
+        let set = [
+            &set[..],
+            &["--partition", &partition, "--to", to, "--force"],
+        ]
+        .concat();
         plimsoll_ok(&self.config(), &set);
     }
 

@@ -138,6 +138,28 @@ fn a_state_of_0_1_in_postgres_is_migrated_and_gone_on_from() {
         &["migrate"],
     );
     assert_eq!(postgres_shape(&database), postgres_shape(&fresh));
+    // By hand too.
+    let by_hand = postgres_database();
+    by_hand.execute(&old.fill(include_str!("../../data/state-0.1/postgres.sql")));
+    let config = old.service(postgres_backend(&by_hand)).config();
+    by_hand.execute(&printed(&config));
+    assert_eq!(postgres_shape(&by_hand), postgres_shape(&fresh));
+    assert_migrated(&config);
+}
+
+/// What is printed to be applied by hand: of what is missing, and of nothing else.
+fn printed(config: &Path) -> String {
+    let printed = plimsoll_ok(config, &["migrate", "--print"]);
+    assert!(printed.starts_with("-- sinks.orders: what is missing\n"));
+    assert!(printed.contains("acts (") && !printed.contains("dead_letters ("));
+    printed
+}
+
+/// Nothing is missing, and the service knows it.
+fn assert_migrated(config: &Path) {
+    let printed = plimsoll_ok(config, &["migrate", "--print"]);
+    assert_eq!(printed, "-- sinks.orders: nothing is missing\n\n");
+    plimsoll_ok(config, &["migrate"]);
 }
 
 /// Values of a SQLite file, a row each, as text in one.
@@ -167,10 +189,8 @@ fn a_state_of_0_1_in_sqlite_is_migrated_and_gone_on_from() {
     let old = Old::new("upgrade_sqlite");
     let folder = folder("upgrade_sqlite");
     let (file, fresh) = (folder.join("old.db"), folder.join("fresh.db"));
-    sqlite_execute(
-        &file,
-        old.fill(include_str!("../../data/state-0.1/sqlite.sql")),
-    );
+    let state = old.fill(include_str!("../../data/state-0.1/sqlite.sql"));
+    sqlite_execute(&file, state.clone());
     let backend = |file: &PathBuf| {
         let path = file.display();
         format!("[sinks.orders.sqlite]\npath = \"{path}\"\ntable = \"t\"\nmode = \"append\"")
@@ -195,17 +215,34 @@ fn a_state_of_0_1_in_sqlite_is_migrated_and_gone_on_from() {
         sqlite(file, columns).into_iter().collect()
     };
     assert_eq!(shape(&file), shape(&fresh));
+    // By hand too: the old one, and a new one.
+    let (old_file, new_file) = (folder.join("by_hand.db"), folder.join("new.db"));
+    sqlite_execute(&old_file, state);
+    let config = old.service(backend(&old_file)).config();
+    sqlite_execute(&old_file, printed(&config));
+    assert_eq!(shape(&old_file), shape(&fresh));
+    assert_migrated(&config);
+    let config = old.service(backend(&new_file)).config();
+    let all = plimsoll_ok(&config, &["migrate", "--print"]);
+    assert!(!new_file.exists(), "--print made the file");
+    sqlite_execute(&new_file, all);
+    assert_eq!(shape(&new_file), shape(&fresh));
+    assert_migrated(&config);
 }
 
 #[test]
 fn a_state_of_0_1_in_cassandra_is_migrated_and_gone_on_from() {
     let old = Old::new("upgrade_cassandra");
     let keyspace = || Keyspace::on(cassandra::shared(), "upgrade");
-    let (there, fresh) = (keyspace(), keyspace());
+    let (there, fresh, by_hand) = (keyspace(), keyspace(), keyspace());
     let state = old.fill(include_str!("../../data/state-0.1/cassandra.cql"));
-    for statement in state.split(';').filter(|s| !s.trim().is_empty()) {
-        there.execute(statement);
-    }
+    let execute = |keyspace: &Keyspace, cql: &str| {
+        for statement in cql.split(";\n").filter(|s| !s.trim().is_empty()) {
+            keyspace.execute(statement);
+        }
+    };
+    execute(&there, &state);
+    execute(&by_hand, &state);
     let service = |keyspace: &Keyspace| {
         // A table takes its time to make on a machine that is busy.
         let settings = "call_timeout_ms = 60000\ntable = \"{k}.t\"";
@@ -228,4 +265,9 @@ fn a_state_of_0_1_in_cassandra_is_migrated_and_gone_on_from() {
         rows.iter().map(ToString::to_string).collect()
     };
     assert_eq!(shape(&there), shape(&fresh));
+    // By hand too.
+    let config = service(&by_hand).config();
+    execute(&by_hand, &printed(&config));
+    assert_eq!(shape(&by_hand), shape(&fresh));
+    assert_migrated(&config);
 }

@@ -141,23 +141,6 @@ async fn another_owner_of_the_same_epoch_is_fenced() {
     assert_eq!(error.detail.condition, "position_moved");
 }
 
-fn letter(offset: i64) -> DeadLetter<'static> {
-    DeadLetter {
-        offset,
-        timestamp: Some(1_700_000_000_123),
-        key: Some(b"k\0"),
-        value: Some(b"\xff\0"),
-        headers: vec![
-            ("h".into(), Some(b"\x01\"\\".as_slice())),
-            ("n".into(), None),
-        ],
-        condition: "decode".to_owned(),
-        code: Some("22P02".to_owned()),
-        column: Some("id".to_owned()),
-        text: "it said \0 \"x\"".to_owned(),
-    }
-}
-
 #[tokio::test]
 async fn dead_letters_are_kept_whole_in_every_mode_and_replaced_by_a_second_rejection() {
     for (name, mode) in [

@@ -314,12 +314,16 @@ async fn two_may_migrate_at_once_and_a_third_needs_no_right_to_create() {
         .await;
 }
 
+fn printed(schema: &str) -> String {
+    crate::migrate::print(&crate::names::Names::new(schema))
+}
+
 #[tokio::test]
 async fn the_printed_migrations_are_those_that_are_applied() {
     let mut world = World::new("p_print", TABLE).await;
-    let sql = PostgresSink::migrations_sql("p_print_state");
-    let printed = sql.matches("INSERT INTO \"p_print_state\".migrations");
-    let printed = printed.count().to_string();
+    let sql = printed("p_print_state");
+    let count = sql.matches("INSERT INTO \"p_print_state\".migrations");
+    let count = count.count().to_string();
     world.run(&sql).await;
     let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
     let mut writer = Writer::claim(&sink, &member(1)).await;
@@ -328,13 +332,13 @@ async fn the_printed_migrations_are_those_that_are_applied() {
         world
             .one("SELECT count(*) FROM p_print_state.migrations")
             .await,
-        printed
+        count
     );
 }
 
 /// The GRANTs in the comments of the printed migrations.
 fn grants(schema: &str) -> Vec<String> {
-    let sql = PostgresSink::migrations_sql(schema);
+    let sql = printed(schema);
     let lines = sql.lines().filter_map(|line| line.strip_prefix("-- "));
     let grants = lines.filter(|line| line.starts_with("GRANT "));
     grants.map(str::to_owned).collect()
@@ -343,10 +347,8 @@ fn grants(schema: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_role_with_the_printed_grants_may_do_all_that_is_ever_done() {
     let mut world = World::new("p_grants", "CREATE TABLE o (id int PRIMARY KEY)").await;
-    let printed = grants("p_grants_state").join("\n");
-    world
-        .run(&PostgresSink::migrations_sql("p_grants_state"))
-        .await;
+    let granted = grants("p_grants_state").join("\n");
+    world.run(&printed("p_grants_state")).await;
     world
         .run(&format!(
             "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'p_grants_r') THEN \
@@ -354,7 +356,7 @@ async fn a_role_with_the_printed_grants_may_do_all_that_is_ever_done() {
              REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA p_grants_state FROM PUBLIC; \
              GRANT USAGE ON SCHEMA p_grants TO p_grants_r; \
              GRANT SELECT, INSERT, UPDATE, DELETE ON o TO p_grants_r; {}",
-            printed.replace("the_role", "p_grants_r")
+            granted.replace("the_role", "p_grants_r")
         ))
         .await;
     let mut settings = world.settings(Mode::Upsert, "o");
@@ -363,17 +365,6 @@ async fn a_role_with_the_printed_grants_may_do_all_that_is_ever_done() {
     let sink = world.sink(settings, "m").await;
     assert!(sink.privileges("orders").await.unwrap().is_empty());
     let mut writer = Writer::claim(&sink, &member(1)).await;
-    let letter = |offset| plimsoll_sink_api::DeadLetter {
-        offset,
-        timestamp: None,
-        key: None,
-        value: None,
-        headers: Vec::new(),
-        condition: "c".to_owned(),
-        code: None,
-        column: None,
-        text: String::new(),
-    };
     writer
         .commit_with(&[put(0, vec![number("1")])], &[letter(1), letter(2)])
         .await

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Cell, DeadLetter, Mode, Sink};
+use plimsoll_sink_api::{Cell, Mode, Sink};
 use std::time::Duration;
 
 /// What a fence may answer that is no proof. It moves nothing.
@@ -37,20 +37,6 @@ fn record(mode: Mode, offset: i64) -> Record {
         Mode::Append | Mode::Upsert => vec![Cell::Int(offset)],
     };
     put(offset, cells)
-}
-
-fn letter(offset: i64) -> DeadLetter<'static> {
-    DeadLetter {
-        offset,
-        timestamp: None,
-        key: None,
-        value: None,
-        headers: Vec::new(),
-        condition: "tombstone".to_owned(),
-        code: None,
-        column: None,
-        text: String::new(),
-    }
 }
 
 async fn nothing_is_believed(name: &'static str, mode: Mode) {

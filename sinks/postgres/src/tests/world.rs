@@ -192,6 +192,24 @@ pub fn columns(settings: &mut PostgresSettings, columns: &[(&str, &str)]) {
         .collect();
 }
 
+/// A dead letter of odd bytes and words.
+pub fn letter(offset: i64) -> DeadLetter<'static> {
+    DeadLetter {
+        offset,
+        timestamp: Some(1_700_000_000_123),
+        key: Some(b"k\0"),
+        value: Some(b"\xff\0"),
+        headers: vec![
+            ("h".into(), Some(b"\x01\"\\".as_slice())),
+            ("n".into(), None),
+        ],
+        condition: "decode".to_owned(),
+        code: Some("22P02".to_owned()),
+        column: Some("id".to_owned()),
+        text: "it said \0 \"x\"".to_owned(),
+    }
+}
+
 /// A claimed partition and its next offset.
 pub struct Writer<'s> {
     pub partition: i32,

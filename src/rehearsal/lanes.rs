@@ -1,0 +1,31 @@
+//! What the writers of a sink in memory share.
+
+use super::memory::MemorySink;
+use crate::commit::Lane;
+use crate::config::{OnBadRecord, UnknownFields};
+use crate::consume::{Control, Looks};
+use crate::health::Health;
+use crate::route::Router;
+use crate::service::member;
+use plimsoll_sink_api::Identity;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+/// One that halts for bad records, with a health of its own.
+pub(crate) fn lane(sink: &MemorySink, looks: Looks, control: Sender<Control>) -> Lane<MemorySink> {
+    Lane {
+        name: "rehearsal".into(),
+        sink: Arc::new(sink.clone()),
+        router: Router::new(Arc::new(sink.clone())),
+        member: member(),
+        identity: Identity {
+            group_id: "g".into(),
+            cluster_id: "c".into(),
+        },
+        on_bad_record: OnBadRecord::Halt,
+        unknown_fields: UnknownFields::Ignore,
+        looks,
+        health: Arc::new(Health::default()),
+        control,
+    }
+}
