@@ -2,7 +2,7 @@
 //! again; claims and writers speak late; the poll thread obeys the lifecycle's table.
 
 use crate::report::Bounded;
-use plimsoll_protocol::{Act, Heard, Phase, Said, act};
+use plimsoll_protocol::lifecycle::{Act, Heard, Phase, Said, act};
 use stateright::{Model, Property};
 use std::collections::VecDeque;
 

@@ -4,6 +4,7 @@ use super::assignment::{Generation, Lease};
 use super::poll::Earlier;
 use super::queue::Arrivals;
 use crate::metrics::PartitionMetrics;
+use plimsoll_protocol::lifecycle::{self, Act, Heard};
 use plimsoll_protocol::{Guard, Position, TopicPartition};
 use plimsoll_record::{Chunk, Filling};
 use std::collections::BTreeMap;
@@ -36,16 +37,37 @@ pub struct Part {
     pub earlier: Earlier,
 }
 
-/// How far a partition is.
+/// How far a partition is: the lifecycle's phase, with what belongs to it.
 pub enum Phase {
-    /// To be claimed at this time: it was fenced, or halted.
-    Cooling(Instant),
+    /// To be claimed at this time: it is new, was fenced, or halted.
+    BackingOff(Instant),
     /// Asked for; nothing is consumed yet.
     Claiming,
     /// Consumed from the position that the claim returned.
     Live(Box<Live>),
     /// Nothing is consumed any more; the writer finishes what is in flight.
     Draining,
+}
+
+impl Phase {
+    /// As the lifecycle's table knows it.
+    #[must_use]
+    pub fn of_lifecycle(&self) -> lifecycle::Phase {
+        match self {
+            Self::BackingOff(_) => lifecycle::Phase::BackingOff,
+            Self::Claiming => lifecycle::Phase::Claiming,
+            Self::Live(_) => lifecycle::Phase::Live,
+            Self::Draining => lifecycle::Phase::Draining,
+        }
+    }
+}
+
+impl Part {
+    /// What the lifecycle says is to be done.
+    #[must_use]
+    pub fn act(&self, heard: Heard) -> Act {
+        lifecycle::act(Some(self.phase.of_lifecycle()), heard)
+    }
 }
 
 /// A partition that is consumed.

@@ -14,6 +14,7 @@ use crate::consume::poll::Fatal;
 use crate::health::{Halt, Until};
 use crate::metrics as names;
 use metrics::counter;
+use plimsoll_protocol::lifecycle::{Act, Heard};
 use plimsoll_sink_api::Sink;
 use rdkafka::error::RDKafkaErrorCode;
 use std::time::{Duration, Instant};
@@ -67,11 +68,13 @@ impl<S: Sink> Poll<S> {
     /// Ends the lives that met an error, as soon as what came before it is
     /// written.
     pub(super) fn end_failed(&mut self, now: Instant) {
-        // From the end: a partition that is leaving is taken out.
-        for i in (0..self.parts.len()).rev() {
+        for i in 0..self.parts.len() {
             let Some(failure) = over(&self.parts[i], now) else {
                 continue;
             };
+            if self.parts[i].act(Heard::Broken) != Act::BackOff {
+                continue;
+            }
             let part = &mut self.parts[i];
             let (sink, tp) = (&self.setup.lane.name, &part.tp);
             let wait = WAITS.get(part.failures as usize).copied();

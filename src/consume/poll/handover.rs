@@ -6,6 +6,7 @@ use crate::consume::assignment::{Generation, lease};
 use crate::consume::context::Rebalance;
 use crate::consume::partition::{Part, Phase};
 use plimsoll_protocol::TopicPartition;
+use plimsoll_protocol::lifecycle::{Act, Heard};
 use plimsoll_sink_api::Sink;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
@@ -29,34 +30,9 @@ impl<S: Sink> Poll<S> {
                 if let Err(error) = self.consumer.incremental_assign(&TopicPartitionList::new()) {
                     warn!(sink, "assignment not acknowledged: {error}");
                 }
-                for tp in partitions {
-                    // Given back before it had left: a new life, and no
-                    // revocation may end it.
-                    for revocation in &mut self.revocations {
-                        revocation.partitions.retain(|p| *p != tp);
-                    }
-                    if let Some(i) = self.parts.iter().position(|p| p.tp == tp) {
-                        if !matches!(self.parts[i].phase, Phase::Draining) {
-                            continue;
-                        }
-                        self.forget(i);
-                        self.unassign(std::slice::from_ref(&tp));
-                    }
-                    self.generations += 1;
-                    self.parts.push(Part {
-                        tp,
-                        generation: Generation(self.generations),
-                        lease: lease().0,
-                        phase: Phase::Cooling(Instant::now()),
-                        committed: None,
-                        told: None,
-                        failures: 0,
-                        refused: None,
-                        earlier: Earlier::default(),
-                    });
-                }
+                partitions.into_iter().for_each(|tp| self.give(tp));
                 self.assigned_once = true;
-                self.claim_cooled(Instant::now());
+                self.claim_due(Instant::now());
             }
             Rebalance::Revoked(partitions) => {
                 info!(sink, partitions = partitions.len(), "revoked");
@@ -69,30 +45,70 @@ impl<S: Sink> Poll<S> {
             }
             Rebalance::Lost(partitions) => {
                 warn!(sink, partitions = partitions.len(), "lost");
-                for tp in &partitions {
-                    if let Some(i) = self.parts.iter().position(|p| p.tp == *tp) {
-                        self.forget(i);
-                    }
-                }
-                self.unassign(&partitions);
+                self.lose(&partitions);
             }
         }
+    }
+
+    /// The coordinator gives a partition.
+    fn give(&mut self, tp: TopicPartition) {
+        // Given back before it had left: a new life, and no revocation may end it.
+        for revocation in &mut self.revocations {
+            revocation.partitions.retain(|p| *p != tp);
+        }
+        if let Some((i, act)) = self.heard(&tp, Heard::Assigned) {
+            if act != Act::Replace {
+                return;
+            }
+            self.forget(i);
+            self.unassign(std::slice::from_ref(&tp));
+        }
+        self.generations += 1;
+        self.parts.push(Part {
+            tp,
+            generation: Generation(self.generations),
+            lease: lease().0,
+            phase: Phase::BackingOff(Instant::now()),
+            committed: None,
+            told: None,
+            failures: 0,
+            refused: None,
+            earlier: Earlier::default(),
+        });
+    }
+
+    /// Partitions are somebody else's now.
+    fn lose(&mut self, partitions: &[TopicPartition]) {
+        for tp in partitions {
+            if let Some((i, Act::Forget)) = self.heard(tp, Heard::Lost) {
+                self.forget(i);
+            }
+        }
+        self.unassign(partitions);
     }
 
     /// Lets writers finish what is in flight; the rest is forgotten.
     pub(super) fn drain(&mut self, partitions: &[TopicPartition]) {
         for tp in partitions {
-            let Some(i) = self.parts.iter().position(|p| p.tp == *tp) else {
+            let Some((i, act)) = self.heard(tp, Heard::Revoked) else {
                 continue;
             };
             self.pause(i);
-            match self.parts[i].phase {
-                Phase::Live(_) => {
+            match act {
+                Act::Drain => {
                     self.parts[i].lease.leave();
                     self.parts[i].phase = Phase::Draining;
                 }
-                Phase::Draining => {}
-                Phase::Cooling(_) | Phase::Claiming => self.forget(i),
+                Act::Forget => self.forget(i),
+                Act::Ignore
+                | Act::Begin
+                | Act::Replace
+                | Act::Claim
+                | Act::Consume
+                | Act::Acknowledge
+                | Act::BackOff
+                | Act::Wait
+                | Act::Hasten => {}
             }
         }
     }
@@ -108,12 +124,7 @@ impl<S: Sink> Poll<S> {
                 });
         self.revocations = waiting;
         for revocation in ready {
-            for tp in &revocation.partitions {
-                if let Some(i) = self.parts.iter().position(|p| p.tp == *tp) {
-                    self.forget(i);
-                }
-            }
-            self.unassign(&revocation.partitions);
+            self.lose(&revocation.partitions);
         }
     }
 

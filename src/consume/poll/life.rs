@@ -9,11 +9,12 @@ use crate::consume::assignment::{Generation, lease};
 use crate::consume::context::Context;
 use crate::consume::control::RestartReason;
 use crate::consume::lists::{one, position_of};
-use crate::consume::partition::{Live, Phase, Stand};
+use crate::consume::partition::{Live, Part, Phase, Stand};
 use crate::consume::queue::{Arrivals, Records};
 use crate::health::{About, Halt, Until};
 use crate::metrics::{self as names, PartitionMetrics};
 use metrics::counter;
+use plimsoll_protocol::lifecycle::{Act, Heard};
 use plimsoll_protocol::{Guard, Position, TopicPartition};
 use plimsoll_record::Filling;
 use plimsoll_sink_api::{Claimed, Sink};
@@ -29,21 +30,16 @@ impl<S: Sink> Poll<S> {
     pub(super) fn begin(&mut self, i: usize, claimed: &Claimed) {
         let setup = &self.setup;
         let part = &mut self.parts[i];
-        if !matches!(part.phase, Phase::Claiming) {
-            return;
-        }
         // While librdkafka has not forgotten the earlier life, its position is of
         // that one, and an error may have moved it.
         if position_of(&self.consumer, &part.tp).is_some() {
-            part.phase = Phase::Cooling(Instant::now() + STOP_RETRY);
-            return;
+            return not_ready(part, STOP_RETRY);
         }
         // SAFETY: the consumer outlives its partitions.
         let arrivals = unsafe { Arrivals::new(self.consumer.client().native_ptr(), &part.tp) };
         let Some(arrivals) = arrivals else {
             warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not assigned: no queue");
-            part.phase = Phase::Cooling(Instant::now() + ASSIGN_RETRY);
-            return;
+            return not_ready(part, ASSIGN_RETRY);
         };
         arrivals.forward(&self.records);
         if let Err(error) = self
@@ -51,8 +47,7 @@ impl<S: Sink> Poll<S> {
             .incremental_assign(&one(&part.tp, Some(claimed.position)))
         {
             warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not assigned: {error}");
-            part.phase = Phase::Cooling(Instant::now() + ASSIGN_RETRY);
-            return;
+            return not_ready(part, ASSIGN_RETRY);
         }
         // librdkafka remembers a pause across assignments.
         if let Err(error) = self.consumer.resume(&one(&part.tp, None)) {
@@ -128,7 +123,7 @@ impl<S: Sink> Poll<S> {
         health.holds(sink, self.parts.len());
         for part in &self.parts {
             match &part.phase {
-                Phase::Claiming | Phase::Cooling(_) => {
+                Phase::Claiming | Phase::BackingOff(_) => {
                     let what = "assigned, and the claim has not gone through; it waits for the \
                                 database, or for what Kafka says of the log";
                     let about = About::Claiming(part.tp.clone());
@@ -160,32 +155,29 @@ impl<S: Sink> Poll<S> {
             .increment(1);
         self.generations += 1;
         let part = &mut self.parts[i];
-        if matches!(part.phase, Phase::Draining) {
-            // It leaves anyway.
-            self.forget(i);
-            return;
-        }
         part.generation = Generation(self.generations);
         part.lease = lease().0;
-        part.phase = Phase::Cooling(Instant::now() + after);
+        part.phase = Phase::BackingOff(Instant::now() + after);
         let tp = part.tp.clone();
         self.unassign(&[tp]);
     }
 
-    pub(super) fn claim_cooled(&mut self, now: Instant) {
+    /// Asks for the claims of partitions that have backed off for long enough.
+    pub(super) fn claim_due(&mut self, now: Instant) {
         for part in &mut self.parts {
-            if !matches!(part.phase, Phase::Cooling(until) if now >= until) {
+            let due = matches!(part.phase, Phase::BackingOff(until) if now >= until);
+            if !due || part.act(Heard::Due) != Act::Claim {
                 continue;
             }
             // A claim fences somebody: it is made when it can be used.
             match part.earlier.look(position_of(&self.consumer, &part.tp)) {
                 Turn::Claim => {}
                 Turn::Wait => {
-                    part.phase = Phase::Cooling(now + STOP_RETRY);
+                    not_ready(part, STOP_RETRY);
                     continue;
                 }
                 Turn::StopAgain(stands) => {
-                    part.phase = Phase::Cooling(now + STOP_RETRY);
+                    not_ready(part, STOP_RETRY);
                     begin_and_stop(&self.consumer, &self.records, &part.tp, stands);
                     continue;
                 }
@@ -202,6 +194,13 @@ impl<S: Sink> Poll<S> {
             // The claims' task ends only after this thread.
             let _ = self.setup.claims.send(request);
         }
+    }
+}
+
+/// librdkafka cannot begin the partition now: this life is tried again after a while.
+fn not_ready(part: &mut Part, after: Duration) {
+    if part.act(Heard::NotReady) == Act::Wait {
+        part.phase = Phase::BackingOff(Instant::now() + after);
     }
 }
 

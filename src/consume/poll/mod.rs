@@ -25,6 +25,7 @@ use crate::commit::Lane;
 use crate::config::BatchLimits;
 use crate::metrics as names;
 use metrics::{counter, gauge};
+use plimsoll_protocol::lifecycle::{Act, Heard, Said};
 use plimsoll_protocol::{Admission, Position, TopicPartition};
 use plimsoll_record::{Budget, Fill};
 use plimsoll_sink_api::Sink;
@@ -307,7 +308,7 @@ impl<S: Sink> Poll<S> {
         self.seal_due(now);
         self.budget();
         self.end_failed(now);
-        self.claim_cooled(now);
+        self.claim_due(now);
         self.finish_revocations(now);
         if now >= self.next_idle_look {
             self.next_idle_look = now + IDLE_LOOK;
@@ -322,6 +323,7 @@ impl<S: Sink> Poll<S> {
         }
     }
 
+    /// Does what the lifecycle's table says of it.
     fn control(&mut self, control: Control) {
         match control {
             Control::Claimed {
@@ -329,19 +331,13 @@ impl<S: Sink> Poll<S> {
                 generation,
                 claimed,
             } => {
-                if let Some(i) = self.find_life(&tp, generation) {
+                if let Some((i, Act::Consume)) = self.told(&tp, generation, Said::Claimed) {
                     self.begin(i, &claimed);
                 }
             }
             Control::Committed { tp, generation, to } => {
-                if let Some(i) = self.find_life(&tp, generation) {
-                    let part = &mut self.parts[i];
-                    part.committed = Some(to);
-                    part.failures = 0;
-                    if let Phase::Live(live) = &mut part.phase {
-                        live.committed = to;
-                    }
-                    self.setup.standing.set(&tp, to);
+                if let Some((i, Act::Acknowledge)) = self.told(&tp, generation, Said::Committed) {
+                    self.acknowledge(i, to);
                 }
             }
             Control::Restart {
@@ -349,27 +345,23 @@ impl<S: Sink> Poll<S> {
                 generation,
                 reason,
                 after,
-            } => {
-                if let Some(i) = self.find_life(&tp, generation) {
-                    self.restart(i, reason, after);
-                }
-            }
+            } => match self.told(&tp, generation, Said::GaveUp) {
+                Some((i, Act::BackOff)) => self.restart(i, reason, after),
+                Some((i, Act::Forget)) => self.forget(i),
+                Some(_) | None => {}
+            },
             Control::Halt {
                 tp,
                 generation,
                 halt,
                 after,
-            } => {
-                if let Some(i) = self.find_life(&tp, generation) {
-                    self.halt(i, *halt, after);
-                }
-            }
+            } => match self.told(&tp, generation, Said::GaveUp) {
+                Some((i, Act::BackOff)) => self.halt(i, *halt, after),
+                Some((i, Act::Forget)) => self.forget(i),
+                Some(_) | None => {}
+            },
             Control::OtherLog { tp, halt } => {
-                if let Some(i) = self
-                    .parts
-                    .iter()
-                    .position(|p| p.tp == tp && matches!(p.phase, Phase::Live(_)))
-                {
+                if let Some((i, Act::BackOff)) = self.heard(&tp, Heard::Refuted) {
                     tracing::error!(
                         sink = self.setup.lane.name, topic = %tp.topic, partition = tp.partition,
                         "halted: {}", halt.reason,
@@ -378,11 +370,7 @@ impl<S: Sink> Poll<S> {
                 }
             }
             Control::Overtaken { tp } => {
-                if let Some(i) = self
-                    .parts
-                    .iter()
-                    .position(|p| p.tp == tp && matches!(p.phase, Phase::Live(_)))
-                {
+                if let Some((i, Act::BackOff)) = self.heard(&tp, Heard::Refuted) {
                     warn!(
                         sink = self.setup.lane.name, topic = %tp.topic, partition = tp.partition,
                         "overtaken: claimed anew",
@@ -391,22 +379,27 @@ impl<S: Sink> Poll<S> {
                 }
             }
             Control::Ended { tp, generation } => {
-                if let Some(i) = self.find_life(&tp, generation)
-                    && matches!(self.parts[i].phase, Phase::Draining)
-                {
+                if let Some((i, Act::Forget)) = self.told(&tp, generation, Said::Ended) {
                     self.forget(i);
                 }
             }
             Control::Retry { tp } => {
-                let now = Instant::now();
-                for part in &mut self.parts {
-                    if part.tp == tp && matches!(part.phase, Phase::Cooling(until) if until > now) {
-                        part.phase = Phase::Cooling(now);
-                    }
+                if let Some((i, Act::Hasten)) = self.heard(&tp, Heard::Retry) {
+                    self.parts[i].phase = Phase::BackingOff(Instant::now());
                 }
             }
             Control::Stop => self.stop(),
         }
+    }
+
+    fn acknowledge(&mut self, i: usize, to: Position) {
+        let part = &mut self.parts[i];
+        part.committed = Some(to);
+        part.failures = 0;
+        if let Phase::Live(live) = &mut part.phase {
+            live.committed = to;
+        }
+        self.setup.standing.set(&part.tp, to);
     }
 
     /// A courtesy to lag tools: asynchronous, after the sink's commit, never
@@ -447,9 +440,25 @@ impl<S: Sink> Poll<S> {
         gauge!(names::BUFFER_LIMIT, "sink" => sink).set(self.setup.budget.limit() as f64);
     }
 
+    fn find(&self, tp: &TopicPartition) -> Option<usize> {
+        self.parts.iter().position(|p| p.tp == *tp)
+    }
+
     fn find_life(&self, tp: &TopicPartition, generation: Generation) -> Option<usize> {
-        self.parts
-            .iter()
-            .position(|p| p.generation == generation && p.tp == *tp)
+        self.find(tp)
+            .filter(|&i| self.parts[i].generation == generation)
+    }
+
+    /// What is to be done about something that is said of a partition.
+    fn heard(&self, tp: &TopicPartition, heard: Heard) -> Option<(usize, Act)> {
+        let i = self.find(tp)?;
+        Some((i, self.parts[i].act(heard)))
+    }
+
+    /// What is to be done about what a task says.
+    fn told(&self, tp: &TopicPartition, of: Generation, said: Said) -> Option<(usize, Act)> {
+        let i = self.find(tp)?;
+        let present = self.parts[i].generation == of;
+        Some((i, self.parts[i].act(Heard::Task { present, said })))
     }
 }

@@ -22,7 +22,7 @@ impl<S: Sink> Poll<S> {
                 let limits = self.setup.limits;
                 limits.fill(f.len(), f.bytes(), f.since(), now)
             }
-            Phase::Cooling(_) | Phase::Claiming | Phase::Draining => Fill::Empty,
+            Phase::BackingOff(_) | Phase::Claiming | Phase::Draining => Fill::Empty,
         }
     }
 

@@ -115,7 +115,7 @@ impl Driven {
     #[track_caller]
     fn begin(&mut self, position: Position) {
         self.until("it wants to be claimed", |driven| {
-            driven.poll.claim_cooled(Instant::now());
+            driven.poll.claim_due(Instant::now());
             driven.claims.try_recv().ok()
         });
         self.claimed(position);
@@ -153,12 +153,12 @@ impl Driven {
     fn live(&self) -> &Live {
         match &self.poll.parts[0].phase {
             Phase::Live(live) => live,
-            Phase::Cooling(_) | Phase::Claiming | Phase::Draining => panic!("it is not live"),
+            Phase::BackingOff(_) | Phase::Claiming | Phase::Draining => panic!("it is not live"),
         }
     }
 
-    fn is_cooling(&self) -> bool {
-        matches!(self.poll.parts[0].phase, Phase::Cooling(_))
+    fn is_backing_off(&self) -> bool {
+        matches!(self.poll.parts[0].phase, Phase::BackingOff(_))
     }
 
     fn produce(&self, count: usize) {
@@ -207,21 +207,24 @@ fn a_position_that_a_late_record_brings_back_begins_no_life_and_is_cleared_by_a_
     // A claim that was under way meanwhile is not used.
     driven.poll.parts[0].phase = Phase::Claiming;
     driven.claimed(at(1));
-    assert!(driven.is_cooling(), "it began while another life is known");
+    assert!(
+        driven.is_backing_off(),
+        "it began while another life is known"
+    );
     // None is asked for either, as long as nobody stops it again.
     let mut now = Instant::now() + STOP_RETRY;
     for _ in 1..20 {
-        driven.poll.claim_cooled(now);
+        driven.poll.claim_due(now);
         assert!(driven.claims.try_recv().is_err(), "it is claimed too early");
         assert_eq!(driven.stands(), Some(at(2)), "it is forgotten by itself");
         now += STOP_RETRY;
     }
-    driven.poll.claim_cooled(now);
+    driven.poll.claim_due(now);
     driven.until("it is forgotten", |driven| {
         driven.stands().is_none().then_some(())
     });
     now += STOP_RETRY;
-    driven.poll.claim_cooled(now);
+    driven.poll.claim_due(now);
     assert!(driven.claims.try_recv().is_ok(), "it is not claimed");
     driven.claimed(at(1));
     driven.take_until(5);
