@@ -18,6 +18,7 @@
 //! The promise and its invariants stand in [`plimsoll_protocol`].
 
 mod admin;
+pub mod backends;
 mod claim;
 pub mod cli;
 mod commit;

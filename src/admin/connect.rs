@@ -8,16 +8,13 @@ use super::report::Report;
 use super::standing::{join, logs, lost};
 use super::text::count;
 use super::told::{OfSink, Told};
-use super::{block_on, client_name, columns, sample, state};
-use crate::config::{Backend, Config, Sink as Settings, Topics};
+use super::{block_on, client_name, columns, sample};
+use crate::backends::with_backend;
+use crate::config::{Config, Sink as Settings, Topics};
 use crate::error::KafkaFault;
-use plimsoll_cassandra::CassandraSink;
-use plimsoll_postgres::PostgresSink;
 use plimsoll_protocol::{Class, TopicPartition};
-use plimsoll_sink_api::{Mode, Prepared, Sink, SinkError, StoredPosition, rule_for};
-use plimsoll_sqlite::{SqliteSettings, SqliteSink};
+use plimsoll_sink_api::{Backend, Inspect, Prepared, Sink, StoredPosition};
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -37,51 +34,7 @@ pub(super) fn connect<W: Write>(
         told: told.and_then(|told| told.of(&settings.name)),
         sample,
     };
-    block_on(async {
-        match &settings.backend {
-            Backend::Postgres(postgres) => {
-                let sink = PostgresSink::open(postgres.clone(), &client_name());
-                asking.ask(sink.map(PostgresSink::read_only), report).await
-            }
-            Backend::Sqlite(sqlite) => {
-                // So that looking makes nothing.
-                let looking = SqliteSettings {
-                    auto_migrate: false,
-                    ..sqlite.clone()
-                };
-                asking.ask(SqliteSink::open(looking), report).await
-            }
-            Backend::Cassandra(cassandra) => {
-                let sink = CassandraSink::new(cassandra.clone());
-                asking.ask(Ok(sink), report).await
-            }
-        }
-    })
-}
-
-/// What a role may not do; only a server has roles.
-trait Privileges: Sink {
-    fn missing(&self, topic: &str) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send;
-}
-
-impl Privileges for PostgresSink {
-    async fn missing(&self, topic: &str) -> Result<Vec<String>, SinkError> {
-        self.privileges(topic).await
-    }
-}
-
-/// A cluster tells a role its permissions only where it may read them; what it
-/// may not do, the first write says.
-impl Privileges for CassandraSink {
-    async fn missing(&self, _: &str) -> Result<Vec<String>, SinkError> {
-        Ok(Vec::new())
-    }
-}
-
-impl Privileges for SqliteSink {
-    async fn missing(&self, _: &str) -> Result<Vec<String>, SinkError> {
-        Ok(Vec::new())
-    }
+    block_on(async { with_backend!(&settings.backend, |of| asking.ask(of, report).await) })
 }
 
 /// What is asked of one sink's database.
@@ -98,13 +51,13 @@ struct Asking<'c> {
 type Tables<S> = BTreeMap<String, Arc<Prepared<<S as Sink>::Plan>>>;
 
 impl Asking<'_> {
-    async fn ask<S: Privileges, W: Write>(
+    async fn ask<B: Backend, W: Write>(
         &self,
-        sink: Result<S, SinkError>,
+        backend: &B,
         report: &mut Report<'_, W>,
     ) -> Result<(), AdminError> {
-        let asked = match sink {
-            Ok(sink) => self.ask_all(&sink, report).await,
+        let asked = match backend.open_to_look(&client_name()) {
+            Ok(sink) => self.ask_all(backend, &sink, report).await,
             Err(error) => Err(AdminError::sink(&self.settings.name)(error)),
         };
         match asked {
@@ -113,18 +66,19 @@ impl Asking<'_> {
         }
     }
 
-    async fn ask_all<S: Privileges, W: Write>(
+    async fn ask_all<B: Backend, W: Write>(
         &self,
-        sink: &S,
+        backend: &B,
+        sink: &B::Sink,
         report: &mut Report<'_, W>,
     ) -> Result<(), AdminError> {
         let failed = || AdminError::sink(&self.settings.name);
-        let mut tables = Tables::<S>::new();
+        let mut tables = Tables::<B::Sink>::new();
         let mut lacking = BTreeSet::new();
         for topic in self.topics() {
             let prepared = match sink.prepare(&topic).await {
                 Ok(prepared) => prepared,
-                Err(error) if self.will_be_made(&topic, &error) => {
+                Err(error) if backend.will_make(&topic, &error) => {
                     report.line("table", &format!("{topic} → run makes its log table"))?;
                     continue;
                 }
@@ -138,13 +92,13 @@ impl Asking<'_> {
             let head = columns::head(&prepared.table);
             report.line("table", &format!("{topic} → {head}"))?;
             report.more(&columns::lines(&prepared.table))?;
-            lacking.extend(sink.missing(&topic).await.map_err(failed())?);
+            lacking.extend(sink.missing_privileges(&topic).await.map_err(failed())?);
             tables.insert(topic, prepared);
         }
         for privilege in lacking {
             report.fault_of_backend(&format!("the role lacks {privilege}"))?;
         }
-        self.ask_state(sink, report).await?;
+        self.ask_state(backend, sink, report).await?;
         match (self.sample, &self.known) {
             (Some(wanted), Some(known)) => {
                 self.try_sample(sink, known, &tables, wanted, report).await
@@ -167,40 +121,20 @@ impl Asking<'_> {
         }
     }
 
-    /// Whether what is missing is a log table, or the file for it, which the
-    /// service makes. A Postgres sink plans for it; a SQLite sink says that
-    /// there is none.
-    fn will_be_made(&self, topic: &str, error: &SinkError) -> bool {
-        let Backend::Sqlite(sqlite) = &self.settings.backend else {
-            return false;
-        };
-        let log = rule_for(&sqlite.tables, topic).is_some_and(|table| table.mode == Mode::Log);
-        log && sqlite.auto_migrate
-            && (!sqlite.path.exists() || error.detail.condition.ends_with("does not exist"))
-    }
-
-    fn auto_migrate(&self) -> bool {
-        match &self.settings.backend {
-            Backend::Postgres(postgres) => postgres.auto_migrate,
-            Backend::Sqlite(sqlite) => sqlite.auto_migrate,
-            Backend::Cassandra(cassandra) => cassandra.auto_migrate,
-        }
-    }
-
     /// Plimsoll's own tables, and whose the positions in them are.
-    async fn ask_state<S: Sink, W: Write>(
+    async fn ask_state<B: Backend, W: Write>(
         &self,
-        sink: &S,
+        backend: &B,
+        sink: &B::Sink,
         report: &mut Report<'_, W>,
     ) -> Result<(), AdminError> {
-        let backend = &self.settings.backend;
         let stored = match sink.positions().await {
             Ok(stored) => stored,
-            Err(error) if state::is_missing(backend, &error) && self.auto_migrate() => {
+            Err(error) if backend.lacks_state(&error) && backend.auto_migrate() => {
                 report.line("state", "no tables of plimsoll's own yet; run makes them")?;
                 return Ok(());
             }
-            Err(error) if state::is_missing(backend, &error) => {
+            Err(error) if backend.lacks_state(&error) => {
                 report.fault_of_backend(
                     "plimsoll's own tables are missing, and auto_migrate is off; hint: plimsoll \
                      migrate",
@@ -228,7 +162,7 @@ impl Asking<'_> {
             // Nothing else of them is this sink's.
             return Ok(());
         }
-        let lost = match lost(sink, backend).await {
+        let lost = match lost(backend, sink).await {
             Ok(lost) => lost,
             Err(error) => return Ok(report.fault_of_backend(&error.to_string())?),
         };

@@ -5,10 +5,13 @@ use super::kafka::Kafka;
 use super::standing::{Logs, Standing, State, join, logs, lost};
 use super::text::{Side, age, align};
 use super::told::Told;
-use super::{block_on, with_sink};
+use super::{block_on, client_name};
+use crate::backends::with_backend;
 use crate::config::Config;
 use crate::exit::Exit;
-use plimsoll_sink_api::Sink;
+use plimsoll_protocol::TopicPartition;
+use plimsoll_sink_api::{Backend, Sink, SinkError, StoredPosition};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -30,14 +33,8 @@ pub fn list_positions(
     let mut standings = Vec::new();
     for settings in &config.sinks {
         let (stored, lost) = block_on(async {
-            with_sink!(settings, |sink| async {
-                Ok((
-                    sink.positions().await?,
-                    lost(&sink, &settings.backend).await?,
-                ))
-            }
-            .await)
-            .map_err(AdminError::sink(&settings.name))
+            with_backend!(&settings.backend, |of| seen(of).await)
+                .map_err(AdminError::sink(&settings.name))
         })?;
         let found = match &kafka {
             Some(kafka) => {
@@ -73,6 +70,14 @@ pub fn list_positions(
     } else {
         Exit::Unreachable
     })
+}
+
+/// What the sink stores, and which of it is gone.
+async fn seen<B: Backend>(
+    backend: &B,
+) -> Result<(Vec<StoredPosition>, BTreeSet<TopicPartition>), SinkError> {
+    let sink = backend.open(&client_name())?;
+    Ok((sink.positions().await?, lost(backend, &sink).await?))
 }
 
 fn print(standings: &[Standing], out: &mut impl Write) -> io::Result<()> {

@@ -6,7 +6,7 @@ use crate::cli::ConfigArg;
 use crate::config::{Config, Sink as Settings};
 use crate::exit::Exit;
 use clap::Args;
-use plimsoll_sink_api::{Sink, SinkError};
+use plimsoll_sink_api::{Inspect, Sink, SinkError};
 use std::io::Write;
 
 /// `plimsoll migrate`

@@ -16,7 +16,6 @@ mod rights;
 mod sample;
 mod settle;
 mod standing;
-mod state;
 mod text;
 mod told;
 
@@ -33,30 +32,16 @@ pub use settle::{AdoptArgs, ResetArgs, adopt, reset};
 use std::future::Future;
 use uuid::Uuid;
 
-/// Opens the backend of a sink's settings and does something with it. The
-/// backends are types of their own, so that a sink's plan stays one too; only
-/// here are they told apart.
+/// Opens the backend of a sink's settings and does something with it. The backends are
+/// types of their own, so that a sink's plan stays one too.
 macro_rules! with_sink {
     ($settings:expr, |$sink:ident| $body:expr) => {
-        match &$settings.backend {
-            $crate::config::Backend::Postgres(postgres) => {
-                let name = $crate::admin::client_name();
-                match plimsoll_postgres::PostgresSink::open(postgres.clone(), &name) {
-                    Ok($sink) => $body,
-                    Err(error) => Err(error),
-                }
+        $crate::backends::with_backend!(&$settings.backend, |of| {
+            match plimsoll_sink_api::Backend::open(of, &$crate::admin::client_name()) {
+                Ok($sink) => $body,
+                Err(error) => Err(error),
             }
-            $crate::config::Backend::Sqlite(sqlite) => {
-                match plimsoll_sqlite::SqliteSink::open(sqlite.clone()) {
-                    Ok($sink) => $body,
-                    Err(error) => Err(error),
-                }
-            }
-            $crate::config::Backend::Cassandra(cassandra) => {
-                let $sink = plimsoll_cassandra::CassandraSink::new(cassandra.clone());
-                $body
-            }
-        }
+        })
     };
 }
 pub(crate) use with_sink;

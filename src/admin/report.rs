@@ -1,6 +1,6 @@
 //! What a check prints of one sink, and how many faults it found.
 
-use crate::config::{Backend, Sink as Settings};
+use crate::config::Sink as Settings;
 use std::io::{self, Write};
 
 /// What is said of one sink: a word, and what it is about.
@@ -13,14 +13,9 @@ pub(super) struct Report<'o, W: Write> {
 
 impl<'o, W: Write> Report<'o, W> {
     pub(super) fn new(settings: &Settings, out: &'o mut W) -> Self {
-        let backend = match settings.backend {
-            Backend::Postgres(_) => "postgres",
-            Backend::Sqlite(_) => "sqlite",
-            Backend::Cassandra(_) => "cassandra",
-        };
         Self {
             out,
-            place: format!("sinks.{}.{backend}", settings.name),
+            place: format!("sinks.{}.{}", settings.name, settings.backend.name()),
             faults: 0,
         }
     }

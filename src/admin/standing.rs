@@ -3,14 +3,13 @@
 
 use super::kafka::Kafka;
 use super::positions::FRESH;
-use super::state;
 use super::text::age;
 use super::told::OfSink;
-use crate::config::{Backend, Sink as Settings, reads};
+use crate::config::{Sink as Settings, reads};
 use crate::consume::{Compared, Found, disagreement};
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Claim, Epoch, Owner, Position, TopicPartition};
-use plimsoll_sink_api::{Claimed, Settled, Sink, SinkError, StoredPosition};
+use plimsoll_sink_api::{Backend, Claimed, Settled, Sink, SinkError, StoredPosition};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -134,14 +133,14 @@ fn logs_of(kafka: &Kafka, partitions: &[TopicPartition]) -> Result<Vec<Log>, Kaf
 }
 
 /// Partitions whose start was settled and whose position is gone.
-pub(super) async fn lost<S: Sink>(
-    sink: &S,
-    backend: &Backend,
+pub(super) async fn lost<B: Backend>(
+    backend: &B,
+    sink: &B::Sink,
 ) -> Result<BTreeSet<TopicPartition>, SinkError> {
     let settled = match sink.settled().await {
         Ok(settled) => settled,
         // A state that an older version made and nobody has migrated yet keeps none.
-        Err(error) if state::is_missing(backend, &error) => Vec::new(),
+        Err(error) if backend.lacks_state(&error) => Vec::new(),
         Err(error) => return Err(error),
     };
     let lost = settled.into_iter().filter(|s| !s.stands);

@@ -1,9 +1,7 @@
 //! The settings after all checks: what the rest of the program reads.
 
-use plimsoll_cassandra::CassandraSettings;
-use plimsoll_postgres::PostgresSettings;
+pub use crate::backends::Backend;
 pub use plimsoll_record::{BatchLimits, UnknownFields};
-use plimsoll_sqlite::SqliteSettings;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -130,32 +128,4 @@ pub enum OnBadRecord {
     Halt,
     /// It is kept in the dead-letter table, and the position moves over it.
     DeadLetter,
-}
-
-/// Where a sink writes.
-#[derive(Debug, Clone)]
-pub enum Backend {
-    /// `[sinks.NAME.postgres]`
-    Postgres(PostgresSettings),
-    /// `[sinks.NAME.sqlite]`
-    Sqlite(SqliteSettings),
-    /// `[sinks.NAME.cassandra]`, or `scylla`
-    Cassandra(CassandraSettings),
-}
-
-impl Backend {
-    /// Whether plimsoll's own tables are the same ones.
-    #[must_use]
-    pub fn shares_state(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Postgres(a), Self::Postgres(b)) => {
-                a.url == b.url && a.state_schema == b.state_schema
-            }
-            (Self::Sqlite(a), Self::Sqlite(b)) => a.path == b.path,
-            (Self::Cassandra(a), Self::Cassandra(b)) => {
-                a.contact_points == b.contact_points && a.state_keyspace == b.state_keyspace
-            }
-            (Self::Postgres(_) | Self::Sqlite(_) | Self::Cassandra(_), _) => false,
-        }
-    }
 }

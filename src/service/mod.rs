@@ -8,15 +8,13 @@ pub(crate) use member::member;
 use signals::{hangup, hung_up, ignore_user_signals};
 pub(crate) use sink::start;
 
-use crate::config::{Backend, Config, Sink as Settings};
+use crate::backends::with_backend;
+use crate::config::{Config, Sink as Settings};
 use crate::consume::{Control, Fatal};
 use crate::error::KafkaFault;
 use crate::health::{Health, REMINDER};
 use crate::{http, metrics};
-use plimsoll_cassandra::CassandraSink;
-use plimsoll_postgres::PostgresSink;
-use plimsoll_sink_api::{Member, Sink, SinkError};
-use plimsoll_sqlite::SqliteSink;
+use plimsoll_sink_api::{Backend as _, Member, Sink, SinkError};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -86,21 +84,11 @@ impl Running {
 pub fn run(config: &Config) -> Result<(), RunError> {
     drive(config, |service| {
         for settings in &config.sinks {
-            match &settings.backend {
-                Backend::Postgres(postgres) => {
-                    let member = member();
-                    let sink = PostgresSink::open(postgres.clone(), &member.name);
-                    service.add(settings, sink, member, postgres.auto_migrate)?;
-                }
-                Backend::Sqlite(sqlite) => {
-                    let sink = SqliteSink::open(sqlite.clone());
-                    service.add(settings, sink, member(), sqlite.auto_migrate)?;
-                }
-                Backend::Cassandra(cassandra) => {
-                    let sink = Ok(CassandraSink::new(cassandra.clone()));
-                    service.add(settings, sink, member(), cassandra.auto_migrate)?;
-                }
-            }
+            let member = member();
+            with_backend!(&settings.backend, |of| {
+                let sink = of.open(&member.name);
+                service.add(settings, sink, member, of.auto_migrate())?;
+            });
         }
         Ok(())
     })

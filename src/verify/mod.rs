@@ -4,15 +4,14 @@
 mod log;
 
 use crate::admin::AdminError;
+use crate::backends::with_backend;
 use crate::cli::ConfigArg;
-use crate::config::{Backend, Config, Sink as Settings};
+use crate::config::{Config, Sink as Settings};
 use crate::consume::{Cluster, cluster_config};
 use crate::exit::Exit;
 use clap::Args;
 use log::KafkaLog;
-use plimsoll_cassandra::CassandraSnapshot;
-use plimsoll_postgres::PostgresSnapshot;
-use plimsoll_sqlite::SqliteSnapshot;
+use plimsoll_sink_api::Backend as _;
 use plimsoll_verify::{Compared, Failure, OneSink, Report, Sample, Verdict};
 use std::io::Write;
 
@@ -109,20 +108,9 @@ async fn all(config: &Config, args: &VerifyArgs) -> Compared {
             memory: args.memory_mib << 20,
         };
         let compared = &mut compared;
-        match &settings.backend {
-            Backend::Postgres(of) => {
-                sink.run(async || PostgresSnapshot::open(of).await, compared)
-                    .await;
-            }
-            Backend::Sqlite(of) => {
-                sink.run(async || SqliteSnapshot::open(of).await, compared)
-                    .await;
-            }
-            Backend::Cassandra(of) => {
-                sink.run(async || Ok(CassandraSnapshot::new(of)), compared)
-                    .await;
-            }
-        }
+        with_backend!(&settings.backend, |of| {
+            sink.run(async || of.snapshot().await, compared).await;
+        });
     }
     compared
 }

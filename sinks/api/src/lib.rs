@@ -6,6 +6,7 @@
 //! batching, retries and metrics belong to the service.
 
 mod acts;
+mod backend;
 mod batch;
 mod error;
 mod letters;
@@ -16,6 +17,7 @@ pub mod text;
 mod value;
 
 pub use acts::{Act, islands};
+pub use backend::{Backend, Inspect};
 pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
 pub use error::{Detail, Secret, SinkError};
 pub use letters::{KeptLetter, LetterFilter, LetterPage, Payload, Replay};

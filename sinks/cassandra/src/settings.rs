@@ -1,6 +1,8 @@
 //! What the config says of a Cassandra sink.
 
-use plimsoll_sink_api::{Secret, Source, TableRule};
+use crate::{CassandraSink, CassandraSnapshot};
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Backend, Secret, SinkError, Source, TableRule};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -98,4 +100,35 @@ pub enum Consistency {
     EachQuorum,
     /// Every replica.
     All,
+}
+
+impl Backend for CassandraSettings {
+    const NAMES: &'static [&'static str] = &["cassandra", "scylla"];
+    type Sink = CassandraSink;
+    type Snapshot = CassandraSnapshot;
+
+    fn open(&self, _: &str) -> Result<CassandraSink, SinkError> {
+        Ok(CassandraSink::new(self.clone()))
+    }
+
+    fn open_to_look(&self, member: &str) -> Result<CassandraSink, SinkError> {
+        self.open(member)
+    }
+
+    async fn snapshot(&self) -> Result<CassandraSnapshot, SinkError> {
+        Ok(CassandraSnapshot::new(self))
+    }
+
+    fn auto_migrate(&self) -> bool {
+        self.auto_migrate
+    }
+
+    fn shares_state(&self, other: &Self) -> bool {
+        self.contact_points == other.contact_points && self.state_keyspace == other.state_keyspace
+    }
+
+    fn lacks_state(&self, error: &SinkError) -> bool {
+        // Statements over tables or a keyspace that are not there.
+        error.class == Class::Stale
+    }
 }

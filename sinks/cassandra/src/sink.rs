@@ -12,8 +12,9 @@ use crate::{
 };
 use plimsoll_protocol::{Claim, Class, Generation, Marks, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, NewPosition,
-    PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition,
+    Batch, Claimed, Committed, Identity, Inspect, KeptLetter, LetterFilter, LetterPage, Member,
+    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
+    StoredPosition,
 };
 use scylla::client::session::Session;
 use std::sync::Arc;
@@ -45,21 +46,6 @@ impl CassandraSink {
             member: std::sync::OnceLock::new(),
             began: Instant::now(),
         }
-    }
-
-    /// The CQL that makes all of plimsoll's own tables.
-    #[must_use]
-    pub fn migrations(&self) -> String {
-        migrate::print(&self.settings.state_keyspace)
-    }
-
-    /// The CQL that makes what is missing of them; `None`: nothing is. Writes nothing.
-    ///
-    /// # Errors
-    /// The cluster did not answer.
-    pub async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
-        let session = self.lazy.session(&self.settings).await?;
-        migrate::missing(&session, &self.settings).await
     }
 
     pub(crate) async fn state(&self) -> Result<&State, SinkError> {
@@ -113,6 +99,19 @@ fn now_ms() -> i64 {
 
 fn moved(what: &str) -> SinkError {
     SinkError::new(Class::Moved, what)
+}
+
+/// A cluster tells a role its permissions only where it may read them; what it may not
+/// do, the first write says.
+impl Inspect for CassandraSink {
+    fn migrations(&self) -> String {
+        migrate::print(&self.settings.state_keyspace)
+    }
+
+    async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
+        let session = self.lazy.session(&self.settings).await?;
+        migrate::missing(&session, &self.settings).await
+    }
 }
 
 impl Sink for CassandraSink {

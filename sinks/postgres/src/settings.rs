@@ -1,6 +1,7 @@
 //! What the config says of a Postgres sink.
 
-use plimsoll_sink_api::{Secret, TableRule};
+use crate::{PostgresSink, PostgresSnapshot};
+use plimsoll_sink_api::{Backend, Secret, SinkError, TableRule};
 use std::time::Duration;
 
 /// `[sinks.NAME.postgres]`, checked.
@@ -21,4 +22,35 @@ pub struct PostgresSettings {
     pub call_timeout: Duration,
     /// Which topics go into which table.
     pub tables: Vec<TableRule>,
+}
+
+impl Backend for PostgresSettings {
+    const NAMES: &'static [&'static str] = &["postgres"];
+    type Sink = PostgresSink;
+    type Snapshot = PostgresSnapshot;
+
+    fn open(&self, member: &str) -> Result<PostgresSink, SinkError> {
+        PostgresSink::open(self.clone(), member)
+    }
+
+    fn open_to_look(&self, member: &str) -> Result<PostgresSink, SinkError> {
+        self.open(member).map(PostgresSink::read_only)
+    }
+
+    async fn snapshot(&self) -> Result<PostgresSnapshot, SinkError> {
+        PostgresSnapshot::open(self).await
+    }
+
+    fn auto_migrate(&self) -> bool {
+        self.auto_migrate
+    }
+
+    fn shares_state(&self, other: &Self) -> bool {
+        self.url == other.url && self.state_schema == other.state_schema
+    }
+
+    fn lacks_state(&self, error: &SinkError) -> bool {
+        // undefined_table, invalid_schema_name
+        matches!(error.detail.code.as_deref(), Some("42P01" | "3F000"))
+    }
 }

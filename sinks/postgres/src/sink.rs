@@ -18,9 +18,9 @@ use crate::{
 };
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Blocked, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member,
-    Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
-    StoredPosition, TableSettings, rule_for,
+    Batch, Blocked, Claimed, Committed, Identity, Inspect, KeptLetter, LetterFilter, LetterPage,
+    Member, Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink,
+    SinkError, StoredPosition, TableSettings, rule_for,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -92,46 +92,6 @@ impl PostgresSink {
     pub(crate) fn copying_above(mut self, rows: usize) -> Self {
         self.copy_above = rows;
         self
-    }
-
-    /// The SQL that makes all of plimsoll's own tables.
-    #[must_use]
-    pub fn migrations(&self) -> String {
-        migrate::print(&self.names)
-    }
-
-    /// The SQL that makes what is missing of them; `None`: nothing is. Writes nothing.
-    ///
-    /// # Errors
-    /// The server did not answer, or does not tell this role.
-    pub async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
-        self.bounded(async {
-            let mut lease = self.control.lease().await?;
-            let missing = migrate::missing(&mut lease.session.conn, &self.names).await?;
-            lease.done();
-            Ok(missing)
-        })
-        .await
-    }
-
-    /// What the role may not do and would have to, in words, and the statement that
-    /// lets it; writes nothing.
-    ///
-    /// # Errors
-    /// As `prepare`.
-    pub async fn privileges(&self, topic: &str) -> Result<Vec<String>, SinkError> {
-        let prepared = match self.prepare(topic).await {
-            Ok(prepared) => prepared,
-            Err(e) if has_code(&e, "42501") => {
-                let what = format!("USAGE on the schema of the table for \"{topic}\"");
-                let mend = e.detail.hint.unwrap_or_default();
-                return Ok(vec![format!("{what}; hint: {mend}")]);
-            }
-            Err(e) => return Err(e),
-        };
-        let missing = self.lacking(&prepared.plan).await?;
-        let told = |lack: Lack| format!("{}; hint: {}", lack.what, lack.mend);
-        Ok(missing.into_iter().map(told).collect())
     }
 
     async fn lacking(&self, plan: &PgPlan) -> Result<Vec<Lack>, SinkError> {
@@ -374,6 +334,37 @@ fn no_table(name: &TableName) -> SinkError {
     let mut error = halt("there is no such table");
     error.detail.table = Some(name.shown());
     error
+}
+
+impl Inspect for PostgresSink {
+    fn migrations(&self) -> String {
+        migrate::print(&self.names)
+    }
+
+    async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
+        self.bounded(async {
+            let mut lease = self.control.lease().await?;
+            let missing = migrate::missing(&mut lease.session.conn, &self.names).await?;
+            lease.done();
+            Ok(missing)
+        })
+        .await
+    }
+
+    async fn missing_privileges(&self, topic: &str) -> Result<Vec<String>, SinkError> {
+        let prepared = match self.prepare(topic).await {
+            Ok(prepared) => prepared,
+            Err(e) if has_code(&e, "42501") => {
+                let what = format!("USAGE on the schema of the table for \"{topic}\"");
+                let mend = e.detail.hint.unwrap_or_default();
+                return Ok(vec![format!("{what}; hint: {mend}")]);
+            }
+            Err(e) => return Err(e),
+        };
+        let missing = self.lacking(&prepared.plan).await?;
+        let told = |lack: Lack| format!("{}; hint: {}", lack.what, lack.mend);
+        Ok(missing.into_iter().map(told).collect())
+    }
 }
 
 impl Sink for PostgresSink {

@@ -48,8 +48,8 @@ pub use snapshot::SqliteSnapshot;
 use connection::{Database, Lane, Open, within};
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member, Mode,
-    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
+    Batch, Claimed, Committed, Identity, Inspect, KeptLetter, LetterFilter, LetterPage, Member,
+    Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
     StoredPosition, rule_for,
 };
 use std::sync::Arc;
@@ -76,18 +76,14 @@ impl SqliteSink {
         let database = Database::new(&settings.path);
         Ok(Self { settings, database })
     }
+}
 
-    /// The SQL that makes all of plimsoll's own tables.
-    #[must_use]
-    pub fn migrations(&self) -> String {
+impl Inspect for SqliteSink {
+    fn migrations(&self) -> String {
         migrations::print()
     }
 
-    /// The SQL that makes what is missing of them; `None`: nothing is. Makes no file.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
+    async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
         match self.settings.path.exists() {
             true => migrations::missing(&self.database).await,
             false => Ok(Some(self.migrations())),

@@ -1,6 +1,7 @@
 //! What the config says of a SQLite sink.
 
-use plimsoll_sink_api::TableRule;
+use crate::{SqliteSink, SqliteSnapshot};
+use plimsoll_sink_api::{Backend, Mode, SinkError, TableRule, rule_for};
 use std::path::PathBuf;
 
 /// `[sinks.NAME.sqlite]`, checked.
@@ -14,4 +15,44 @@ pub struct SqliteSettings {
     pub auto_migrate: bool,
     /// Which topics go into which table.
     pub tables: Vec<TableRule>,
+}
+
+impl Backend for SqliteSettings {
+    const NAMES: &'static [&'static str] = &["sqlite"];
+    type Sink = SqliteSink;
+    type Snapshot = SqliteSnapshot;
+
+    fn open(&self, _: &str) -> Result<SqliteSink, SinkError> {
+        SqliteSink::open(self.clone())
+    }
+
+    fn open_to_look(&self, _: &str) -> Result<SqliteSink, SinkError> {
+        SqliteSink::open(Self {
+            auto_migrate: false,
+            ..self.clone()
+        })
+    }
+
+    async fn snapshot(&self) -> Result<SqliteSnapshot, SinkError> {
+        SqliteSnapshot::open(self).await
+    }
+
+    fn auto_migrate(&self) -> bool {
+        self.auto_migrate
+    }
+
+    fn shares_state(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+
+    fn lacks_state(&self, error: &SinkError) -> bool {
+        !self.path.exists() || error.detail.condition.starts_with("no such table: ")
+    }
+
+    /// A log table, or the file for it.
+    fn will_make(&self, topic: &str, error: &SinkError) -> bool {
+        let log = rule_for(&self.tables, topic).is_some_and(|table| table.mode == Mode::Log);
+        log && self.auto_migrate
+            && (!self.path.exists() || error.detail.condition.ends_with("does not exist"))
+    }
 }
