@@ -2,7 +2,7 @@
 
 use super::world::*;
 use plimsoll_protocol::{Class, StartRule, TopicPartition};
-use plimsoll_sink_api::{Cell, DeadLetter, Missing, Mode, NewPosition, Sink};
+use plimsoll_sink_api::{Cell, DeadLetter, Inspect, Missing, Mode, NewPosition, Sink};
 use std::time::Duration;
 
 const N: Cell<'static> = Cell::Null;
@@ -441,7 +441,7 @@ async fn a_check_plans_for_a_log_table_that_it_does_not_make() {
             .rows,
         1
     );
-    assert!(check.privileges("orders").await.unwrap().is_empty());
+    assert!(check.missing_privileges("orders").await.unwrap().is_empty());
     // Two members of the service make it at the same moment.
     let (first, second) = (open().await, open().await);
     let absent = "SELECT to_regclass('t_log_check.log_orders') IS NULL";
