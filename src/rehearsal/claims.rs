@@ -1,6 +1,5 @@
 //! Claims that Kafka does not answer.
 
-use super::memory::MemorySink;
 use super::tests::tp;
 use crate::claim::{ClaimRequest, claim_loop};
 use crate::commit::Lane;
@@ -10,6 +9,7 @@ use crate::health::Health;
 use crate::route::Router;
 use crate::service::member;
 use plimsoll_sink_api::Identity;
+use plimsoll_sink_api::memory::MemorySink;
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};

@@ -3,7 +3,6 @@
 
 mod answers;
 mod claims;
-mod memory;
 mod origin;
 mod requests;
 mod rights;

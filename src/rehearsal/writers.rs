@@ -1,6 +1,5 @@
 //! A writer without any Kafka: it is given batches.
 
-use super::memory::MemorySink;
 use crate::batch::{Budget, Chunk, Filling, Incoming};
 use crate::commit::{Lane, Writer};
 use crate::config::{OnBadRecord, UnknownFields};
@@ -9,6 +8,7 @@ use crate::health::Health;
 use crate::route::Router;
 use crate::service::member;
 use plimsoll_protocol::{Position, Span, StartRule, TopicPartition};
+use plimsoll_sink_api::memory::MemorySink;
 use plimsoll_sink_api::{Identity, NewPosition, Sink};
 use std::sync::Arc;
 use std::sync::mpsc::channel;

@@ -66,10 +66,13 @@ pub fn text_of(form: Form, cell: &Cell<'_>) -> Result<Option<String>, Unreadable
     }))
 }
 
-/// A record's time.
+/// A record's time, in the years 1 to 9999.
 pub fn rfc3339(ms: i64) -> Result<String, Unreadable> {
     let time = jiff::Timestamp::from_millisecond(ms).map_err(|_| Unreadable::Value)?;
-    Ok(format!("{time:.3}"))
+    match time.strftime("%Y").to_string().parse::<i16>() {
+        Ok(1..) => Ok(format!("{time:.3}")),
+        Ok(_) | Err(_) => Err(Unreadable::Value),
+    }
 }
 
 /// Bytes out of base64.

@@ -7,14 +7,20 @@
 
 mod acts;
 mod batch;
+pub mod canonical;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod letters;
+pub mod mapping;
+#[cfg(feature = "conformance")]
+pub mod memory;
 mod sink;
 mod table;
 pub mod text;
 mod value;
 
-pub use acts::{Act, islands};
+pub use acts::{Act, KeptAct, islands};
 pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
 pub use error::{Detail, Secret, SinkError};
 pub use letters::{KeptLetter, LetterFilter, LetterPage, Payload, Replay};
