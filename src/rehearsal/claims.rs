@@ -1,12 +1,12 @@
 //! Claims that Kafka does not answer.
 
 use super::lanes::lane;
-use super::memory::MemorySink;
 use super::tests::tp;
 use crate::claim::{ClaimRequest, claim_loop};
 use crate::config::{Start, Topics};
 use crate::consume::{Cluster, Generation, Looks, lease};
 use crate::health::Health;
+use plimsoll_sink_api::memory::MemorySink;
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};

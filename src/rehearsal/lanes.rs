@@ -1,6 +1,5 @@
 //! What the writers of a sink in memory share.
 
-use super::memory::MemorySink;
 use crate::commit::Lane;
 use crate::config::{OnBadRecord, UnknownFields};
 use crate::consume::{Control, Looks};
@@ -8,6 +7,7 @@ use crate::health::Health;
 use crate::route::Router;
 use crate::service::member;
 use plimsoll_sink_api::Identity;
+use plimsoll_sink_api::memory::MemorySink;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 

@@ -5,7 +5,6 @@ mod answers;
 mod claims;
 mod lanes;
 mod looks;
-mod memory;
 mod origin;
 mod requests;
 mod rights;
@@ -13,4 +12,3 @@ mod tests;
 mod writers;
 
 pub(crate) use lanes::lane;
-pub(crate) use memory::MemorySink;

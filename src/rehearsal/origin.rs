@@ -1,11 +1,11 @@
 //! A writer is given a batch, and brokers say which topic it was fetched from.
 
-use super::memory::MemorySink;
 use super::tests::{offsets, tp};
 use super::writers::write;
 use crate::config::OnBadRecord;
 use crate::consume::{Control, Looked, Looks, RestartReason};
 use crate::error::KafkaFault;
+use plimsoll_sink_api::memory::MemorySink;
 use std::sync::Arc;
 
 /// What the writer of a position of the topic `old` makes of three records, served

@@ -1,11 +1,11 @@
 //! The right to write comes and goes while batches are written: no good record
 //! becomes a dead letter, whatever the moment.
 
-use super::memory::{MemorySink, Shutting};
 use super::tests::{offsets, tp};
 use super::writers::write;
 use crate::config::OnBadRecord;
 use crate::consume::Looks;
+use plimsoll_sink_api::memory::{MemorySink, Shutting};
 use tokio::task::JoinSet;
 
 /// Partitions that are written beside each other: most of the time is spent between

@@ -1,6 +1,5 @@
 //! The tests.
 
-use super::memory::{Fault, MemorySink, Shutting};
 use crate::config::{
     Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Sink as Settings,
     Start, Topics, UnknownFields,
@@ -9,6 +8,7 @@ use crate::consume::Control;
 use crate::health::Health;
 use crate::service::{RunError, Running, member, start};
 use plimsoll_protocol::TopicPartition;
+use plimsoll_sink_api::memory::{Fault, MemorySink, Shutting};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};

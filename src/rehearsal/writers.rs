@@ -1,12 +1,12 @@
 //! A writer without any Kafka: it is given batches.
 
 use super::lanes::lane;
-use super::memory::MemorySink;
 use crate::commit::{Lane, Writer};
 use crate::config::OnBadRecord;
 use crate::consume::{Control, Generation, Looks, lease};
 use plimsoll_protocol::{Position, Span, StartRule, TopicPartition};
 use plimsoll_record::{Budget, Chunk, Filling, Incoming};
+use plimsoll_sink_api::memory::MemorySink;
 use plimsoll_sink_api::{NewPosition, Sink};
 use std::sync::Arc;
 use std::sync::mpsc::channel;

@@ -25,7 +25,49 @@ pub enum Act {
     },
 }
 
+/// An act as it is kept, part by part: [`Act::kept`] and [`Act::read`] are each
+/// other's inverse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptAct {
+    /// Its word.
+    pub kind: &'static str,
+    /// Where the position stood.
+    pub stood_at: Option<i64>,
+    /// The lowest offset that it had ever begun at; of a move alone.
+    pub began_at: Option<i64>,
+    /// The first offset; of dropped letters alone.
+    pub from: Option<i64>,
+    /// Where the position went, or behind the last offset.
+    pub to: i64,
+}
+
 impl Act {
+    /// Its parts.
+    #[must_use]
+    pub const fn kept(self) -> KeptAct {
+        match self {
+            Self::Moved {
+                stood_at,
+                began_at,
+                to,
+                anew,
+            } => KeptAct {
+                kind: Self::of_move(anew),
+                stood_at,
+                began_at,
+                from: None,
+                to,
+            },
+            Self::Dropped { stood_at, from, to } => KeptAct {
+                kind: Self::DROPPED,
+                stood_at,
+                began_at: None,
+                from: Some(from),
+                to,
+            },
+        }
+    }
+
     /// The word of a move.
     #[must_use]
     pub const fn of_move(anew: bool) -> &'static str {
@@ -81,12 +123,31 @@ mod tests {
     }
 
     #[test]
-    fn words_are_read_as_they_are_written() {
-        for anew in [false, true] {
-            let read = Act::read(Act::of_move(anew), Some(1), None, None, 2);
-            assert!(matches!(read, Some(Act::Moved { anew: found, .. }) if found == anew));
+    fn an_act_is_read_as_it_was_kept() {
+        let moved = |stood_at, began_at, anew| Act::Moved {
+            stood_at,
+            began_at,
+            to: 3,
+            anew,
+        };
+        let dropped = |stood_at| Act::Dropped {
+            stood_at,
+            from: 1,
+            to: 3,
+        };
+        for act in [
+            moved(Some(2), Some(1), false),
+            moved(Some(2), None, true),
+            moved(None, None, false),
+            dropped(Some(9)),
+            dropped(None),
+        ] {
+            let kept = act.kept();
+            let KeptAct { kind, stood_at, .. } = kept;
+            let read = Act::read(kind, stood_at, kept.began_at, kept.from, kept.to);
+            assert_eq!(read, Some(act));
         }
-        assert!(Act::read(Act::DROPPED, None, None, Some(1), 2).is_some());
-        assert!(Act::read("sold", None, None, Some(1), 2).is_none());
+        assert_eq!(Act::read(Act::DROPPED, None, None, None, 2), None);
+        assert_eq!(Act::read("sold", None, None, Some(1), 2), None);
     }
 }

@@ -8,15 +8,21 @@
 mod acts;
 mod backend;
 mod batch;
+pub mod canonical;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod letters;
+pub mod mapping;
+#[cfg(feature = "conformance")]
+pub mod memory;
 mod sink;
 pub mod snapshot;
 mod table;
 pub mod text;
 mod value;
 
-pub use acts::{Act, islands};
+pub use acts::{Act, KeptAct, islands};
 pub use backend::{Backend, Inspect};
 pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
 pub use error::{Detail, Secret, SinkError};

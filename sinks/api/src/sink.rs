@@ -256,7 +256,8 @@ pub trait Sink: Send + Sync + 'static {
 
     /// Claims a partition: everybody else is fenced from here on. Uses a
     /// connection outside the writers' pool. A row that is missing is an error
-    /// of class `Stale`, or [`Settled::lost`] where the sink can tell; another cluster's or group's is one of class `Halt`.
+    /// of class `Stale`, or [`Settled::lost`] where the sink can tell; another
+    /// cluster's or group's is one of class `Halt`.
     fn claim(
         &self,
         member: &Member,

@@ -5,6 +5,7 @@
 //! rules anew, so that a mistake of the writer is seen.
 
 pub mod hash;
+pub mod told;
 
 use crate::{Act, Cell, Missing, SinkError, Table};
 use std::collections::{HashMap, HashSet};

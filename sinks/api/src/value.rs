@@ -28,19 +28,3 @@ pub enum Cell<'a> {
     /// A record's timestamp, milliseconds since the Unix epoch.
     Millis(i64),
 }
-
-impl Cell<'_> {
-    /// Bytes on the heap or in the arena that this value stands for; used for
-    /// sizing buffers, not for accounting.
-    #[must_use]
-    pub fn text_len(&self) -> usize {
-        match self {
-            Self::Absent | Self::Null => 0,
-            Self::Bool(_) => 5,
-            Self::Number(s) | Self::Json(s) => s.len(),
-            Self::Text(s) => s.len(),
-            Self::Bytes(b) => b.len(),
-            Self::Int(_) | Self::Millis(_) => 24,
-        }
-    }
-}

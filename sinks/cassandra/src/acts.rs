@@ -19,25 +19,17 @@ pub(crate) async fn note(
     generation: i64,
     act: Act,
 ) -> Result<(), Failure> {
-    let (kind, stood_at, began_at, from, to) = match act {
-        Act::Moved {
-            stood_at,
-            began_at,
-            to,
-            anew,
-        } => (Act::of_move(anew), stood_at, began_at, NO_OFFSET, to),
-        Act::Dropped { stood_at, from, to } => (Act::DROPPED, stood_at, None, from, to),
-    };
+    let kept = act.kept();
     let values = (
         &state.sink,
         &*tp.topic,
         tp.partition,
         generation,
-        kind,
-        from,
-        stood_at,
-        began_at,
-        to,
+        kept.kind,
+        kept.from.unwrap_or(NO_OFFSET),
+        kept.stood_at,
+        kept.began_at,
+        kept.to,
     );
     execute(state, &state.statements.act, &values).await?;
     Ok(())

@@ -84,6 +84,10 @@ pub(crate) async fn execute(
     statement: &PreparedStatement,
     values: &(impl SerializeRow + ?Sized),
 ) -> Result<QueryResult, Failure> {
+    #[cfg(test)]
+    state
+        .asked
+        .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     patiently(state.call_timeout, async || {
         state
             .session
@@ -254,13 +258,17 @@ pub(crate) async fn claim(
             continue;
         }
         starts::note(state, tp).await?;
+        // A sign of life: until the first heartbeat, nobody shall take it for dead.
+        positions::heartbeat(state, member).await?;
         let stored = positions::read(state, tp, row.generation).await?;
         match &stored {
             Some(_) => starts::note_position(state, tp, row.generation).await?,
-            None if starts::positioned(state, tp).await? == Some(row.generation) => {
-                return Err(Settled::lost(tp, &state.sink));
+            None => {
+                let noted = starts::noted(state, tp).await?;
+                if noted.and_then(|n| n.positioned) == Some(row.generation) {
+                    return Err(Settled::lost(tp, &state.sink));
+                }
             }
-            None => {}
         }
         let (position, reached) = begin(&row, stored.as_ref(), rewind_ms);
         return Ok((
@@ -349,8 +357,9 @@ pub(crate) async fn set(
                 high_watermark: change.high_watermark,
             };
             // What an earlier life left behind must not be taken for this one's.
-            let after = starts::latest_generation(state, tp).await?;
-            if starts::is_noted(state, tp).await? {
+            let noted = starts::noted(state, tp).await?;
+            let after = starts::latest_generation(state, tp, noted).await?;
+            if noted.is_some() {
                 let act = Act::Moved {
                     stood_at: None,
                     began_at: None,
@@ -414,6 +423,7 @@ pub(crate) async fn set(
             row.epoch,
         );
         if applied(execute(state, &state.statements.set, &values).await?)? {
+            starts::note(state, tp).await?;
             if let Some(act) = act {
                 // Another may have noted its own under the same number, and lost.
                 acts::note(state, tp, next.number, act).await?;

@@ -5,6 +5,7 @@ use crate::claims::{self, execute};
 use crate::error::Failure;
 use crate::pieces;
 use crate::positions::{self, rows};
+use crate::starts;
 use crate::state::State;
 use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::{
@@ -116,50 +117,88 @@ pub(crate) async fn list(
     page: &LetterPage,
 ) -> Result<Vec<KeptLetter>, SinkError> {
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let mut wanted = filter.offsets.clone();
+    wanted.sort_unstable();
+    wanted.dedup();
     let mut found = Vec::new();
     for tp in partitions(state, filter).await? {
-        let mut after = match &page.after {
+        let after = match &page.after {
             Some((last, _)) if tp < *last => continue,
             Some((last, offset)) if tp == *last => *offset,
             Some(_) | None => -1,
         };
-        while found.len() < limit {
-            let want = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
-            let values = (&state.sink, &*tp.topic, tp.partition, after, want);
-            let letters: Vec<Selected> =
-                rows(execute(state, &state.statements.letters, &values).await?)?;
-            let Some(last) = letters.last() else { break };
-            after = last.0;
-            for letter in letters {
-                if filter.offsets.is_empty() || filter.offsets.contains(&letter.0) {
-                    found.push(kept(state, &tp, letter, page.payloads).await?);
-                }
+        let want = limit - found.len();
+        let letters = match wanted.is_empty() {
+            true => behind(state, &tp, after, want).await?,
+            false => {
+                let first = wanted.partition_point(|offset| *offset <= after);
+                at(state, &tp, &wanted[first..], want).await?
             }
+        };
+        for letter in letters {
+            found.push(kept(state, &tp, letter, page.payloads).await?);
+        }
+        if found.len() >= limit {
+            break;
         }
     }
     Ok(found)
 }
 
-/// The partitions that a filter is about.
+/// The letters of a partition behind an offset, so many at most.
+async fn behind(
+    state: &State,
+    tp: &TopicPartition,
+    after: i64,
+    want: usize,
+) -> Result<Vec<Selected>, Failure> {
+    let want = i32::try_from(want).unwrap_or(i32::MAX);
+    let values = (&state.sink, &*tp.topic, tp.partition, after, want);
+    rows(execute(state, &state.statements.letters, &values).await?)
+}
+
+/// Offsets that one request asks for: they lie on one replica, and the answers are
+/// small.
+const ASKED_AT_ONCE: usize = 100;
+
+/// The letters of a partition at these offsets, which are in their order; so many at
+/// most.
+async fn at(
+    state: &State,
+    tp: &TopicPartition,
+    offsets: &[i64],
+    want: usize,
+) -> Result<Vec<Selected>, Failure> {
+    let mut found: Vec<Selected> = Vec::new();
+    for some in offsets.chunks(ASKED_AT_ONCE) {
+        let values = (&state.sink, &*tp.topic, tp.partition, some);
+        let letters = execute(state, &state.statements.letters_at, &values).await?;
+        found.extend(rows::<Selected>(letters)?);
+        if found.len() >= want {
+            found.truncate(want);
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The partitions that a filter is about: all that were ever given a start, whether
+/// their positions stand or not.
 async fn partitions(state: &State, filter: &LetterFilter) -> Result<Vec<TopicPartition>, Failure> {
-    let mut all: Vec<TopicPartition> = claims::list(state)
-        .await?
-        .iter()
-        .map(claims::Row::tp)
-        .filter(|tp| {
-            filter
-                .topic
-                .as_deref()
-                .is_none_or(|topic| *topic == *tp.topic)
-        })
-        .filter(|tp| {
-            filter
+    if let (Some(topic), Some(partition)) = (&filter.topic, filter.partition) {
+        return Ok(vec![TopicPartition::new(topic, partition)]);
+    }
+    let wanted = |tp: &TopicPartition| {
+        filter
+            .topic
+            .as_deref()
+            .is_none_or(|topic| *topic == *tp.topic)
+            && filter
                 .partition
                 .is_none_or(|partition| partition == tp.partition)
-        })
-        .collect();
-    all.sort();
-    Ok(all)
+    };
+    let settled = starts::settled(state).await?.into_iter();
+    Ok(settled.map(|settled| settled.tp).filter(wanted).collect())
 }
 
 async fn kept(
@@ -248,18 +287,14 @@ fn torn(tp: &TopicPartition, offset: i64) -> SinkError {
     SinkError::new(Class::Halt, what)
 }
 
-/// Whether all letters of these offsets are there.
+/// Whether all letters of these offsets, which rise, are there.
 pub(crate) async fn all_there(
     state: &State,
     tp: &TopicPartition,
     offsets: &[i64],
 ) -> Result<bool, SinkError> {
-    for &offset in offsets {
-        if record(state, tp, offset).await?.is_none() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let found = at(state, tp, offsets, offsets.len()).await?;
+    Ok(found.len() == offsets.len())
 }
 
 /// Removes letters; says how many.
@@ -287,21 +322,22 @@ pub(crate) async fn remove(state: &State, filter: &LetterFilter) -> Result<u64, 
 async fn note(state: &State, letters: &[KeptLetter]) -> Result<(), Failure> {
     for of_one in letters.chunk_by(|a, b| a.tp == b.tp) {
         let tp = &of_one[0].tp;
-        let Some(row) = claims::read(state, tp).await? else {
-            continue;
+        let (generation, stood_at) = match claims::read(state, tp).await? {
+            Some(row) => {
+                let stored = positions::read(state, tp, row.generation).await?;
+                let stood_at = stored.map_or(row.floor(), |stored| stored.position);
+                (row.generation, Some(stood_at.offset()))
+            }
+            // The position is lost: its next generation comes behind all that are known.
+            None => {
+                let noted = starts::noted(state, tp).await?;
+                (starts::latest_generation(state, tp, noted).await?, None)
+            }
         };
-        let stored = positions::read(state, tp, row.generation).await?;
-        let stood_at = stored
-            .map_or(row.floor(), |stored| stored.position)
-            .offset();
         let offsets: Vec<i64> = of_one.iter().map(|letter| letter.offset).collect();
         for (from, to) in islands(&offsets) {
-            let act = Act::Dropped {
-                stood_at: Some(stood_at),
-                from,
-                to,
-            };
-            acts::note(state, tp, row.generation, act).await?;
+            let act = Act::Dropped { stood_at, from, to };
+            acts::note(state, tp, generation, act).await?;
         }
     }
     Ok(())

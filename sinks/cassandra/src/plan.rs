@@ -5,7 +5,9 @@ use crate::settings::{CassandraTable, Ttl};
 use crate::types;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::text::{ident, nearest};
-use plimsoll_sink_api::{Column, Mode, Path, Shape, SinkError, Source, Table};
+use plimsoll_sink_api::{
+    Column, Missing, Mode, Path, Shape, SinkError, Source, Table, TableSettings,
+};
 use scylla::cluster::metadata::{ColumnType, NativeType};
 use scylla::statement::prepared::PreparedStatement;
 
@@ -69,6 +71,7 @@ pub(crate) fn layout(
     settings: &CassandraTable,
     info: &TableInfo,
 ) -> Result<(Layout, Table), SinkError> {
+    check_settings(&settings.rule.settings)?;
     let named = &settings.rule.settings.columns;
     let full = info.full_name();
     for (name, _) in named {
@@ -147,6 +150,22 @@ pub(crate) fn layout(
     Ok((layout, table))
 }
 
+/// Only rows of the table's own key are written, and merged.
+fn check_settings(settings: &TableSettings) -> Result<(), SinkError> {
+    let refused = match (settings.mode, settings.missing) {
+        (Mode::Log | Mode::Append, _) => format!("mode = \"{}\"", settings.mode.as_str()),
+        (Mode::Upsert, Missing::Default) => "missing = \"default\"".to_owned(),
+        (Mode::Upsert, Missing::Keep) if !settings.key_columns.is_empty() => {
+            "key_columns".to_owned()
+        }
+        (Mode::Upsert, Missing::Keep) => return Ok(()),
+    };
+    Err(halt(format!("{refused} does not exist in Cassandra")).hint(
+        "leave it out: rows are upserted by the table's primary key, and a missing field leaves \
+         what stands",
+    ))
+}
+
 fn check_named(name: &str, info: &TableInfo) -> Result<(), SinkError> {
     let full = info.full_name();
     let Some(column) = info.columns.iter().find(|column| column.name == name) else {
@@ -154,7 +173,10 @@ fn check_named(name: &str, info: &TableInfo) -> Result<(), SinkError> {
         let names = || info.columns.iter().map(|c: &ColumnInfo| c.name.as_str());
         return Err(match nearest(name, names()) {
             Some(near) => error.hint(format!("did you mean \"{near}\"?")),
-            None => error.hint(format!("it has {}", names().collect::<Vec<_>>().join(", "))),
+            None => {
+                let all: Vec<String> = names().map(ident).collect();
+                error.hint(format!("it has {}", all.join(", ")))
+            }
         });
     };
     if column.is_static {

@@ -50,30 +50,31 @@ pub(crate) async fn note_position(
     Ok(())
 }
 
-/// Whether a partition is noted to have been given a start.
-pub(crate) async fn is_noted(state: &State, tp: &TopicPartition) -> Result<bool, Failure> {
-    let values = (&state.sink, &*tp.topic, tp.partition);
-    let result = execute(state, &state.statements.start, &values).await?;
-    Ok(!rows::<(Option<i64>,)>(result)?.is_empty())
+/// What is noted of a partition that was given a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Noted {
+    /// The latest generation that had a row in `positions`.
+    pub(crate) positioned: Option<i64>,
 }
 
-/// The latest generation that was noted to have a row in `positions`.
-pub(crate) async fn positioned(state: &State, tp: &TopicPartition) -> Result<Option<i64>, Failure> {
+/// Whether a partition was given a start, and what is noted of it.
+pub(crate) async fn noted(state: &State, tp: &TopicPartition) -> Result<Option<Noted>, Failure> {
     let values = (&state.sink, &*tp.topic, tp.partition);
     let result = execute(state, &state.statements.start, &values).await?;
     let found: Vec<(Option<i64>,)> = rows(result)?;
-    Ok(found
-        .into_iter()
-        .next()
-        .and_then(|(generation,)| generation))
+    let noted = found.into_iter().next();
+    Ok(noted.map(|(positioned,)| Noted { positioned }))
 }
 
 /// The latest generation of which anything is known; zero: of none.
-pub(crate) async fn latest_generation(state: &State, tp: &TopicPartition) -> Result<i64, Failure> {
+pub(crate) async fn latest_generation(
+    state: &State,
+    tp: &TopicPartition,
+    noted: Option<Noted>,
+) -> Result<i64, Failure> {
     let values = (&state.sink, &*tp.topic, tp.partition);
     let result = execute(state, &state.statements.latest_generation, &values).await?;
     let stored: Vec<(i64,)> = rows(result)?;
     let stored = stored.into_iter().next().map(|(generation,)| generation);
-    let noted = positioned(state, tp).await?;
-    Ok(stored.max(noted).unwrap_or(0))
+    Ok(stored.max(noted.and_then(|n| n.positioned)).unwrap_or(0))
 }

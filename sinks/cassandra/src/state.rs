@@ -18,6 +18,9 @@ pub(crate) struct State {
     pub(crate) call_timeout: Duration,
     /// One lightweight transaction at a time.
     pub(crate) turn: Mutex<()>,
+    /// Requests to plimsoll's own tables.
+    #[cfg(test)]
+    pub(crate) asked: std::sync::atomic::AtomicUsize,
 }
 
 /// Opened when first needed: a cluster that is away does not keep the service
@@ -54,6 +57,8 @@ impl Lazy {
                     sink: settings.sink.clone(),
                     call_timeout: settings.call_timeout,
                     turn: Mutex::new(()),
+                    #[cfg(test)]
+                    asked: std::sync::atomic::AtomicUsize::new(0),
                 })
             })
             .await

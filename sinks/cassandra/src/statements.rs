@@ -31,6 +31,7 @@ pub(crate) struct Statements {
     pub(crate) heartbeats: PreparedStatement,
     pub(crate) bury: PreparedStatement,
     pub(crate) letters: PreparedStatement,
+    pub(crate) letters_at: PreparedStatement,
     pub(crate) letter: PreparedStatement,
     pub(crate) exhume: PreparedStatement,
     pub(crate) exhume_pieces: PreparedStatement,
@@ -41,6 +42,9 @@ pub(crate) struct Statements {
 
 const CLAIM_COLUMNS: &str = "topic, partition, epoch, owner, owner_name, group_id, cluster_id, \
                              topic_id, generation, base, floor_offset, start_offset";
+
+const LETTER_COLUMNS: &str =
+    "kafka_offset, timestamp_ms, failed_at, condition, code, column_name, bytes";
 
 const ONE: &str = "sink = ? AND topic = ? AND partition = ?";
 
@@ -196,8 +200,16 @@ impl Statements {
             .await?,
             letters: make(
                 format!(
-                    "SELECT kafka_offset, timestamp_ms, failed_at, condition, code, column_name, \
-                     bytes FROM {k}.dead_letters WHERE {ONE} AND kafka_offset > ? LIMIT ?"
+                    "SELECT {LETTER_COLUMNS} FROM {k}.dead_letters \
+                     WHERE {ONE} AND kafka_offset > ? LIMIT ?"
+                ),
+                Some(read),
+            )
+            .await?,
+            letters_at: make(
+                format!(
+                    "SELECT {LETTER_COLUMNS} FROM {k}.dead_letters \
+                     WHERE {ONE} AND kafka_offset IN ?"
                 ),
                 Some(read),
             )

@@ -6,6 +6,7 @@ use crate::encode::{self, Out};
 use crate::error::from_sqlx;
 use crate::plan::{PgPlan, PlanColumn};
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::canonical::Unfit;
 use plimsoll_sink_api::{Cell, Op, Rows, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
@@ -73,7 +74,7 @@ pub(crate) fn push_row(
 
 /// A value that has no text for its column.
 pub(crate) fn bad_value(fault: encode::Fault, column: &str, offset: i64) -> SinkError {
-    let mut error = SinkError::new(Class::Rejected, fault.condition());
+    let mut error = SinkError::new(Class::Rejected, fault.condition()).hint(fault.hint());
     error.detail.column = Some(column.to_owned());
     error.detail.text = plimsoll_sink_api::Secret::new(format!(
         "{} in column \"{column}\" at offset {offset}",
@@ -84,7 +85,8 @@ pub(crate) fn bad_value(fault: encode::Fault, column: &str, offset: i64) -> Sink
 
 /// A table without a key has nothing to delete by.
 pub(crate) fn tombstone(offset: i64) -> SinkError {
-    let mut error = SinkError::new(Class::Rejected, "tombstone");
+    let mut error =
+        SinkError::new(Class::Rejected, Unfit::Tombstone.condition()).hint(Unfit::Tombstone.hint());
     error.detail.text =
         plimsoll_sink_api::Secret::new(format!("a tombstone without a key at offset {offset}"));
     error

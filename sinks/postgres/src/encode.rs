@@ -1,8 +1,7 @@
 //! Cells as the text that Postgres' own input functions read.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use plimsoll_sink_api::Cell;
+use plimsoll_sink_api::canonical::{self, Unfit};
 use serde_json::value::RawValue;
 
 /// What a column does to a value's text.
@@ -36,18 +35,18 @@ pub(crate) enum Element {
 /// A value that has no text for its column: the record is a bad one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A text for bytea that is no base64.
-    Base64,
-    /// A number, truth value or object for bytea.
-    NotBytes,
-    /// Bytes that are no UTF-8, for a column that holds text.
-    NotText,
-    /// A timestamp beyond the years that can be written.
-    Time,
+    /// By the rules of all databases.
+    Unfit(Unfit),
     /// JSON that the decoder let through and that cannot be read.
     Json,
     /// An array of more dimensions than [`DIMENSIONS`].
     Depth,
+}
+
+impl From<Unfit> for Fault {
+    fn from(unfit: Unfit) -> Self {
+        Self::Unfit(unfit)
+    }
 }
 
 /// As many dimensions as an array of Postgres can have (its `MAXDIM`): it
@@ -60,12 +59,18 @@ impl Fault {
     /// The word for logs and dead letters.
     pub(crate) fn condition(self) -> &'static str {
         match self {
-            Self::Base64 => "invalid_base64",
-            Self::NotBytes => "bytes_expected",
-            Self::NotText => "invalid_utf8",
-            Self::Time => "timestamp_out_of_range",
+            Self::Unfit(unfit) => unfit.condition(),
             Self::Json => "invalid_json",
             Self::Depth => "array_too_deep",
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(self) -> &'static str {
+        match self {
+            Self::Unfit(unfit) => unfit.hint(),
+            Self::Json => "a column of arrays takes JSON arrays",
+            Self::Depth => "an array of Postgres has six dimensions at most",
         }
     }
 }
@@ -84,22 +89,24 @@ pub(crate) fn write(kind: Kind, cell: &Cell<'_>, out: &mut impl Out) -> Result<b
     match (kind, cell) {
         (_, Cell::Absent | Cell::Null) => return Ok(false),
 
-        (Kind::Bytea, Cell::Text(s)) => hex(&decode_base64(s)?, out),
+        (Kind::Bytea, Cell::Text(s)) => hex(&canonical::base64(s)?, out),
         (Kind::RawBytea, Cell::Text(s)) => hex(s.as_bytes(), out),
         (Kind::Bytea | Kind::RawBytea, Cell::Bytes(b)) => hex(b, out),
         (
             Kind::Bytea | Kind::RawBytea,
             Cell::Bool(_) | Cell::Number(_) | Cell::Json(_) | Cell::Int(_) | Cell::Millis(_),
-        ) => return Err(Fault::NotBytes),
+        ) => return Err(Unfit::NotBytes.into()),
 
         (Kind::Plain | Kind::Number | Kind::Json | Kind::Array(_), Cell::Bytes(_)) => {
-            return Err(Fault::NotText);
+            return Err(Unfit::NotText.into());
         }
         (Kind::Array(element), Cell::Json(s)) => {
             out.text(array_literal(s, element)?.as_bytes());
         }
         (Kind::Number | Kind::Json, Cell::Millis(ms)) => out.raw(ms.to_string().as_bytes()),
-        (Kind::Plain | Kind::Array(_), Cell::Millis(ms)) => out.raw(time(*ms)?.as_bytes()),
+        (Kind::Plain | Kind::Array(_), Cell::Millis(ms)) => {
+            out.raw(canonical::rfc3339(*ms)?.as_bytes());
+        }
 
         (_, Cell::Bool(true)) => out.raw(b"true"),
         (_, Cell::Bool(false)) => out.raw(b"false"),
@@ -109,10 +116,6 @@ pub(crate) fn write(kind: Kind, cell: &Cell<'_>, out: &mut impl Out) -> Result<b
         (Kind::Plain | Kind::Number | Kind::Json, Cell::Json(s)) => out.text(s.as_bytes()),
     }
     Ok(true)
-}
-
-fn decode_base64(text: &str) -> Result<Vec<u8>, Fault> {
-    STANDARD.decode(text).map_err(|_| Fault::Base64)
 }
 
 fn hex(bytes: &[u8], out: &mut impl Out) {
@@ -128,17 +131,6 @@ fn hex_digits(bytes: &[u8]) -> String {
         digits.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
     digits
-}
-
-/// RFC 3339, in UTC, with milliseconds.
-fn time(ms: i64) -> Result<String, Fault> {
-    let at = jiff::Timestamp::from_millisecond(ms).map_err(|_| Fault::Time)?;
-    // Postgres reads years only after a plain digit; earlier ones have no text
-    // that both sides agree on.
-    if at < jiff::Timestamp::constant(-62_135_596_800, 0) {
-        return Err(Fault::Time);
-    }
-    Ok(format!("{at:.3}"))
 }
 
 /// A JSON array as Postgres' literal. Other JSON goes through as it stands (a
@@ -189,10 +181,10 @@ fn push_element(
         }
         (Some(b'"'), Element::Bytea) => {
             let text: String = serde_json::from_str(json).map_err(|_| Fault::Json)?;
-            let digits = hex_digits(&decode_base64(&text)?);
+            let digits = hex_digits(&canonical::base64(&text)?);
             push_quoted(&format!("\\x{digits}"), literal);
         }
-        (_, Element::Bytea) => return Err(Fault::NotBytes),
+        (_, Element::Bytea) => return Err(Unfit::NotBytes.into()),
         (_, Element::Plain) => push_quoted(json, literal),
     }
     Ok(())
@@ -256,10 +248,16 @@ mod tests {
         assert_eq!(good(Kind::Bytea, Cell::Bytes(&[0, 255])), "\\x00ff");
         assert_eq!(
             text(Kind::Bytea, Cell::Text(Cow::Borrowed("###"))),
-            Err(Fault::Base64)
+            Err(Unfit::Base64.into())
         );
-        assert_eq!(text(Kind::Bytea, Cell::Number("1")), Err(Fault::NotBytes));
-        assert_eq!(text(Kind::Plain, Cell::Bytes(&[255])), Err(Fault::NotText));
+        assert_eq!(
+            text(Kind::Bytea, Cell::Number("1")),
+            Err(Unfit::NotBytes.into())
+        );
+        assert_eq!(
+            text(Kind::Plain, Cell::Bytes(&[255])),
+            Err(Unfit::NotText.into())
+        );
     }
 
     #[test]
@@ -273,7 +271,10 @@ mod tests {
             "1969-12-31T23:59:59.999Z"
         );
         assert_eq!(good(Kind::Number, Cell::Millis(-1)), "-1");
-        assert_eq!(text(Kind::Plain, Cell::Millis(i64::MAX)), Err(Fault::Time));
+        assert_eq!(
+            text(Kind::Plain, Cell::Millis(i64::MAX)),
+            Err(Unfit::Time.into())
+        );
     }
 
     #[test]
@@ -292,7 +293,7 @@ mod tests {
         assert_eq!(json(r#"[[1],"x",null]"#), r#"{"[1]","\"x\"",NULL}"#);
         let bytea = |json| text(Kind::Array(Element::Bytea), Cell::Json(json));
         assert_eq!(bytea(r#"["YWJj"]"#).unwrap().unwrap(), r#"{"\\x616263"}"#);
-        assert_eq!(bytea("[1]"), Err(Fault::NotBytes));
+        assert_eq!(bytea("[1]"), Err(Unfit::NotBytes.into()));
     }
 
     #[test]

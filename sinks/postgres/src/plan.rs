@@ -286,7 +286,10 @@ fn check_named(settings: &TableSettings, relation: &Relation) -> Result<(), Sink
             let all = relation.columns.iter().map(|c| c.name.as_str());
             return Err(match nearest(name, all) {
                 Some(near) => error.hint(format!("did you mean \"{near}\"?")),
-                None => error,
+                None => {
+                    let all = relation.columns.iter().map(|c| ident(&c.name));
+                    error.hint(format!("it has {}", all.collect::<Vec<_>>().join(", ")))
+                }
             });
         };
         if column.always {

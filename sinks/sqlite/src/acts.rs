@@ -12,15 +12,7 @@ pub async fn note(
     tp: &TopicPartition,
     act: Act,
 ) -> Result<(), SinkError> {
-    let (kind, stood_at, began_at, from, to) = match act {
-        Act::Moved {
-            stood_at,
-            began_at,
-            to,
-            anew,
-        } => (Act::of_move(anew), stood_at, began_at, None, to),
-        Act::Dropped { stood_at, from, to } => (Act::DROPPED, stood_at, None, Some(from), to),
-    };
+    let kept = act.kept();
     sqlx::query(
         "INSERT INTO plimsoll_acts (sink, topic, kafka_partition, kind, stood_at, began_at, from_offset, to_offset)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -28,11 +20,11 @@ pub async fn note(
     .bind(sink.to_owned())
     .bind(tp.topic.clone())
     .bind(tp.partition)
-    .bind(kind)
-    .bind(stood_at)
-    .bind(began_at)
-    .bind(from)
-    .bind(to)
+    .bind(kept.kind)
+    .bind(kept.stood_at)
+    .bind(kept.began_at)
+    .bind(kept.from)
+    .bind(kept.to)
     .execute(connection)
     .await
     .map(|_| ())

@@ -5,7 +5,9 @@
 pub enum Affinity {
     /// `INT`, `BIGINT` …
     Integer,
-    /// `NUMERIC`, `DECIMAL(10,2)`, `BOOLEAN`, `TIMESTAMP`, `JSON` …
+    /// `NUMERIC`, `DECIMAL(10,2)` …: numeric, and made for numbers.
+    Decimal,
+    /// `BOOLEAN`, `TIMESTAMP`, `JSON` …: numeric to SQLite.
     Numeric,
     /// `REAL`, `DOUBLE` …
     Real,
@@ -18,7 +20,8 @@ pub enum Affinity {
 }
 
 /// The affinity of a declared type. The order of the rules is SQLite's:
-/// `CHARINT` is an integer, `FLOATING POINT` too.
+/// `CHARINT` is an integer, `FLOATING POINT` too. That a numeric column is made for
+/// numbers is told by its name alone.
 #[must_use]
 pub fn affinity(declared: &str, strict: bool) -> Affinity {
     let declared = declared.to_ascii_uppercase();
@@ -33,6 +36,8 @@ pub fn affinity(declared: &str, strict: bool) -> Affinity {
         Affinity::Untyped
     } else if has("REAL") || has("FLOA") || has("DOUB") {
         Affinity::Real
+    } else if has("NUM") || has("DEC") {
+        Affinity::Decimal
     } else {
         Affinity::Numeric
     }
@@ -55,7 +60,8 @@ mod tests {
             ("", Affinity::Untyped),
             ("ANY", Affinity::Numeric),
             ("double precision", Affinity::Real),
-            ("DECIMAL(10,5)", Affinity::Numeric),
+            ("DECIMAL(10,5)", Affinity::Decimal),
+            ("numeric", Affinity::Decimal),
             ("BOOLEAN", Affinity::Numeric),
             ("TIMESTAMP", Affinity::Numeric),
             ("JSONB", Affinity::Numeric),

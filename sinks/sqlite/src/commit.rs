@@ -1,13 +1,12 @@
 //! The commit: rows, dead letters and position in one transaction, or nothing.
 
 use crate::connection::{Database, End, Lane, Open, Transaction, within};
-use crate::encode::BASE64;
 use crate::error::from_sqlx;
 use crate::plan::SqlitePlan;
 use crate::positions::{now_ms, owner_text};
 use crate::rows;
-use base64::Engine;
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::canonical::to_base64;
 use plimsoll_sink_api::{Batch, Committed, DeadLetter, SinkError};
 use serde_json::Value;
 use sqlx::SqliteConnection;
@@ -133,7 +132,7 @@ async fn bury(
 
 fn headers(letter: &DeadLetter<'_>) -> String {
     let header = |(name, value): &(Cow<'_, str>, Option<&[u8]>)| {
-        let value = value.map_or(Value::Null, |bytes| BASE64.encode(bytes).into());
+        let value = value.map_or(Value::Null, |bytes| to_base64(bytes).into());
         Value::Array(vec![(**name).into(), value])
     };
     Value::Array(letter.headers.iter().map(header).collect()).to_string()

@@ -2,13 +2,12 @@
 
 use crate::acts;
 use crate::connection::{Database, End, Lane, Open, Transaction, within};
-use crate::encode::BASE64;
 use crate::error::from_sqlx;
 use crate::plan::SqlitePlan;
 use crate::rows;
 use crate::text::ident;
-use base64::Engine;
 use plimsoll_protocol::{Class, TopicPartition};
+use plimsoll_sink_api::canonical::base64;
 use plimsoll_sink_api::{
     Act, Committed, KeptLetter, LetterFilter, LetterPage, Payload, Replay, Secret, SinkError,
     islands,
@@ -98,8 +97,8 @@ fn headers(json: &str) -> sqlx::Result<Vec<(String, Option<Vec<u8>>)>> {
     pairs
         .into_iter()
         .map(|(name, value)| {
-            let value = value.map(|text| BASE64.decode(text)).transpose();
-            Ok((name, value.map_err(|e| wrong(e.into()))?))
+            let value = value.map(|text| base64(&text)).transpose();
+            Ok((name, value.map_err(|e| wrong(e.condition().into()))?))
         })
         .collect()
 }

@@ -33,10 +33,13 @@ pub fn number(text: &str) -> Number {
 }
 
 /// The nearest float, for columns that the user made floats; `None` beyond
-/// their range.
+/// their range, and where nothing would be left of a number.
 #[must_use]
 pub fn nearest(text: &str) -> Option<f64> {
-    text.parse::<f64>().ok().filter(|real| real.is_finite())
+    let real = text.parse::<f64>().ok().filter(|real| real.is_finite())?;
+    let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
+    let is_zero = !mantissa.bytes().any(|b| matches!(b, b'1'..=b'9'));
+    (real != 0.0 || is_zero).then_some(real)
 }
 
 /// Whether SQLite would take a text for a number in a column of numeric

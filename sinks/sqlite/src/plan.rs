@@ -3,7 +3,7 @@
 use crate::affinity::{Affinity, affinity};
 use crate::catalogue::{ColumnInfo, TableInfo};
 use crate::default::Default;
-use crate::encode::Bind;
+use crate::encode::{Bind, Form};
 use crate::statement::{Statements, Target};
 use crate::text::{ident, idents, nearest};
 use plimsoll_protocol::Class;
@@ -34,9 +34,7 @@ pub struct SqlitePlan {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PlanColumn {
     pub(crate) name: String,
-    pub(crate) affinity: Affinity,
-    /// A BLOB that takes a key or a header: bytes as they came.
-    pub(crate) raw_bytes: bool,
+    pub(crate) form: Form,
     pub(crate) absent: Absent,
     /// `NOT NULL`, and nothing fills it when it is left out.
     required: bool,
@@ -185,7 +183,7 @@ pub(crate) fn build(
         .map(|(i, (column, source))| plan_column(settings, info, column, source, keys.contains(&i)))
         .collect();
     for &i in &keys {
-        if columns[i].affinity == Affinity::Untyped && settings.mode == Mode::Upsert {
+        if columns[i].form.affinity == Affinity::Untyped && settings.mode == Mode::Upsert {
             let name = &columns[i].name;
             return Err(halt(format!("key column \"{name}\" of table \"{}\" has no type", info.name))
                 .hint("give it one: without, 1 and \"1\" are different keys, and a tombstone could miss its row"));
@@ -417,8 +415,11 @@ fn plan_column(
     };
     PlanColumn {
         name: column.name.clone(),
-        affinity: affinity(&column.declared, info.strict),
-        raw_bytes: source.is_bytes(),
+        form: Form {
+            affinity: affinity(&column.declared, info.strict),
+            raw: source.is_bytes(),
+            json: shape(settings.mode, info, column, source) == Shape::Json,
+        },
         absent,
         required: column.not_null && column.default.is_none() && !is_rowid,
     }

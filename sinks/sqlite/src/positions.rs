@@ -430,6 +430,7 @@ pub async fn set(
         .execute(&mut *connection)
         .await
         .map_err(|e| from_sqlx(&e))?;
+        note(connection, sink, tp).await?;
         if let Some(to) = change.to {
             let act = Act::Moved {
                 stood_at: Some(stored.position.offset()),

@@ -9,6 +9,7 @@ use crate::error::from_sqlx;
 use crate::plan::{Absent, SqlitePlan};
 use crate::statement::Target;
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::canonical::Unfit;
 use plimsoll_sink_api::{Cell, Committed, Mode, Op, Rows, SinkError};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
@@ -28,6 +29,11 @@ pub async fn write(
         at = run.end;
         let (head, cells) = rows.row(run.start);
         match head.op {
+            Op::Delete if plan.keys.is_empty() => {
+                let unfit = Unfit::Tombstone;
+                let error = SinkError::new(Class::Rejected, unfit.condition()).hint(unfit.hint());
+                return Err(table_error(plan, error));
+            }
             Op::Delete => committed.rows += delete(connection, plan, rows, run).await?,
             Op::Put => {
                 let shape = plan.shape(cells);
@@ -229,8 +235,7 @@ fn bind_cell(
     };
     let bound = match (cell, &column.absent) {
         (Cell::Absent, Absent::Constant(value)) => value.clone(),
-        (cell, _) => bind(column.affinity, column.raw_bytes, cell)
-            .map_err(|r| refused(r.condition(), r.hint()))?,
+        (cell, _) => bind(column.form, cell).map_err(|r| refused(r.condition(), r.hint()))?,
     };
     let added = match bound {
         Bind::Null => arguments.add(None::<i64>),

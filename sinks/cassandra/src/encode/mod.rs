@@ -16,6 +16,7 @@ mod tests;
 pub(crate) use refusal::Refusal;
 
 use plimsoll_sink_api::Cell;
+use plimsoll_sink_api::canonical::Unfit;
 use scylla::cluster::metadata::{ColumnType, NativeType};
 use scylla::serialize::value::SerializeValue;
 use scylla::serialize::writers::CellWriter;
@@ -43,15 +44,10 @@ pub(crate) fn cell(
         }
         (ColumnType::Native(native), _) => simple::write(native.clone(), raw, cell, out),
         (_, Cell::Json(json)) => collection::write(typ, json, out),
-        (
-            _,
-            Cell::Bool(_)
-            | Cell::Number(_)
-            | Cell::Text(_)
-            | Cell::Bytes(_)
-            | Cell::Int(_)
-            | Cell::Millis(_),
-        ) => Err(collection::wants(typ)),
+        (_, Cell::Bytes(_)) => Err(Unfit::NotText.into()),
+        (_, Cell::Bool(_) | Cell::Number(_) | Cell::Text(_) | Cell::Int(_) | Cell::Millis(_)) => {
+            Err(collection::wants(typ))
+        }
     }
 }
 

@@ -16,16 +16,24 @@ pub(super) const DIGITS: usize = 10_000;
 /// integer writes one.
 pub(super) fn integer<T: FromStr>(text: &str) -> Result<T, Refusal> {
     // Rust takes a plus sign, JSON has none; harmless in a string.
-    text.parse().map_err(|_| Refusal::NotInteger)
+    text.parse().map_err(|_| match digits(text) {
+        Some(_) => Refusal::OutOfRange,
+        None => Refusal::NotInteger,
+    })
 }
 
-/// A float of the type's width, rounded to the nearest.
-pub(super) fn float<T: FromStr>(text: &str, finite: impl Fn(&T) -> bool) -> Result<T, Refusal> {
+/// A float of the type's width, rounded to the nearest; but not to nothing.
+pub(super) fn float<T: FromStr + Default + PartialEq>(
+    text: &str,
+    finite: impl Fn(&T) -> bool,
+) -> Result<T, Refusal> {
     let value: T = text.parse().map_err(|_| Refusal::NotNumber)?;
     // `Infinity` and `NaN` may be said, but no number may turn into them.
     let said = text.trim_start_matches(['+', '-']);
     let named = said.eq_ignore_ascii_case("infinity") || said.eq_ignore_ascii_case("nan");
-    match finite(&value) || named {
+    let mantissa = said.split(['e', 'E']).next().unwrap_or(said);
+    let vanished = value == T::default() && mantissa.bytes().any(|b| matches!(b, b'1'..=b'9'));
+    match (finite(&value) && !vanished) || named {
         true => Ok(value),
         false => Err(Refusal::OutOfRange),
     }

@@ -1,9 +1,13 @@
 //! Why a value does not fit its column.
 
+use plimsoll_sink_api::canonical::Unfit;
+
 /// No variant holds the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// An integer that its type cannot hold, or one with a fraction.
+    /// By the rules of all databases.
+    Unfit(Unfit),
+    /// Not a whole number.
     NotInteger,
     /// A number beyond the type's range.
     OutOfRange,
@@ -15,12 +19,6 @@ pub(crate) enum Refusal {
     NotBoolean,
     /// Not ASCII.
     NotAscii,
-    /// Bytes that are no UTF-8, for a text column.
-    NotUtf8,
-    /// A string for a blob that is no base64.
-    NotBase64,
-    /// Something else than a string for a blob.
-    NotBytes,
     /// No UUID.
     NotUuid,
     /// A UUID of another version than 1.
@@ -53,22 +51,29 @@ pub(crate) enum Refusal {
     NotTtl,
 }
 
+impl From<Unfit> for Refusal {
+    fn from(unfit: Unfit) -> Self {
+        Self::Unfit(unfit)
+    }
+}
+
 impl Refusal {
     /// The word for logs and dead letters.
     pub(crate) const fn condition(self) -> &'static str {
         match self {
-            Self::NotInteger | Self::NotNumber | Self::NotBoolean => "invalid_text_representation",
-            Self::OutOfRange | Self::TooManyDigits | Self::NotTtl => "numeric_value_out_of_range",
-            Self::NotAscii | Self::NotUtf8 => "character_not_in_repertoire",
-            Self::NotBase64 => "invalid_base64",
-            Self::NotUuid | Self::NotTimeuuid => "invalid_uuid",
+            Self::Unfit(unfit) => unfit.condition(),
+            Self::NotInteger
+            | Self::NotNumber
+            | Self::NotBoolean
+            | Self::NotUuid
+            | Self::NotTimeuuid
+            | Self::NotInet => Unfit::Form.condition(),
+            Self::OutOfRange | Self::TooManyDigits | Self::NotTtl => Unfit::OutOfRange.condition(),
+            Self::NotAscii => "character_not_in_repertoire",
             Self::NotTimestamp | Self::NotDate | Self::NotTime | Self::NotDuration => {
-                "invalid_datetime_format"
+                Unfit::NotTime.condition()
             }
-            Self::NotInet => "invalid_inet_address",
-            Self::NotBytes | Self::NotString | Self::NotArray | Self::NotObject => {
-                "datatype_mismatch"
-            }
+            Self::NotString | Self::NotArray | Self::NotObject => "datatype_mismatch",
             Self::Length => "array_subscript_error",
             Self::NullInside => "null_value_not_allowed",
             Self::UnknownField => "undefined_field",
@@ -79,15 +84,13 @@ impl Refusal {
     /// What to do about it.
     pub(crate) const fn hint(self) -> &'static str {
         match self {
-            Self::NotInteger => "an integer type takes whole numbers of its range, also as strings",
+            Self::Unfit(unfit) => unfit.hint(),
+            Self::NotInteger => "an integer type takes whole numbers, also as strings",
             Self::OutOfRange => "a wider type holds it: decimal and varint hold every digit",
             Self::TooManyDigits => "plimsoll takes up to 10,000 digits",
             Self::NotNumber => "a number is wanted, also as a string",
             Self::NotBoolean => "true or false is wanted",
             Self::NotAscii => "a text column takes all of Unicode",
-            Self::NotUtf8 => "a blob column takes bytes as they are",
-            Self::NotBase64 => "a blob takes strings in base64",
-            Self::NotBytes => "a blob takes strings in base64 and nothing else",
             Self::NotUuid => "a UUID has 32 hexadecimal digits: 8-4-4-4-12",
             Self::NotTimeuuid => "a timeuuid is a UUID of version 1",
             Self::NotTimestamp => {

@@ -1,21 +1,13 @@
 //! The types without parts.
 
 use super::{Refusal, number, put, put_millis, time};
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use plimsoll_sink_api::Cell;
+use plimsoll_sink_api::canonical::{self, Unfit};
 use scylla::cluster::metadata::NativeType;
 use scylla::serialize::writers::CellWriter;
 use scylla::value::CqlTimeuuid;
 use std::net::IpAddr;
 use uuid::Uuid;
-
-/// Senders differ in whether they pad.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// Writes a cell that is neither absent nor null.
 pub(super) fn write(
@@ -32,19 +24,21 @@ pub(super) fn write(
         Cell::Int(value) => numeral(native, &value.to_string(), out),
         Cell::Millis(millis) => match native {
             NativeType::Timestamp => put_millis(*millis, out),
+            NativeType::Date => time::date(&canonical::rfc3339(*millis)?[..10], out),
+            NativeType::Text | NativeType::Ascii => {
+                value(canonical::rfc3339(*millis)?.as_bytes(), out)
+            }
             _ => numeral(native, &millis.to_string(), out),
         },
         Cell::Bool(value) => boolean(native, *value, out),
         Cell::Json(json) => match native {
             NativeType::Text => value(json.as_bytes(), out),
             NativeType::Ascii => ascii(json, out),
-            NativeType::Blob => Err(Refusal::NotBytes),
             _ => Err(wants(&native)),
         },
         Cell::Bytes(bytes) => match native {
             NativeType::Blob => value(bytes, out),
-            NativeType::Text | NativeType::Ascii => Err(Refusal::NotUtf8),
-            _ => Err(wants(&native)),
+            _ => Err(Unfit::NotText.into()),
         },
     }
 }
@@ -93,7 +87,7 @@ fn string(native: NativeType, raw: bool, text: &str, out: CellWriter<'_>) -> Res
         NativeType::Text => value(text.as_bytes(), out),
         NativeType::Ascii => ascii(text, out),
         NativeType::Blob if raw => value(text.as_bytes(), out),
-        NativeType::Blob => value(&BASE64.decode(text).map_err(|_| Refusal::NotBase64)?, out),
+        NativeType::Blob => value(&canonical::base64(text)?, out),
         NativeType::Boolean => match text {
             "true" => put(native, &true, out),
             "false" => put(native, &false, out),
@@ -127,7 +121,7 @@ fn uuid(text: &str) -> Result<Uuid, Refusal> {
 fn wants(native: &NativeType) -> Refusal {
     match native {
         NativeType::Boolean => Refusal::NotBoolean,
-        NativeType::Blob => Refusal::NotBytes,
+        NativeType::Blob => Unfit::NotBytes.into(),
         NativeType::Uuid | NativeType::Timeuuid => Refusal::NotUuid,
         NativeType::Timestamp => Refusal::NotTimestamp,
         NativeType::Date => Refusal::NotDate,

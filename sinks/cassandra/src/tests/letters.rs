@@ -2,10 +2,8 @@
 
 use super::*;
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::conformance::odd_records;
 use plimsoll_sink_api::{LetterFilter, LetterPage};
-
-#[path = "../../../odd_letters.rs"]
-mod odd_letters;
 
 async fn world() -> World {
     let world = World::new().await;
@@ -25,7 +23,7 @@ async fn whatever_a_record_holds_its_dead_letter_is_kept_and_goes_whole() {
         limit: 1_000,
         payloads: true,
     };
-    let all = odd_letters::all();
+    let all = odd_records();
     for (offset, odd) in (0..).zip(&all) {
         p.commit_with(offset, offset + 1, &[], &[odd.letter(offset)])
             .await
@@ -36,7 +34,7 @@ async fn whatever_a_record_holds_its_dead_letter_is_kept_and_goes_whole() {
         };
         let letters = p.sink.dead_letters(&filter, &page).await.unwrap();
         assert_eq!(letters.len(), 1, "{}", odd.what);
-        odd.assert_kept(&letters[0], Some, str::to_owned);
+        odd.assert_kept_with(&letters[0], Some, str::to_owned);
     }
     let count = format!("count(*) FROM {}.dead_letters", world.keyspace);
     assert_ne!(
@@ -56,7 +54,7 @@ async fn whatever_a_record_holds_its_dead_letter_is_kept_and_goes_whole() {
 async fn a_record_that_has_the_very_value_that_pieces_are_marked_by_is_kept() {
     let world = world().await;
     let p = Process::start(&world, "orders", 1).await;
-    let mut odd = odd_letters::all().remove(0);
+    let mut odd = odd_records().remove(0);
     (odd.key, odd.value) = (None, Some(crate::pieces::ELSEWHERE.to_vec()));
     p.commit_with(0, 1, &[], &[odd.letter(0)]).await.unwrap();
     let page = LetterPage {
@@ -65,7 +63,7 @@ async fn a_record_that_has_the_very_value_that_pieces_are_marked_by_is_kept() {
         payloads: true,
     };
     let letters = p.sink.dead_letters(&LetterFilter::default(), &page).await;
-    odd.assert_kept(&letters.unwrap()[0], Some, str::to_owned);
+    odd.assert_kept_with(&letters.unwrap()[0], Some, str::to_owned);
 }
 
 #[tokio::test]
@@ -90,4 +88,32 @@ async fn a_row_that_is_too_large_for_the_cluster_is_its_records_fault() {
     }
     let good = [text("key"), text("v")].to_vec();
     p.commit(0, 1, &[(0, Op::Put, good)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_letter_among_many_is_asked_for_and_not_searched() {
+    let world = world().await;
+    let p = Process::start(&world, "orders", 1).await;
+    let odd = &odd_records()[0];
+    let dead: Vec<_> = (0..200).map(|offset| odd.letter(offset)).collect();
+    p.commit_with(0, 200, &[], &dead).await.unwrap();
+    let state = p.sink.state().await.unwrap();
+    let asked = || state.asked.load(std::sync::atomic::Ordering::Relaxed);
+    for topic in [None, Some("t".to_owned())] {
+        let filter = LetterFilter {
+            partition: topic.is_some().then_some(0),
+            topic,
+            offsets: vec![199],
+        };
+        let page = LetterPage {
+            after: None,
+            limit: 1,
+            payloads: true,
+        };
+        let before = asked();
+        let letters = p.sink.dead_letters(&filter, &page).await.unwrap();
+        assert_eq!(letters[0].offset, 199);
+        // The letter, its payload, and where there are partitions.
+        assert!(asked() - before <= 4, "{} requests", asked() - before);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod claims;
 mod commits;
+mod conformance;
 mod letters;
 mod lives;
 mod types;
@@ -34,6 +35,20 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 impl World {
     pub async fn new() -> Self {
+        let number = WORLDS.fetch_add(1, Ordering::SeqCst);
+        let world = Self::in_keyspace(&format!("k{}_{number}", std::process::id())).await;
+        let replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+        world
+            .cql(&format!(
+                "CREATE KEYSPACE {} WITH replication = {replication}",
+                world.keyspace
+            ))
+            .await;
+        world
+    }
+
+    /// One that is there, or is made by the caller.
+    pub async fn in_keyspace(keyspace: &str) -> Self {
         let address = std::env::var("PLIMSOLL_TEST_CASSANDRA")
             .expect("PLIMSOLL_TEST_CASSANDRA is not set; hint: scripts/with-servers cargo test");
         let until = Instant::now() + PATIENCE;
@@ -44,22 +59,12 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         };
-        let number = WORLDS.fetch_add(1, Ordering::SeqCst);
-        let keyspace = format!("k{}_{number}", std::process::id());
-        let world = Self {
+        Self {
             session,
-            keyspace,
+            keyspace: keyspace.to_owned(),
             ttl: None,
             address,
-        };
-        let replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
-        world
-            .cql(&format!(
-                "CREATE KEYSPACE {} WITH replication = {replication}",
-                world.keyspace
-            ))
-            .await;
-        world
+        }
     }
 
     pub async fn cql(&self, cql: &str) {

@@ -9,9 +9,8 @@ mod number;
 mod time;
 
 use crate::encode::Kind;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use plimsoll_sink_api::Cell;
+use plimsoll_sink_api::canonical::base64_into;
 
 /// Types whose binary form is written here, by what they hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,9 +116,7 @@ fn value(binary: Binary, kind: Kind, cell: &Cell<'_>, out: &mut Vec<u8>) -> Resu
         Binary::Bytea => match (kind, cell) {
             (_, Cell::Bytes(bytes)) => put(bytes, out),
             (Kind::RawBytea, Cell::Text(text)) => put(text.as_bytes(), out),
-            (Kind::Bytea, Cell::Text(text)) => STANDARD
-                .decode_vec(text.as_bytes(), out)
-                .map_err(|_| NotPlain)?,
+            (Kind::Bytea, Cell::Text(text)) => base64_into(text, out).map_err(|_| NotPlain)?,
             _ => return Err(NotPlain),
         },
         Binary::Uuid => put(&uuid(cell)?, out),

@@ -1,9 +1,8 @@
 //! Cells as texts, told from the documented rules (docs/CONFIG.md) and from
 //! nothing that the writers use.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use plimsoll_sink_api::snapshot::Unreadable;
+use plimsoll_sink_api::snapshot::told::{base64, rfc3339};
 use plimsoll_sink_api::{Cell, Column, Source};
 use serde_json::value::RawValue;
 
@@ -64,17 +63,6 @@ pub fn text_of(form: Form, cell: &Cell<'_>) -> Result<Option<String>, Unreadable
         (Cell::Number(text) | Cell::Json(text), _) => (*text).to_owned(),
         (Cell::Text(text), _) => text.clone().into_owned(),
     }))
-}
-
-/// A record's time.
-pub fn rfc3339(ms: i64) -> Result<String, Unreadable> {
-    let time = jiff::Timestamp::from_millisecond(ms).map_err(|_| Unreadable::Value)?;
-    Ok(format!("{time:.3}"))
-}
-
-/// Bytes out of base64.
-pub fn base64(text: &str) -> Result<Vec<u8>, Unreadable> {
-    STANDARD.decode(text).map_err(|_| Unreadable::Value)
 }
 
 fn hex(bytes: &[u8]) -> String {

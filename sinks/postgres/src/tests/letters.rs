@@ -1,12 +1,10 @@
-//! Whatever a record holds, its dead letter can be kept.
+//! Whatever a record holds, its dead letter can be kept, in every mode and encoding.
 
 use super::world::*;
 use crate::PostgresSink;
+use plimsoll_sink_api::conformance::odd_records;
 use plimsoll_sink_api::{LetterFilter, LetterPage, Mode, Secret, Sink};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-
-#[path = "../../../odd_letters.rs"]
-mod odd_letters;
 
 /// What lies within timestamptz, to the second, is kept.
 fn time(millis: i64) -> Option<i64> {
@@ -19,7 +17,7 @@ fn time(millis: i64) -> Option<i64> {
 /// has rows.
 async fn kept(sink: &PostgresSink, rows: bool, text: impl Fn(&str) -> String) {
     let mut writer = Writer::claim(sink, &member(1)).await;
-    for odd in odd_letters::all() {
+    for odd in odd_records() {
         let offset = writer.at;
         let row = put(offset + 1, vec![plimsoll_sink_api::Cell::Int(offset)]);
         let records = if rows { vec![row] } else { Vec::new() };
@@ -38,7 +36,7 @@ async fn kept(sink: &PostgresSink, rows: bool, text: impl Fn(&str) -> String) {
         };
         let letters = sink.dead_letters(&filter, &page).await.unwrap();
         assert_eq!(letters.len(), 1, "{}", odd.what);
-        odd.assert_kept(&letters[0], time, &text);
+        odd.assert_kept_with(&letters[0], time, &text);
     }
 }
 

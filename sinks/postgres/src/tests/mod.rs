@@ -3,6 +3,7 @@
 
 mod binary;
 mod commits;
+mod conformance;
 mod lasting;
 mod letters;
 mod positions;

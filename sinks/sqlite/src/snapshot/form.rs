@@ -1,36 +1,37 @@
 //! How a column takes values, as docs/CONFIG.md tells it.
 
 use super::Query;
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use plimsoll_sink_api::snapshot::Unreadable;
-use plimsoll_sink_api::{Cell, Column};
+use plimsoll_sink_api::snapshot::told::{base64, rfc3339};
+use plimsoll_sink_api::{Cell, Column, Shape};
+use serde_json::value::RawValue;
 
-/// With `=` at its end or without.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+/// What a column does to values, and what it asks of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    class: Class,
+    /// A text in it is JSON.
+    json: bool,
+    /// It takes whole keys or headers.
+    raw: bool,
+}
 
 /// By SQLite's rules of affinity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+enum Class {
     Text,
-    /// Base64.
     Blob,
-    /// A whole key or a header.
-    RawBlob,
+    /// Numeric to SQLite, and not made for numbers.
     Numeric,
+    Decimal,
     Real,
     Integer,
     /// No type: values stay as they come.
     Untyped,
 }
 
-impl Form {
-    /// Of a column.
-    pub fn of(declared: &str, strict: bool, column: &Column) -> Self {
+impl Class {
+    fn of(declared: &str, strict: bool) -> Self {
         let declared = declared.to_ascii_uppercase();
         let has = |part: &str| declared.contains(part);
         if has("INT") {
@@ -38,59 +39,105 @@ impl Form {
         } else if has("CHAR") || has("CLOB") || has("TEXT") {
             Self::Text
         } else if has("BLOB") {
-            match column.source.is_bytes() {
-                true => Self::RawBlob,
-                false => Self::Blob,
-            }
+            Self::Blob
         } else if declared.is_empty() || (strict && declared == "ANY") {
             Self::Untyped
         } else if has("REAL") || has("FLOA") || has("DOUB") {
             Self::Real
+        } else if has("NUM") || has("DEC") {
+            Self::Decimal
         } else {
             Self::Numeric
+        }
+    }
+}
+
+impl Form {
+    /// Of a column.
+    pub fn of(declared: &str, strict: bool, column: &Column) -> Self {
+        Self {
+            class: Class::of(declared, strict),
+            json: column.shape == Shape::Json,
+            raw: column.source.is_bytes(),
         }
     }
 
     /// Binds a cell.
     pub fn bind<'q>(self, query: Query<'q>, cell: &Cell<'_>) -> Result<Query<'q>, Unreadable> {
-        let bytes = matches!(self, Self::Blob | Self::RawBlob);
-        Ok(match (cell, self) {
+        Ok(match (cell, self.class) {
             (Cell::Absent | Cell::Null, _) => query.bind(None::<String>),
+            (Cell::Text(text), Class::Blob) if self.raw => query.bind(text.as_bytes().to_vec()),
+            (Cell::Text(text), Class::Blob) => query.bind(base64(text)?),
+            (Cell::Bytes(raw), Class::Blob) => query.bind(raw.to_vec()),
+            (Cell::Bytes(raw), Class::Untyped) if !self.json => query.bind(raw.to_vec()),
+            (Cell::Bytes(_), _) | (_, Class::Blob) => return Err(Unreadable::Value),
+            (Cell::Text(text), _) if self.json => self.string(query, json(text)?)?,
+            (Cell::Text(text), _) => self.string(query, text)?,
+            (Cell::Json(text), _) => self.string(query, text)?,
             (Cell::Int(number), _) => query.bind(*number),
-            (Cell::Millis(ms), Self::Integer) => query.bind(*ms),
-            (Cell::Millis(ms), _) => query.bind(time(*ms)?),
-            // Whatever the column: what is no text stays bytes.
-            (Cell::Bytes(bytes), _) => query.bind(bytes.to_vec()),
-            (Cell::Text(text), Self::Blob) => {
-                query.bind(BASE64.decode(&**text).map_err(|_| Unreadable::Value)?)
-            }
-            (Cell::Text(text), Self::RawBlob) => query.bind(text.as_bytes().to_vec()),
-            (Cell::Text(text), _) => query.bind(text.clone().into_owned()),
-            _ if bytes => return Err(Unreadable::Value),
-            (Cell::Json(text), _) => query.bind((*text).to_owned()),
-            (Cell::Bool(yes), Self::Integer | Self::Numeric | Self::Real) => {
-                query.bind(i64::from(*yes))
-            }
-            (Cell::Bool(yes), _) => query.bind(yes.to_string()),
-            (Cell::Number(text), Self::Text) => query.bind((*text).to_owned()),
-            (Cell::Number(text), Self::Real) => query.bind(float(text)?),
-            (Cell::Number(text), _) => match (text.parse::<i64>(), float(text)) {
-                (Ok(whole), _) => query.bind(whole),
-                (_, Ok(float)) if digits(text) == digits(&format!("{float:e}")) => {
-                    query.bind(float)
-                }
-                (..) if self == Self::Untyped => query.bind((*text).to_owned()),
-                (..) => return Err(Unreadable::Value),
+            (Cell::Millis(ms), _) if self.json => query.bind(*ms),
+            (Cell::Millis(ms), Class::Integer | Class::Decimal | Class::Real) => query.bind(*ms),
+            (Cell::Millis(ms), _) => query.bind(rfc3339(*ms)?),
+            (Cell::Bool(yes), Class::Text | Class::Untyped) => query.bind(yes.to_string()),
+            (Cell::Bool(yes), _) => query.bind(i64::from(*yes)),
+            (Cell::Number(text), Class::Text) => query.bind((*text).to_owned()),
+            (Cell::Number(text), Class::Real) => query.bind(float(text)?),
+            (Cell::Number(text), _) => match number(text) {
+                Ok(Number::Whole(whole)) => query.bind(whole),
+                Ok(Number::Float(float)) => query.bind(float),
+                Err(_) if self.class == Class::Untyped => query.bind((*text).to_owned()),
+                Err(bad) => return Err(bad),
             },
         })
     }
+
+    /// A text that SQLite would turn into a number must be one that it can keep.
+    fn string<'q>(self, query: Query<'q>, text: &str) -> Result<Query<'q>, Unreadable> {
+        match self.class {
+            Class::Text | Class::Untyped | Class::Blob => {}
+            _ if !is_number(text) => {}
+            Class::Real => _ = float(text.trim_ascii())?,
+            Class::Integer | Class::Decimal | Class::Numeric => _ = number(text.trim_ascii())?,
+        }
+        Ok(query.bind(text.to_owned()))
+    }
 }
 
+/// A number that 64 bits hold with every digit.
+enum Number {
+    Whole(i64),
+    Float(f64),
+}
+
+fn number(text: &str) -> Result<Number, Unreadable> {
+    match (text.parse::<i64>(), float(text)) {
+        (Ok(whole), _) => Ok(Number::Whole(whole)),
+        (_, Ok(float)) if digits(text) == digits(&format!("{float:e}")) => Ok(Number::Float(float)),
+        (..) => Err(Unreadable::Value),
+    }
+}
+
+/// A float, unless it is infinity, or nothing is left of a number.
 fn float(text: &str) -> Result<f64, Unreadable> {
     let float: f64 = text.parse().map_err(|_| Unreadable::Value)?;
-    match float.is_finite() {
+    match float.is_finite() && (float != 0.0 || digits(text).is_empty()) {
         true => Ok(float),
         false => Err(Unreadable::Value),
+    }
+}
+
+/// Whether SQLite would take a text for a number.
+fn is_number(text: &str) -> bool {
+    let text = text.trim_ascii();
+    let plain = |b: u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-');
+    text.bytes().all(plain) && text.parse::<f64>().is_ok()
+}
+
+/// One value of JSON and nothing behind it.
+fn json(text: &str) -> Result<&str, Unreadable> {
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(Unreadable::Value),
     }
 }
 
@@ -100,10 +147,4 @@ fn digits(number: &str) -> String {
     let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     digits.trim_matches('0').to_owned()
-}
-
-/// UTC with milliseconds.
-fn time(ms: i64) -> Result<String, Unreadable> {
-    let time = jiff::Timestamp::from_millisecond(ms).map_err(|_| Unreadable::Value)?;
-    Ok(time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }

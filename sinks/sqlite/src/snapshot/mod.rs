@@ -1,6 +1,8 @@
 //! SQLite: rows, positions and dead letters of one read transaction; and values
 //! as a table of the same declaration, in memory, keeps them.
 
+#[cfg(test)]
+mod agreement;
 mod form;
 mod kept;
 

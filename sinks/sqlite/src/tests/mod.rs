@@ -1,8 +1,8 @@
 //! The sink on real files.
 
 mod commits;
+mod conformance;
 mod fences;
-mod letters;
 mod modes;
 mod speed;
 mod tables;

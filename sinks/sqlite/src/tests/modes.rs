@@ -67,7 +67,7 @@ async fn values_are_stored_by_the_affinity_of_their_column() {
     assert_eq!(error.class, Class::Rejected);
     assert_eq!(
         error.to_string(),
-        "numeric_value_out_of_range, table \"orders\", column \"n\"; hint: a TEXT column keeps every digit"
+        "numeric_value_out_of_range, table \"orders\", column \"n\"; hint: a wider type, or a column of text, keeps every digit"
     );
 }
 

@@ -1,19 +1,29 @@
-// Records whose dead letters are hard to keep: what a producer may send at the ends
-// of all bounds, and what may be said of it. Each sink's tests keep them all.
+//! Records whose dead letters are hard to keep: what a producer may send at the ends
+//! of all bounds, and what may be said of it. Each sink keeps them all.
 
-use plimsoll_sink_api::{DeadLetter, KeptLetter};
+use super::Capabilities;
+use crate::{DeadLetter, KeptLetter};
 
 /// A record and what was wrong with it.
 #[derive(Debug, Clone)]
 pub struct Odd {
+    /// In words.
     pub what: &'static str,
+    /// Its time.
     pub timestamp: Option<i64>,
+    /// Its key.
     pub key: Option<Vec<u8>>,
+    /// Its value.
     pub value: Option<Vec<u8>>,
+    /// Its headers.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// What was wrong, in a word.
     pub condition: String,
+    /// The database's code.
     pub code: Option<String>,
+    /// The column.
     pub column: Option<String>,
+    /// The whole text.
     pub text: String,
 }
 
@@ -148,10 +158,19 @@ impl Odd {
         }
     }
 
-    /// Compares a letter that was kept. `time` and `text`: what the database makes
-    /// of those that it has no form for.
+    /// Compares a letter that was kept.
     #[track_caller]
-    pub fn assert_kept(
+    pub fn assert_kept(&self, kept: &KeptLetter, capabilities: &Capabilities) {
+        let (time, text) = (capabilities.letter_time, |t: &str| {
+            capabilities.letter_text(t)
+        });
+        self.assert_kept_with(kept, time, text);
+    }
+
+    /// The same; `time` and `text`: what the database makes of those that it has no
+    /// form for.
+    #[track_caller]
+    pub fn assert_kept_with(
         &self,
         kept: &KeptLetter,
         time: impl Fn(i64) -> Option<i64>,

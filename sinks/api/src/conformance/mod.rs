@@ -1,0 +1,40 @@
+//! What every sink has to do, as scenarios; each sink's tests run all of them.
+//!
+//! A sink's crate writes a [`Harness`] and says
+//! `plimsoll_sink_api::conformance!(MyHarness);` in its tests. A new scenario is a
+//! function here and a line in the list of that macro, and runs for every sink.
+//!
+//! Databases differ, and how they may stands in [`Capabilities`]: nothing else.
+
+mod capabilities;
+#[allow(missing_docs, reason = "their names are sentences")]
+pub mod claims;
+mod fate;
+#[allow(missing_docs, reason = "their names are sentences")]
+pub mod fences;
+mod harness;
+mod kept;
+#[allow(missing_docs, reason = "their names are sentences")]
+pub mod letters;
+mod list;
+mod odd;
+#[allow(missing_docs, reason = "their names are sentences")]
+pub mod positions;
+mod record;
+#[allow(missing_docs, reason = "their names are sentences")]
+pub mod replay;
+#[allow(missing_docs, reason = "their names are sentences")]
+pub mod rows;
+#[allow(missing_docs, reason = "their names are sentences")]
+pub mod sources;
+#[allow(missing_docs, reason = "their names are sentences")]
+pub mod tables;
+#[allow(missing_docs, reason = "their names are sentences")]
+pub mod values;
+mod world;
+
+pub use capabilities::{Capabilities, Claims, Decimals, Json, Late, Nul, Tables, Trials, Typing};
+pub use harness::{ColumnSpec, Harness, TableSpec, column};
+pub use kept::{Kept, Type};
+pub use odd::{Odd, all as odd_records};
+pub use record::{Place, Record, Said, push};

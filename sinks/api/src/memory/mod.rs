@@ -1,0 +1,472 @@
+//! A sink in memory. Its position rows are the protocol's own
+//! ([`plimsoll_protocol::PositionRow`]), and its rules are the strictest, so it is
+//! what other sinks are measured by.
+
+mod fault;
+mod state;
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use fault::{Fault, Shutting};
+pub use table::MemoryPlan;
+
+use crate::conformance::{ColumnSpec, Kept, Type, column};
+use crate::{
+    Act, Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member,
+    Missing, Mode, NewPosition, PositionChange, Prepared, Replay, Rows, SetOutcome, Settled, Sink,
+    SinkError, StoredPosition, TableRule, TableSettings, rule_for,
+};
+use fault::{away, coded};
+use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
+use state::{State, moved, no_position};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use table::{Stored, StoredRow};
+
+/// A process's way to a database in memory; clones are of the same process.
+#[derive(Clone)]
+pub struct MemorySink {
+    state: Arc<Mutex<State>>,
+    rules: Arc<Vec<TableRule>>,
+    /// Rows are judged by what their first column says: see [`fault::judge`].
+    judges: bool,
+}
+
+/// The table of [`MemorySink::default`].
+const PLAIN: &str = "memory";
+
+impl Default for MemorySink {
+    /// One table with one column, `n`: a row whose `n` is `bad` is refused, and one
+    /// whose `n` is `odd`, too, with a code that could mean the table.
+    fn default() -> Self {
+        let settings = TableSettings {
+            table: PLAIN.to_owned(),
+            mode: Mode::Append,
+            key_columns: Vec::new(),
+            columns: Vec::new(),
+            missing: Missing::Default,
+        };
+        let rule = TableRule {
+            topics: Vec::new(),
+            settings,
+        };
+        let mut sink = Self::empty().with_rules(vec![rule]);
+        sink.create(PLAIN, vec![column("n", Type::Text)]);
+        sink.judges = true;
+        sink
+    }
+}
+
+impl MemorySink {
+    /// A database with nothing in it.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            state: Arc::default(),
+            rules: Arc::default(),
+            judges: false,
+        }
+    }
+
+    /// Another process on the same database, with a config of its own.
+    #[must_use]
+    pub fn with_rules(&self, rules: Vec<TableRule>) -> Self {
+        Self {
+            rules: Arc::new(rules),
+            ..self.clone()
+        }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().expect("nobody panics with it"))
+    }
+
+    /// The same, unless nothing answers.
+    fn asked<T>(&self, act: impl FnOnce(&mut State) -> T) -> Result<T, SinkError> {
+        self.with(|s| match s.away {
+            true => Err(away()),
+            false => Ok(act(s)),
+        })
+    }
+
+    /// Makes a table.
+    pub fn create(&self, name: &str, columns: Vec<ColumnSpec>) {
+        let rows = Vec::new();
+        self.with(|s| s.tables.insert(name.to_owned(), Stored { columns, rows }));
+    }
+
+    /// The rows of a table, in the order of writing: what stands in these columns.
+    #[must_use]
+    pub fn rows(&self, table: &str, columns: &[&str]) -> Vec<Vec<Kept>> {
+        self.with(|s| {
+            let Some(table) = s.tables.get(table) else {
+                return Vec::new();
+            };
+            let place = |name: &&str| table.columns.iter().position(|c| c.name == *name);
+            let places: Vec<usize> = columns.iter().filter_map(place).collect();
+            let values = |row: &StoredRow| places.iter().map(|&i| row.values[i].clone()).collect();
+            table.rows.iter().map(values).collect()
+        })
+    }
+
+    /// Adds faults for the commits to come.
+    pub fn script(&self, faults: &[Fault]) {
+        self.with(|s| s.script.extend(faults));
+    }
+
+    /// Faults that hit.
+    #[must_use]
+    pub fn happened(&self) -> Vec<Fault> {
+        self.with(|s| s.happened.clone())
+    }
+
+    /// Whether nothing answers.
+    pub fn set_away(&self, away: bool) {
+        self.with(|s| s.away = away);
+    }
+
+    /// When rows may not be written.
+    pub fn set_shutting(&self, shutting: Shutting) {
+        self.with(|s| s.shutting = shutting);
+    }
+
+    /// How often rows were refused because they may not be written.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.with(|s| s.refused)
+    }
+
+    /// How long each commit takes.
+    pub fn set_slow(&self, slow: Duration) {
+        self.with(|s| s.slow = slow);
+    }
+
+    /// Puts a position elsewhere, as an operator does.
+    ///
+    /// # Panics
+    /// There is none, or the offset is negative.
+    pub fn set(&self, tp: &TopicPartition, to: i64) {
+        self.with(|s| {
+            let stood = s.positions.get_mut(tp).expect("a position");
+            stood.row.set(Position::new(to).expect("an offset"));
+            stood.marks = crate::Marks::default();
+        });
+    }
+
+    /// How often a table was read: the first time for the first batch.
+    #[must_use]
+    pub fn prepared(&self) -> usize {
+        self.with(|s| s.prepared)
+    }
+
+    /// How often a partition was claimed.
+    #[must_use]
+    pub fn claims(&self, tp: &TopicPartition) -> i64 {
+        self.with(|s| s.positions.get(tp).map_or(0, |p| p.row.epoch.0))
+    }
+
+    /// The offsets written of a partition, in the order of writing.
+    #[must_use]
+    pub fn offsets(&self, tp: &TopicPartition) -> Vec<i64> {
+        self.with(|s| {
+            let rows = s.tables.values().flat_map(|table| &table.rows);
+            let ours = rows.filter(|row| row.of.0 == *tp);
+            ours.map(|row| row.of.1).collect()
+        })
+    }
+
+    /// Dead letters of a partition.
+    #[must_use]
+    pub fn dead(&self, tp: &TopicPartition) -> Vec<i64> {
+        self.with(|s| {
+            let ours = s.letters.keys().filter(|(t, _)| t == tp);
+            ours.map(|(_, offset)| *offset).collect()
+        })
+    }
+
+    /// Where a partition stands.
+    #[must_use]
+    pub fn position(&self, tp: &TopicPartition) -> Option<i64> {
+        self.with(|s| s.positions.get(tp).map(|p| p.row.position.offset()))
+    }
+
+    /// The lowest offset that a partition ever began at.
+    #[must_use]
+    pub fn began_at(&self, tp: &TopicPartition) -> Option<i64> {
+        self.with(|s| s.positions.get(tp).map(|p| p.start))
+    }
+
+    /// What operators did to a partition.
+    #[must_use]
+    pub fn acts(&self, tp: &TopicPartition) -> Vec<Act> {
+        self.with(|s| {
+            let ours = s.acts.iter().filter(|(t, _)| t == tp);
+            ours.map(|(_, act)| *act).collect()
+        })
+    }
+
+    /// Loses a position, and keeps that its start was settled.
+    pub fn lose_position(&self, tp: &TopicPartition) {
+        self.with(|s| s.positions.remove(tp));
+    }
+
+    /// Loses that a start was settled.
+    pub fn lose_start(&self, tp: &TopicPartition) {
+        self.with(|s| s.starts.remove(tp));
+    }
+
+    /// The table after these rows; nothing is written yet.
+    fn written(
+        &self,
+        state: &mut State,
+        plan: &MemoryPlan,
+        tp: &TopicPartition,
+        rows: &Rows<'_>,
+    ) -> Result<(Stored, Committed), SinkError> {
+        if state.away {
+            return Err(away());
+        }
+        if state.shutting.next() && !rows.is_empty() {
+            state.refused += 1;
+            return Err(coded("42501", "insufficient_privilege"));
+        }
+        if self.judges {
+            fault::judge(rows)?;
+        }
+        let table = state.tables.get(plan.table());
+        let gone = || SinkError::new(Class::Stale, "the table is gone");
+        let mut table = table.cloned().ok_or_else(gone)?;
+        let committed = table.write(plan, tp, rows)?;
+        Ok((table, committed))
+    }
+
+    async fn tried(&self, batch: &Batch<'_, MemoryPlan>) -> Result<Committed, SinkError> {
+        tokio::time::sleep(self.with(|s| s.slow)).await;
+        let tp = TopicPartition::new(batch.topic, batch.partition);
+        let plan = &batch.table.plan;
+        let tried = self.with(|s| self.written(s, plan, &tp, batch.rows));
+        tried.map(|(_, committed)| committed)
+    }
+
+    fn commit_once(
+        &self,
+        s: &mut State,
+        batch: &Batch<'_, MemoryPlan>,
+    ) -> Result<Committed, SinkError> {
+        let tp = TopicPartition::new(batch.topic, batch.partition);
+        let fault = s.script.pop_front();
+        s.happened.extend(fault);
+        let stood = s.positions.get_mut(&tp).ok_or_else(|| no_position(&tp))?;
+        match fault {
+            Some(Fault::NotAppliedAnswerLost) => return Err(away()),
+            Some(Fault::Altered) => {
+                return Err(SinkError::new(Class::Stale, "the table changed"));
+            }
+            Some(Fault::Deadlock) => {
+                return Err(SinkError::new(Class::Again, "deadlock_detected"));
+            }
+            Some(Fault::ClaimedByAnother) => {
+                stood.row.claim(Owner(0));
+            }
+            Some(Fault::SetToZero) => {
+                stood.row.set(Position::ZERO);
+                stood.marks = crate::Marks::default();
+                for table in s.tables.values_mut() {
+                    table.rows.retain(|row| row.of.0 != tp);
+                }
+            }
+            Some(Fault::AppliedAnswerLost) | None => {}
+        }
+        let plan = &batch.table.plan;
+        let (table, committed) = self.written(s, plan, &tp, batch.rows)?;
+        let stood = s.positions.get_mut(&tp).expect("looked up above");
+        stood
+            .row
+            .advance(batch.claim, batch.span)
+            .map_err(|_| moved("fenced"))?;
+        stood.reached(batch.marks);
+        s.tables.insert(plan.table().to_owned(), table);
+        for letter in batch.dead {
+            s.bury(&tp, letter);
+        }
+        match fault {
+            Some(Fault::AppliedAnswerLost) => Err(away()),
+            _ => Ok(committed),
+        }
+    }
+}
+
+impl Sink for MemorySink {
+    type Plan = MemoryPlan;
+
+    async fn migrate(&self) -> Result<(), SinkError> {
+        self.asked(|_| ())
+    }
+
+    async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<MemoryPlan>>, SinkError> {
+        let Some(settings) = rule_for(&self.rules, topic) else {
+            let what = format!("no table takes topic \"{topic}\"");
+            return Err(SinkError::new(Class::Halt, what).hint("add one to the sink's tables"));
+        };
+        let name = settings.table.replace("{topic}", topic);
+        self.asked(|s| {
+            s.prepared += 1;
+            if settings.mode == Mode::Log {
+                let made = s.tables.entry(name.clone());
+                made.or_insert_with(|| Stored {
+                    columns: table::log_table(),
+                    rows: Vec::new(),
+                });
+            }
+            let Some(stored) = s.tables.get(&name) else {
+                let what = format!("table \"{name}\" does not exist");
+                return Err(SinkError::new(Class::Halt, what).hint("create it"));
+            };
+            table::plan(&name, settings, &stored.columns).map(Arc::new)
+        })?
+    }
+
+    async fn settled(&self) -> Result<Vec<Settled>, SinkError> {
+        self.asked(|s| {
+            let stands = |tp: &TopicPartition| s.positions.contains_key(tp);
+            let all: std::collections::BTreeSet<_> =
+                s.starts.iter().chain(s.positions.keys()).collect();
+            let settled = |tp: &TopicPartition| Settled {
+                tp: tp.clone(),
+                stands: stands(tp),
+            };
+            all.into_iter().map(settled).collect()
+        })
+    }
+
+    async fn settle(
+        &self,
+        identity: &Identity,
+        rule: StartRule,
+        starts: &[NewPosition],
+    ) -> Result<(), SinkError> {
+        self.asked(|s| s.settle(identity, rule, starts))?
+    }
+
+    async fn claim(
+        &self,
+        member: &Member,
+        identity: &Identity,
+        tp: &TopicPartition,
+    ) -> Result<Claimed, SinkError> {
+        self.asked(|s| s.claim(member, identity, tp))?
+    }
+
+    async fn commit(&self, batch: &Batch<'_, MemoryPlan>) -> Result<Committed, SinkError> {
+        tokio::time::sleep(self.with(|s| s.slow)).await;
+        self.asked(|s| self.commit_once(s, batch))?
+    }
+
+    async fn takes(&self, batch: &Batch<'_, MemoryPlan>) -> Result<(), SinkError> {
+        self.tried(batch).await.map(|_| ())
+    }
+
+    async fn rehearse(&self, batch: &Batch<'_, MemoryPlan>) -> Result<Committed, SinkError> {
+        self.tried(batch).await
+    }
+
+    async fn release(&self, tp: &TopicPartition, claim: Claim) -> Result<(), SinkError> {
+        self.with(|s| {
+            if let Some(stood) = s.positions.get_mut(tp) {
+                stood.row.release(claim);
+            }
+        });
+        Ok(())
+    }
+
+    async fn heartbeat(&self, member: &Member) -> Result<(), SinkError> {
+        self.with(|s| s.heartbeat(member));
+        Ok(())
+    }
+
+    async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
+        Ok(self.with(|s| s.stored()))
+    }
+
+    async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
+        self.with(|s| s.set(change))
+    }
+
+    async fn remember_topic(
+        &self,
+        tp: &TopicPartition,
+        claim: Claim,
+        topic_id: &str,
+    ) -> Result<(), SinkError> {
+        self.with(|s| s.remember_topic(tp, claim, topic_id));
+        Ok(())
+    }
+
+    async fn holds_rows(
+        &self,
+        table: &Prepared<MemoryPlan>,
+        tp: &TopicPartition,
+    ) -> Result<bool, SinkError> {
+        self.with(|s| {
+            let table = s.tables.get(table.plan.table());
+            Ok(table.is_some_and(|table| table.rows.iter().any(|row| row.of.0 == *tp)))
+        })
+    }
+
+    async fn dead_letters(
+        &self,
+        filter: &LetterFilter,
+        page: &LetterPage,
+    ) -> Result<Vec<KeptLetter>, SinkError> {
+        self.with(|s| {
+            let behind = |place: &(TopicPartition, i64)| {
+                page.after.as_ref().is_none_or(|after| place > after)
+            };
+            let wanted = s
+                .letters
+                .iter()
+                .filter(|(place, _)| state::matches(filter, place) && behind(place));
+            let letter = |(_, kept): (_, &KeptLetter)| KeptLetter {
+                payload: kept.payload.clone().filter(|_| page.payloads),
+                ..kept.clone()
+            };
+            Ok(wanted.take(page.limit as usize).map(letter).collect())
+        })
+    }
+
+    async fn replay(&self, replay: &Replay<'_, MemoryPlan>) -> Result<Committed, SinkError> {
+        let tp = TopicPartition::new(replay.topic, replay.partition);
+        self.with(|s| {
+            let stood = s.positions.get(&tp).ok_or_else(|| moved("no position"))?;
+            let position = stood.row.position;
+            let places: Vec<_> = replay
+                .rows
+                .iter()
+                .map(|(row, _)| (tp.clone(), row.offset))
+                .collect();
+            let stands = match replay.stands_at {
+                Some(wanted) => position == wanted,
+                None => places.iter().all(|(_, at)| *at < position.offset()),
+            };
+            if !stands {
+                return Err(moved("the position moved"));
+            }
+            if !places.iter().all(|place| s.letters.contains_key(place)) {
+                return Err(moved("a letter is gone"));
+            }
+            let plan = &replay.table.plan;
+            let (table, committed) = self.written(s, plan, &tp, replay.rows)?;
+            s.tables.insert(plan.table().to_owned(), table);
+            for place in &places {
+                s.letters.remove(place);
+            }
+            Ok(committed)
+        })
+    }
+
+    async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
+        Ok(self.with(|s| s.drop_letters(filter)))
+    }
+}

@@ -1,0 +1,262 @@
+//! Tables in memory: their columns, their rows, and what records do to them.
+
+use super::value;
+use crate::canonical::Unfit;
+use crate::conformance::{ColumnSpec, Kept, Type};
+use crate::mapping::{Candidate, Target, Unique};
+use crate::{
+    Cell, Column, Committed, Missing, Mode, Op, Prepared, Rows, Secret, Shape, SinkError, Source,
+    Table, TableSettings,
+};
+use plimsoll_protocol::{Class, TopicPartition};
+
+/// A table.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stored {
+    pub(super) columns: Vec<ColumnSpec>,
+    pub(super) rows: Vec<StoredRow>,
+}
+
+/// A row, and the record that it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StoredRow {
+    pub(super) of: (TopicPartition, i64),
+    pub(super) values: Vec<Kept>,
+}
+
+/// What the sink keeps of a table.
+#[derive(Debug)]
+pub struct MemoryPlan {
+    table: String,
+    mode: Mode,
+    missing: Missing,
+    columns: Vec<PlanColumn>,
+    /// Of a row as it is stored.
+    key: Vec<usize>,
+}
+
+/// A column that is written.
+#[derive(Debug)]
+struct PlanColumn {
+    name: String,
+    typ: Type,
+    /// Keys and headers, bytes as they came.
+    raw: bool,
+    /// Its place in a row as it is stored.
+    at: usize,
+}
+
+/// The table of a log, as the sink makes it.
+pub(super) fn log_table() -> Vec<ColumnSpec> {
+    use crate::conformance::column;
+    let key = |name, typ| column(name, typ).key();
+    vec![
+        key("kafka_topic", Type::Text),
+        key("kafka_partition", Type::Int),
+        key("kafka_offset", Type::Int),
+        column("event_data", Type::Json),
+    ]
+}
+
+/// Judges a table, and plans what is written to it.
+pub(super) fn plan(
+    name: &str,
+    settings: &TableSettings,
+    columns: &[ColumnSpec],
+) -> Result<Prepared<MemoryPlan>, SinkError> {
+    let primary: Vec<&str> = columns.iter().filter(|c| c.key).map(|c| c.name).collect();
+    let target = Target {
+        name,
+        columns: columns
+            .iter()
+            .map(|c| Candidate {
+                name: c.name,
+                generated: false,
+            })
+            .collect(),
+        uniques: match primary.is_empty() {
+            true => Vec::new(),
+            false => vec![Unique {
+                primary: true,
+                columns: primary,
+            }],
+        },
+        folds_case: false,
+    };
+    let sources = target.sources(settings)?;
+    let key: Vec<usize> = match target.key(settings)? {
+        None => Vec::new(),
+        Some(unique) => {
+            let names = target.uniques[unique].columns.iter();
+            names.filter_map(|name| target.find(name)).collect()
+        }
+    };
+    let is_key = |at: &usize| settings.mode == Mode::Upsert && key.contains(at);
+    let table = Table {
+        name: name.to_owned(),
+        mode: settings.mode,
+        columns: sources
+            .iter()
+            .map(|(at, source)| Column {
+                name: columns[*at].name.to_owned(),
+                source: source.clone(),
+                shape: shape(columns[*at].typ, source),
+                key: is_key(at),
+                type_name: format!("{:?}", columns[*at].typ).to_lowercase(),
+            })
+            .collect(),
+    };
+    let planned = sources.iter().map(|(at, source)| PlanColumn {
+        name: columns[*at].name.to_owned(),
+        typ: columns[*at].typ,
+        raw: source.is_bytes(),
+        at: *at,
+    });
+    let plan = MemoryPlan {
+        table: name.to_owned(),
+        mode: settings.mode,
+        missing: settings.missing,
+        columns: planned.collect(),
+        key,
+    };
+    Ok(Prepared { table, plan })
+}
+
+fn shape(typ: Type, source: &Source) -> Shape {
+    match typ {
+        Type::Json => Shape::Json,
+        Type::Bytes if source.is_bytes() => Shape::Bytes,
+        _ => Shape::Scalar,
+    }
+}
+
+impl MemoryPlan {
+    /// The table's name.
+    pub(super) fn table(&self) -> &str {
+        &self.table
+    }
+
+    fn refused(&self, unfit: Unfit, column: Option<&str>, offset: i64) -> SinkError {
+        let mut error = SinkError::new(Class::Rejected, unfit.condition()).hint(unfit.hint());
+        error.detail.table = Some(self.table.clone());
+        error.detail.column = column.map(str::to_owned);
+        error.detail.text = Secret::new(format!("{unfit} at offset {offset}"));
+        error
+    }
+
+    /// What a record says of each column; `None`: nothing.
+    fn values(&self, offset: i64, cells: &[Cell<'_>]) -> Result<Vec<Option<Kept>>, SinkError> {
+        let columns = self.columns.iter().zip(cells);
+        columns
+            .map(|(column, cell)| {
+                value::keep(column.typ, column.raw, cell)
+                    .map_err(|unfit| self.refused(unfit, Some(&column.name), offset))
+            })
+            .collect()
+    }
+}
+
+impl Stored {
+    /// Writes rows in their order; all of them, or, after an error, some: the caller
+    /// works on a copy.
+    pub(super) fn write(
+        &mut self,
+        plan: &MemoryPlan,
+        tp: &TopicPartition,
+        rows: &Rows<'_>,
+    ) -> Result<Committed, SinkError> {
+        let mut committed = Committed::default();
+        for (head, cells) in rows.iter() {
+            let said = plan.values(head.offset, cells)?;
+            let of = (tp.clone(), head.offset);
+            match (plan.mode, head.op) {
+                (Mode::Append, Op::Delete) => {
+                    return Err(plan.refused(Unfit::Tombstone, None, head.offset));
+                }
+                (Mode::Append, Op::Put) => self.insert(plan, of, said),
+                (Mode::Log, Op::Put | Op::Delete) => {
+                    if self.stands(plan, &of, &said)? {
+                        committed.already_there += 1;
+                        continue;
+                    }
+                    self.insert(plan, of, said);
+                }
+                (Mode::Upsert, Op::Delete) => {
+                    let same = self.find(plan, &said);
+                    committed.rows += u64::from(same.is_some());
+                    same.map(|at| self.rows.remove(at));
+                    continue;
+                }
+                (Mode::Upsert, Op::Put) => self.upsert(plan, of, said),
+            }
+            committed.rows += 1;
+        }
+        Ok(committed)
+    }
+
+    fn whole(&self, plan: &MemoryPlan, said: Vec<Option<Kept>>) -> Vec<Kept> {
+        let default = |c: &ColumnSpec| c.default.clone().unwrap_or(Kept::Null);
+        let mut values: Vec<Kept> = self.columns.iter().map(default).collect();
+        overlay(plan, said, &mut values);
+        values
+    }
+
+    fn insert(&mut self, plan: &MemoryPlan, of: (TopicPartition, i64), said: Vec<Option<Kept>>) {
+        let values = self.whole(plan, said);
+        self.rows.push(StoredRow { of, values });
+    }
+
+    fn upsert(&mut self, plan: &MemoryPlan, of: (TopicPartition, i64), said: Vec<Option<Kept>>) {
+        match (self.find(plan, &said), plan.missing) {
+            (None, _) => self.insert(plan, of, said),
+            (Some(at), Missing::Default) => {
+                let values = self.whole(plan, said);
+                self.rows[at] = StoredRow { of, values };
+            }
+            (Some(at), Missing::Keep) => {
+                let row = &mut self.rows[at];
+                row.of = of;
+                overlay(plan, said, &mut row.values);
+            }
+        }
+    }
+
+    /// The row of a record's key.
+    fn find(&self, plan: &MemoryPlan, said: &[Option<Kept>]) -> Option<usize> {
+        let is = |row: &StoredRow, key: &usize| {
+            let column = plan.columns.iter().position(|c| c.at == *key);
+            column.is_some_and(|column| said[column].as_ref() == Some(&row.values[*key]))
+        };
+        let mut rows = self.rows.iter();
+        rows.position(|row| plan.key.iter().all(|key| is(row, key)))
+    }
+
+    /// Whether a log's row stands already; another one at its place halts.
+    fn stands(
+        &self,
+        plan: &MemoryPlan,
+        of: &(TopicPartition, i64),
+        said: &[Option<Kept>],
+    ) -> Result<bool, SinkError> {
+        let Some(row) = self.rows.iter().find(|row| row.of == *of) else {
+            return Ok(false);
+        };
+        match row.values == self.whole(plan, said.to_vec()) {
+            true => Ok(true),
+            false => {
+                let what = "another event stands at a record's coordinate";
+                let mut error = SinkError::new(Class::Halt, what);
+                error.detail.table = Some(plan.table.clone());
+                Err(error.hint("was the topic made anew?"))
+            }
+        }
+    }
+}
+
+fn overlay(plan: &MemoryPlan, said: Vec<Option<Kept>>, values: &mut [Kept]) {
+    for (column, said) in plan.columns.iter().zip(said) {
+        if let Some(said) = said {
+            values[column.at] = said;
+        }
+    }
+}
