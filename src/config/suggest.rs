@@ -1,24 +1,6 @@
 //! "Did you mean": the nearest of a few words.
 
-/// The candidate that a slip of the pen may have meant.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let plain = |s: &str| s.to_lowercase().replace(['-', '.'], "_");
-    let word = plain(word);
-    // A third of the letters may be wrong; more is another word.
-    let limit = (word.chars().count() / 3).max(1);
-    candidates
-        .into_iter()
-        .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&word, &plain(candidate));
-            (distance, candidate)
-        })
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
+pub(super) use plimsoll_sink_api::text::nearest;
 
 /// `"a", "b" or "c"`.
 pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
