@@ -108,6 +108,16 @@ what each database has and prints the rest: before an upgrade too. A database th
 does not answer is taken for a new one, and a comment says so.")]
     Migrate(MigrateArgs),
 
+    /// Print the JSON Schema of the config file: editors check and complete with it
+    #[command(after_help = "\
+Examples:
+  plimsoll schema > plimsoll.schema.json
+
+An editor with Taplo (\"Even Better TOML\" in VS Code) then checks the config while
+it is written, if its first line is
+  #:schema ./plimsoll.schema.json")]
+    Schema,
+
     /// Print a script that completes plimsoll's commands in a shell
     #[command(after_help = "\
 Examples:
@@ -250,6 +260,7 @@ pub fn main() -> Exit {
         | Command::Verify(_)
         | Command::Migrate(_)
         | Command::Demo(_)
+        | Command::Schema
         | Command::Completions { .. } => "warn",
     };
     if let Err(error) = logging::start(&cli.logs, level) {
@@ -301,6 +312,10 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> 
         Command::Verify(args) => verify::verify(&args, out),
         Command::Migrate(args) => admin::migrate(&args, out),
         Command::Demo(args) => Ok(demo::run(&args, out)),
+        Command::Schema => {
+            out.write_all(config::schema().as_bytes())?;
+            Ok(Exit::Ok)
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut self::command(), "plimsoll", &mut script);
@@ -354,6 +369,16 @@ mod tests {
             .for_each(|c| walk(c, "plimsoll"));
         let help = command.clone().render_long_help().to_string();
         assert!(help.contains("Exit codes:\n  0  done"), "{help}");
+    }
+
+    #[test]
+    fn schema_prints_json_and_reads_no_config() {
+        let mut out = Vec::new();
+        let exit = dispatch(Command::Schema, &mut out).unwrap();
+        assert_eq!(exit, Exit::Ok);
+        let schema: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(schema["title"], "plimsoll.toml");
+        assert_eq!(out.last(), Some(&b'\n'));
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn look_up(name: &str, env: &dyn Environment) -> Result<String, Unexpandable> {
     }
     if !is_name(name) {
         return Err(Unexpandable {
-            what: format!("\"${{{name}}}\" names no environment variable"),
+            what: format!("\"${{{name}}}\" is not the name of an environment variable"),
             hint: "write ${NAME} or ${file:/path}; write $${ for the characters ${ themselves"
                 .to_owned(),
         });

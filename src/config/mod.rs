@@ -8,48 +8,45 @@ mod cassandra;
 mod environment;
 mod expand;
 mod fault;
+mod judge;
 mod kafka;
 mod reader;
+mod rules;
+mod schema;
 mod settings;
 mod sink;
 mod size;
+mod spec;
 mod start;
 mod suggest;
 mod table_names;
 mod tables;
+mod text;
 mod topics;
+mod unknown;
+mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub use environment::{Environment, Process};
 pub use fault::{Fault, Faults};
+pub use schema::schema;
 pub use settings::{
     Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Sink, Start,
     Topics, UnknownFields,
 };
 pub use topics::{leaves_out, reads};
 
-use reader::{Judge, Reader};
-use size::read_size;
+use judge::Judge;
+use reader::Reader;
+use spec::{Kind, ROOT};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use toml::de::DeTable;
-
-/// Librdkafka's queues and our own buffers need this much to move at all; more
-/// than a TiB is a slip.
-const MEMORY: std::ops::RangeInclusive<u64> = (32 << 20)..=(1 << 40);
-const MEMORY_DEFAULT: u64 = 256 << 20;
-
-/// A hand-over waits for a drain, and Kafka waits for the hand-over: the upper
-/// bound stays below `max.poll.interval.ms` (5 minutes).
-const DRAIN_MS: std::ops::RangeInclusive<u64> = 0..=240_000;
-const DRAIN_MS_DEFAULT: u64 = 10_000;
-
-/// 9464 is the port that OpenTelemetry uses for Prometheus; loopback, for it
-/// has no password.
-const LISTEN_DEFAULT: &str = "127.0.0.1:9464";
+use unknown::Sinks;
+use values::misread;
 
 /// Reads and judges a config file, in the environment of this process.
 ///
@@ -77,22 +74,18 @@ pub fn load(path: &Path) -> Result<Config, Faults> {
 /// # Errors
 /// All faults of the text at once.
 pub fn parse(text: &str, env: &dyn Environment) -> Result<Config, Faults> {
-    let judge = Judge::new(text, env);
-    let config = match DeTable::parse(text) {
-        Ok(table) => {
-            let top = Reader::new(&judge, "", 0..0, table.get_ref());
-            read(top)
-        }
+    let file = match DeTable::parse(text) {
+        Ok(file) => file,
         Err(error) => {
-            judge.fault(
-                "",
-                error.span().as_ref(),
-                format!("this is no TOML: {}", error.message()),
-                None,
-            );
-            None
+            let judge = Judge::new(text, env, Sinks::default());
+            let what = format!("not valid TOML: {}", error.message());
+            judge.fault("", error.span().as_ref(), what, None);
+            let list = judge.into_faults();
+            return Err(Faults { file: None, list });
         }
     };
+    let judge = Judge::new(text, env, Sinks::of(file.get_ref()));
+    let config = read(Reader::new(&judge, &ROOT, "", 0..0, Some(file.get_ref())));
     let list = judge.into_faults();
     match config {
         Some(config) if list.is_empty() => Ok(config),
@@ -100,48 +93,21 @@ pub fn parse(text: &str, env: &dyn Environment) -> Result<Config, Faults> {
     }
 }
 
-fn read(mut top: Reader<'_, '_>) -> Option<Config> {
-    let memory_limit = read_size(
-        &mut top,
-        "memory_limit",
-        MEMORY,
-        "librdkafka's queues and plimsoll's buffers share it; the default is \"256MiB\"",
-    )
-    .unwrap_or(MEMORY_DEFAULT);
-    let drain = top
-        .integer(
-            "drain_ms",
-            DRAIN_MS,
-            "a drain must end before Kafka takes the partitions away (max.poll.interval.ms, 5 \
-             minutes); the default is 10000",
-        )
-        .unwrap_or(DRAIN_MS_DEFAULT);
-    let kafka = match top.table("kafka") {
-        Some(table) => kafka::read(table),
-        None => {
-            if !top.has("kafka") {
-                top.missing(
-                    "kafka",
-                    "where Kafka is: [kafka] with bootstrap_servers = \"127.0.0.1:9092\"",
-                );
-            }
-            None
-        }
-    };
-    let listen = match top.table("http") {
-        Some(table) => read_http(table),
-        None => LISTEN_DEFAULT.parse().ok(),
-    };
-    if let Some(kafka) = &kafka {
-        check_drain(&top, kafka, drain);
+fn read(top: Reader<'_, '_>) -> Option<Config> {
+    let memory_limit = top.size("memory_limit");
+    let drain_ms = top.integer("drain_ms");
+    let kafka = top.table("kafka").and_then(kafka::read);
+    let listen = top.table_or_empty("http").map(read_http);
+    if let (Some(kafka), Some(drain_ms)) = (&kafka, drain_ms) {
+        check_drain(&top, kafka, drain_ms);
     }
-    let sinks = read_sinks(&mut top, memory_limit);
+    let sinks = read_sinks(&top, memory_limit?);
     top.finish();
     Some(Config {
         kafka: kafka?,
-        listen,
-        memory_limit,
-        drain: Duration::from_millis(drain),
+        listen: listen?,
+        memory_limit: memory_limit?,
+        drain: Duration::from_millis(drain_ms?),
         sinks: sinks?,
     })
 }
@@ -161,40 +127,33 @@ fn check_drain(top: &Reader<'_, '_>, kafka: &Kafka, drain: u64) {
     }
 }
 
-fn read_http(mut reader: Reader<'_, '_>) -> Option<SocketAddr> {
-    let listen = reader.filled("listen");
-    let address = match &listen {
-        None => LISTEN_DEFAULT.parse().ok(),
-        Some(text) if text.value == "off" => None,
-        Some(text) => {
-            let address = text.value.parse().ok();
-            if address.is_none() {
-                reader.fault_in(
-                    text,
-                    format!("{} is no address with a port", text.shown()),
-                    "digits, not names: \"127.0.0.1:9464\", \"0.0.0.0:9464\" for all interfaces, \
-                     or \"off\"",
-                );
-            }
-            address
-        }
-    };
+fn read_http(reader: Reader<'_, '_>) -> Option<SocketAddr> {
+    let given = reader.text("listen");
+    let listen = reader
+        .text_or_default("listen")
+        .filter(|listen| listen != "off");
+    let address = listen.as_deref().and_then(|listen| listen.parse().ok());
+    if let (Some(text), Some(_), None) = (&given, &listen, address) {
+        reader.fault_in(
+            text,
+            format!("{} is not a valid address with a port", text.shown()),
+            "digits, not names: \"127.0.0.1:9464\", \"0.0.0.0:9464\" for all interfaces, or \
+             \"off\"",
+        );
+    }
     reader.finish();
     address
 }
 
-fn read_sinks(top: &mut Reader<'_, '_>, memory_limit: u64) -> Option<Vec<Sink>> {
-    const HINT: &str = "add one: [sinks.orders], and [sinks.orders.postgres] or \
-                        [sinks.orders.sqlite]";
-    let Some(table) = top.table("sinks") else {
-        if !top.has("sinks") {
-            top.missing("sinks", HINT);
-        }
-        return None;
+fn read_sinks(top: &Reader<'_, '_>, memory_limit: u64) -> Option<Vec<Sink>> {
+    let (setting, _) = top.find("sinks");
+    let Kind::Named(each) = setting.kind else {
+        misread(setting);
     };
+    let table = top.table("sinks")?;
     let entries = table.entries();
     if entries.is_empty() {
-        table.fault("has no sink", HINT);
+        table.fault("has no sink", setting.missed);
         return None;
     }
     let mut groups = sink::Groups::default();
@@ -203,7 +162,7 @@ fn read_sinks(top: &mut Reader<'_, '_>, memory_limit: u64) -> Option<Vec<Sink>> 
     for entry in entries {
         let place = table.place_of(entry.key);
         let read = table
-            .as_table(place, entry.key_at.clone(), entry.value)
+            .as_table(each, place, entry.key_at.clone(), entry.value)
             .and_then(|reader| {
                 sink::read(reader, entry.key, &entry.key_at, memory_limit, &mut groups)
             });

@@ -1,19 +1,26 @@
 //! `start`: where a topic begins that has no position yet.
 
-use super::reader::{Reader, Text, kind};
+use super::reader::{Reader, kind};
 use super::settings::Start;
+use super::spec::Kind;
+use super::suggest::nearest;
+use super::text::Text;
+use super::values::misread;
 use toml::de::DeValue;
 
 const HOW: &str = "it can be \"earliest\", \"latest\", an RFC 3339 time such as \
-                   \"2026-01-31T08:00:00Z\", or { group = \"NAME\" }";
+                   \"2026-01-31T08:00:00Z\", or { group = \"connect-orders\" }";
 
-/// Reads `start`; `None` if it is not there or wrong.
-pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Start> {
-    let value = reader.raw("start")?;
+/// Reads `start`; `None` if it is wrong.
+pub(super) fn read(reader: &Reader<'_, '_>) -> Option<Start> {
+    let (setting, value) = reader.find("start");
+    let Some(value) = value else {
+        return Some(Start::Earliest);
+    };
     let place = reader.place_of("start");
     match value.get_ref() {
         DeValue::String(_) => {
-            let text = reader.text(&place, value, "a string")?;
+            let text = reader.string(&place, value, "a string")?;
             match text.value.as_str() {
                 "earliest" => Some(Start::Earliest),
                 "latest" => Some(Start::Latest),
@@ -26,14 +33,11 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Start> {
             read_time(reader, &text, &time)
         }
         DeValue::Table(_) => {
-            let mut table = reader.as_table(place, value.span(), value)?;
-            let group = table.filled("group");
-            if !table.has("group") {
-                table.missing(
-                    "group",
-                    "{ group = \"NAME\" } begins where that group stands",
-                );
-            }
+            let Kind::Start(inner) = setting.kind else {
+                misread(setting);
+            };
+            let table = reader.as_table(inner, place, value.span(), value)?;
+            let group = table.text("group");
             table.finish();
             group.map(|group| Start::Group(group.value))
         }
@@ -62,10 +66,14 @@ fn read_time(reader: &Reader<'_, '_>, text: &Text, time: &str) -> Option<Start> 
             )
         } else {
             let best = (!text.is_expanded())
-                .then(|| super::suggest::nearest(time, ["earliest", "latest"]))
+                .then(|| nearest(time, ["earliest", "latest"]))
                 .flatten();
             (
-                format!("{} is no start", text.shown()),
+                if text.is_expanded() {
+                    format!("{} is not a valid start", text.shown())
+                } else {
+                    format!("unknown start {}", text.shown())
+                },
                 best.map_or_else(|| HOW.to_owned(), |b| format!("did you mean \"{b}\"?")),
             )
         };

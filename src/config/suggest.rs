@@ -1,33 +1,21 @@
-//! "Did you mean": the nearest of a few words.
+//! "Did you mean": what to say to a word that is not one of a few.
 
-/// The candidate that a slip of the pen may have meant.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let plain = |s: &str| s.to_lowercase().replace(['-', '.'], "_");
-    let word = plain(word);
-    // A third of the letters may be wrong; more is another word.
-    let limit = (word.chars().count() / 3).max(1);
-    candidates
-        .into_iter()
-        .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&word, &plain(candidate));
-            (distance, candidate)
-        })
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+pub(super) use plimsoll_sink_api::text::nearest;
+
+/// `a, b or c`.
+pub(super) fn listed<T: AsRef<str>>(items: impl IntoIterator<Item = T>, and: &str) -> String {
+    let items: Vec<T> = items.into_iter().collect();
+    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    match items.split_last() {
+        None => String::new(),
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, first)) => format!("{} {and} {last}", first.join(", ")),
+    }
 }
 
 /// `"a", "b" or "c"`.
 pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let words: Vec<String> = words.into_iter().map(|w| format!("\"{w}\"")).collect();
-    match words.split_last() {
-        None => String::new(),
-        Some((last, [])) => last.clone(),
-        Some((last, first)) => format!("{} or {last}", first.join(", ")),
-    }
+    listed(words.into_iter().map(|word| format!("\"{word}\"")), "or")
 }
 
 /// `did you mean "x"?`, or all that there is.

@@ -47,7 +47,7 @@ pub(super) fn cassandra(template: &str, topic: &str) -> Result<(), NameFault> {
         }
         None => Ok(()),
         Some(c) => Err((
-            format!("holds {c:?}, which no name has there"),
+            format!("holds {c:?}, which is not allowed there"),
             "letters, digits and _ alone; where topics have others, name a table for each in \
                  [[tables]]",
         )),

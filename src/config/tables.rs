@@ -1,28 +1,29 @@
 //! Which topics go into which table: `table` and its companions in the
 //! backend's table, or a list of them in `tables`.
 
-use super::reader::{Reader, Text};
+use super::reader::Reader;
 use super::settings::Topics;
+use super::spec::words;
 use super::suggest::nearest;
 use super::table_names::NameCheck;
+use super::text::Text;
 use super::topics::{self, Reads};
 use plimsoll_sink_api::{Missing, Mode, Source, TableRule, TableSettings};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use toml::de::DeValue;
 
-const MODES: &[(&str, Mode)] = &[
+const MODES: [(&str, Mode); 3] = [
     ("log", Mode::Log),
     ("append", Mode::Append),
     ("upsert", Mode::Upsert),
 ];
+pub(super) const MODE_WORDS: [&str; 3] = words(&MODES);
 
-const MISSING: &[(&str, Missing)] = &[("default", Missing::Default), ("keep", Missing::Keep)];
+const MISSING: [(&str, Missing); 2] = [("default", Missing::Default), ("keep", Missing::Keep)];
+pub(super) const MISSING_WORDS: [&str; 2] = words(&MISSING);
 
 const SOURCES: &str = "a source is value.PATH, key, key.PATH, headers.NAME, topic, partition, \
                        offset or timestamp";
-
-/// The settings of one table, as names.
-const OF_A_TABLE: &[&str] = &["table", "mode", "key_columns", "columns", "missing"];
 
 /// Reads all tables of a SQL sink; `topics` is what it reads, where that is
 /// known.
@@ -31,7 +32,7 @@ pub(super) fn read(
     topics: Option<&Reads>,
     check: NameCheck,
 ) -> Option<Vec<TableRule>> {
-    let rules = read_with(reader, topics, OF_A_TABLE, (read_one, check))?;
+    let rules = read_with(reader, topics, (read_one, check))?;
     let rule = |(topics, settings)| TableRule { topics, settings };
     Some(rules.into_iter().map(rule).collect())
 }
@@ -40,45 +41,20 @@ pub(super) fn read(
 pub(super) type One<T> = (fn(&mut Reader<'_, '_>) -> Option<T>, NameCheck);
 
 /// Reads all tables of a sink, each with `one`: the topics that go into it, none
-/// for all that are left, and its settings, whose names are `of_a_table`.
+/// for all that are left, and its settings.
 pub(super) fn read_with<T>(
     reader: &mut Reader<'_, '_>,
     topics: Option<&Reads>,
-    of_a_table: &[&'static str],
     one: One<T>,
 ) -> Option<Vec<(Vec<String>, T)>> {
-    if !reader.has("tables") {
-        let settings = one.0(reader)?;
-        let named = topics
-            .into_iter()
-            .flat_map(Reads::named)
-            .collect::<Vec<_>>();
-        if !check_name(reader, &named, one.1) {
-            return None;
-        }
-        // Known, so that a slip in it gets "did you mean".
-        let _ = reader.raw("tables");
-        return Some(vec![(Vec::new(), settings)]);
+    if reader.has("tables") {
+        let entries = reader.tables("tables")?;
+        return read_list(reader, entries, topics, one);
     }
-    for key in of_a_table {
-        if reader.raw(key).is_some() {
-            reader.fault_of(
-                key,
-                "does not go with tables",
-                format!("put it into each [[{}]]", reader.place_of("tables")),
-            );
-        }
-    }
-    let entries = reader.tables("tables")?;
-    if entries.is_empty() {
-        reader.fault_of(
-            "tables",
-            "is empty",
-            "name a table: table = \"public.orders\"",
-        );
-        return None;
-    }
-    read_list(reader, entries, topics, one)
+    let settings = one.0(reader)?;
+    let named = topics.into_iter().flat_map(Reads::named);
+    check_name(reader, &named.collect::<Vec<_>>(), one.1);
+    Some(vec![(Vec::new(), settings)])
 }
 
 fn read_list<T>(
@@ -91,53 +67,41 @@ fn read_list<T>(
     let mut rules = Vec::with_capacity(entries.len());
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
     let mut catch_all = false;
-    let mut good = true;
     for (i, mut entry) in entries.into_iter().enumerate() {
+        let named = entry.texts("topics");
         // What goes into it, as far as it is known.
-        let mut takes = Vec::new();
-        let named = if entry.has("topics") {
-            let texts = entry.strings("topics");
-            takes = texts.clone().unwrap_or_default();
-            if let (Some(texts), Some(topics)) = (&texts, topics) {
-                good &= check_owners(&entry, texts, topics, &mut owners);
+        let mut takes = named.clone().unwrap_or_default();
+        if entry.has("topics") {
+            if let (Some(texts), Some(topics)) = (&named, topics) {
+                check_owners(&entry, texts, topics, &mut owners);
             }
-            texts.and_then(|texts| topics::read_names(&entry, "topics", &texts))
         } else {
-            let _ = entry.raw("topics");
             if i != last {
-                entry.missing(
-                    "topics",
-                    "only the last of the tables may leave it out; it takes the topics that are \
-                     left",
-                );
-                good = false;
+                entry.missing("topics");
             }
             catch_all = i == last;
             let left = topics.into_iter().flat_map(Reads::named);
             takes.extend(left.filter(|t| !owners.contains_key(&t.value)).cloned());
-            Some(Vec::new())
-        };
+        }
         let settings = one.0(&mut entry);
         if settings.is_some() {
-            good &= check_name(&mut entry, &takes.iter().collect::<Vec<_>>(), one.1);
+            check_name(&entry, &takes.iter().collect::<Vec<_>>(), one.1);
         }
         entry.finish();
-        match (named, settings) {
-            (Some(topics), Some(settings)) => rules.push((topics, settings)),
-            _ => good = false,
-        }
+        let named = named.into_iter().flatten().map(|text| text.value);
+        rules.push(settings.map(|settings| (named.collect(), settings)));
     }
     if !catch_all && let Some(topics) = topics {
-        good &= check_cover(parent, topics, &owners);
+        check_cover(parent, topics, &owners);
     }
-    good.then_some(rules)
+    rules.into_iter().collect()
 }
 
 /// Judges the name of a table for each topic that goes into it. What matches a
 /// pattern is not known yet: it is taken for a short name.
-fn check_name(reader: &mut Reader<'_, '_>, topics: &[&Text], check: NameCheck) -> bool {
-    let Some(text) = reader.filled("table") else {
-        return true;
+fn check_name(reader: &Reader<'_, '_>, topics: &[&Text], check: NameCheck) {
+    let Some(text) = reader.text("table") else {
+        return;
     };
     let fault = if text.value.contains("{topic}") && !topics.is_empty() {
         topics.iter().find_map(|topic| {
@@ -151,7 +115,6 @@ fn check_name(reader: &mut Reader<'_, '_>, topics: &[&Text], check: NameCheck) -
         let shown = text.shown().replace('\0', "\\0");
         reader.fault_in(&text, format!("{shown} {what}"), *hint);
     }
-    fault.is_none()
 }
 
 /// No topic may have two tables, and none may be named that is not read.
@@ -160,8 +123,7 @@ fn check_owners(
     texts: &[Text],
     reads: &Reads,
     owners: &mut BTreeMap<String, String>,
-) -> bool {
-    let mut good = true;
+) {
     for text in texts {
         if !topics::reads(&reads.topics, &text.value) {
             let secret = reads.texts.iter().any(Text::is_expanded);
@@ -171,12 +133,8 @@ fn check_owners(
                 Topics::Pattern(_) if secret => "it must match topics_regex".to_owned(),
                 Topics::Pattern(pattern) => format!("it must match \"{pattern}\""),
             };
-            entry.fault_in(
-                text,
-                format!("{} is not among the topics of the sink", text.shown()),
-                hint,
-            );
-            good = false;
+            let what = format!("{} is not among the topics of the sink", text.shown());
+            entry.fault_in(text, what, hint);
         }
         if let Some(other) = owners.get(&text.value)
             && other != entry.place()
@@ -186,86 +144,56 @@ fn check_owners(
                 format!("{} has a table already, in {other}", text.shown()),
                 "a topic goes into one table; use a second sink to write it into two",
             );
-            good = false;
         }
         owners
             .entry(text.value.clone())
             .or_insert_with(|| entry.place().to_owned());
     }
-    good
 }
 
 /// Every topic must have a table.
-fn check_cover(parent: &Reader<'_, '_>, reads: &Reads, owners: &BTreeMap<String, String>) -> bool {
+fn check_cover(parent: &Reader<'_, '_>, reads: &Reads, owners: &BTreeMap<String, String>) {
     const HINT: &str = "name it in the topics of one of the tables, or leave topics out of the \
                         last one, which then takes what is left";
     match &reads.topics {
         Topics::Named(_) => {
-            let mut good = true;
             for name in &reads.texts {
                 if !owners.contains_key(&name.value) {
                     let what = format!("{} has no table", name.shown());
                     parent.fault_in(name, what, HINT);
-                    good = false;
                 }
             }
-            good
         }
-        Topics::Pattern(_) => {
-            parent.fault_of(
-                "tables",
-                "a topic that matches topics_regex later would have no table",
-                "leave topics out of the last of the tables, which then takes what is left",
-            );
-            false
-        }
+        Topics::Pattern(_) => parent.fault_of(
+            "tables",
+            "a topic that matches topics_regex later would have no table",
+            "leave topics out of the last of the tables, which then takes what is left",
+        ),
     }
 }
 
 fn read_one(reader: &mut Reader<'_, '_>) -> Option<TableSettings> {
     let table = read_name(reader);
-    let mode = reader.choice("mode", "mode", MODES);
-    if !reader.has("mode") {
-        reader.missing(
-            "mode",
-            "\"log\" keeps every record, \"append\" adds a row per record, \"upsert\" replaces \
-             the row of a key",
-        );
-    }
-    let key_columns = read_key_columns(reader, mode);
-    let columns = read_columns(reader, mode);
-    let missing = reader.choice("missing", "way with missing fields", MISSING);
-    if let (Some(_), Some(Mode::Log | Mode::Append)) = (missing, mode) {
-        reader.fault_of(
-            "missing",
-            "works only with mode = \"upsert\": in the other modes no row is written twice",
-            "leave it out",
-        );
-    }
+    let mode = reader.choice("mode", &MODES);
+    let key_columns = reader.texts("key_columns").into_iter().flatten();
+    let columns = read_columns(reader);
+    let missing = reader.choice("missing", &MISSING);
     Some(TableSettings {
         table: table?,
         mode: mode?,
-        key_columns: key_columns?,
-        columns: columns?,
-        missing: missing.unwrap_or_default(),
+        key_columns: key_columns.map(|text| text.value).collect(),
+        columns,
+        missing: missing?,
     })
 }
 
-pub(super) fn read_name(reader: &mut Reader<'_, '_>) -> Option<String> {
-    if !reader.has("table") {
-        let _ = reader.raw("table");
-        reader.missing(
-            "table",
-            "which table to write to: table = \"public.orders\"",
-        );
-        return None;
-    }
-    let text = reader.filled("table")?;
+pub(super) fn read_name(reader: &Reader<'_, '_>) -> Option<String> {
+    let text = reader.text("table")?;
     let without = text.value.replace("{topic}", "");
     if without.contains(['{', '}']) {
         reader.fault_in(
             &text,
-            format!("{} has a placeholder that is none", text.shown()),
+            format!("{} has an unknown placeholder", text.shown()),
             "the only one is {topic}, as in \"public.{topic}\"",
         );
         return None;
@@ -273,68 +201,12 @@ pub(super) fn read_name(reader: &mut Reader<'_, '_>) -> Option<String> {
     Some(text.value)
 }
 
-fn read_key_columns(reader: &mut Reader<'_, '_>, mode: Option<Mode>) -> Option<Vec<String>> {
-    if !reader.has("key_columns") {
-        let _ = reader.raw("key_columns");
-        return Some(Vec::new());
-    }
-    let names = reader.strings("key_columns")?;
-    match mode {
-        Some(Mode::Log) => {
-            reader.fault_of(
-                "key_columns",
-                "does not go with mode = \"log\", whose key is topic, partition and offset",
-                "leave it out, or use mode = \"upsert\"",
-            );
-            return None;
-        }
-        Some(Mode::Append) => {
-            reader.fault_of(
-                "key_columns",
-                "does not go with mode = \"append\", which adds a row per record and replaces none",
-                "leave it out, or use mode = \"upsert\"",
-            );
-            return None;
-        }
-        Some(Mode::Upsert) | None => {}
-    }
-    if names.is_empty() {
-        reader.fault_of(
-            "key_columns",
-            "is empty",
-            "leave it out to use the table's primary key",
-        );
-        return None;
-    }
-    let mut seen = BTreeSet::new();
-    let mut good = true;
-    for name in &names {
-        if name.value.is_empty() {
-            reader.fault_in(name, "is empty", "a column's name, as the catalogue has it");
-            good = false;
-        } else if !seen.insert(&name.value) {
-            reader.fault_in(
-                name,
-                format!("{} stands here twice", name.shown()),
-                "remove one",
-            );
-            good = false;
-        }
-    }
-    good.then(|| names.into_iter().map(|name| name.value).collect())
-}
-
-pub(super) fn read_columns(
-    reader: &mut Reader<'_, '_>,
-    mode: Option<Mode>,
-) -> Option<Vec<(String, Source)>> {
-    if !reader.has("columns") {
-        let _ = reader.raw("columns");
-        return Some(Vec::new());
-    }
-    let table = reader.table("columns")?;
+/// The columns with sources of their own, in the order of the file.
+pub(super) fn read_columns(reader: &Reader<'_, '_>) -> Vec<(String, Source)> {
     let mut columns = Vec::new();
-    let mut good = true;
+    let Some(table) = reader.table("columns") else {
+        return columns;
+    };
     for entry in table.entries() {
         let place = table.place_of(entry.key);
         if let DeValue::Table(_) = entry.value.get_ref() {
@@ -345,43 +217,26 @@ pub(super) fn read_columns(
                 "a column's name with a dot in it needs quotes; a source is a string such as \
                  \"value.customer.id\"",
             );
-            good = false;
             continue;
         }
-        let Some(text) = table.text(&place, entry.value, "a source, a string") else {
-            good = false;
-            continue;
-        };
-        if mode == Some(Mode::Log)
-            && matches!(
-                entry.key,
-                "kafka_topic" | "kafka_partition" | "kafka_offset"
-            )
-        {
-            table.fault_in(
-                &text,
-                "cannot be set: with mode = \"log\" it is part of the key",
-                "leave it out, it is always filled",
-            );
-            good = false;
-            continue;
-        }
-        match text.value.parse::<Source>() {
-            Ok(source) => columns.push((entry.key.to_owned(), source)),
-            Err(_) => {
-                table.fault_in(
-                    &text,
-                    format!("{} is no source", text.shown()),
-                    source_hint(&text),
-                );
-                good = false;
-            }
-        }
+        let text = table.string(&place, entry.value, "a source, a string");
+        let source = text.and_then(|text| read_source(&table, &text));
+        columns.extend(source.map(|source| (entry.key.to_owned(), source)));
     }
-    good.then_some(columns)
+    columns
 }
 
-pub(super) fn source_hint(text: &Text) -> String {
+/// A source, or the fault of a text that is none.
+pub(super) fn read_source(reader: &Reader<'_, '_>, text: &Text) -> Option<Source> {
+    let source = text.value.parse().ok();
+    if source.is_none() {
+        let what = format!("{} is not a valid source", text.shown());
+        reader.fault_in(text, what, source_hint(text));
+    }
+    source
+}
+
+fn source_hint(text: &Text) -> String {
     const HEADS: &[&str] = &[
         "value",
         "key",

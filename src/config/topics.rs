@@ -1,12 +1,9 @@
 //! `topics` or `topics_regex`: what a sink reads.
 
-use super::reader::{Reader, Text};
+use super::reader::Reader;
 use super::settings::Topics;
+use super::text::Text;
 use regex::Regex;
-use std::collections::BTreeSet;
-
-/// Kafka's own limit.
-const TOPIC_LENGTH: usize = 249;
 
 /// What a sink reads, and how messages name it.
 pub(super) struct Reads {
@@ -24,28 +21,15 @@ impl Reads {
 }
 
 /// Reads the one of `topics` and `topics_regex` that is there.
-pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Reads> {
-    let named = reader.strings("topics");
-    let pattern = reader.filled("topics_regex");
+pub(super) fn read(reader: &Reader<'_, '_>) -> Option<Reads> {
+    let named = reader.texts("topics");
+    let pattern = reader.text("topics_regex");
     match (reader.has("topics"), reader.has("topics_regex")) {
-        (true, true) => {
-            reader.fault_of(
-                "topics_regex",
-                "does not go with topics",
-                "name the topics, or match them by topics_regex, not both",
-            );
-            None
-        }
-        (false, false) => {
-            reader.missing(
-                "topics",
-                "which topics to read: topics = [\"orders\"], or topics_regex = \"^orders\"",
-            );
-            None
-        }
+        // Both, or none: a fault that the table of settings knows.
+        (true, true) | (false, false) => None,
         (true, false) => {
             let texts = named?;
-            let topics = Topics::Named(read_names(reader, "topics", &texts)?);
+            let topics = Topics::Named(texts.iter().map(|text| text.value.clone()).collect());
             Some(Reads { topics, texts })
         }
         (false, true) => {
@@ -57,51 +41,6 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Reads> {
             })
         }
     }
-}
-
-/// Checks a list of topics' names.
-pub(super) fn read_names(
-    reader: &Reader<'_, '_>,
-    key: &str,
-    names: &[Text],
-) -> Option<Vec<String>> {
-    if names.is_empty() {
-        reader.fault_of(key, "is empty", "name a topic: topics = [\"orders\"]");
-        return None;
-    }
-    let mut seen = BTreeSet::new();
-    let mut good = true;
-    for name in names {
-        if let Some((what, hint)) = bad_name(&name.value) {
-            reader.fault_in(name, format!("{} {what}", name.shown()), hint);
-            good = false;
-        } else if !seen.insert(&name.value) {
-            reader.fault_in(
-                name,
-                format!("{} stands here twice", name.shown()),
-                "remove one",
-            );
-            good = false;
-        }
-    }
-    good.then(|| names.iter().map(|name| name.value.clone()).collect())
-}
-
-fn bad_name(name: &str) -> Option<(&'static str, &'static str)> {
-    if name.starts_with('^') {
-        return Some(("is a pattern, not a topic's name", "use topics_regex"));
-    }
-    let fits = !name.is_empty()
-        && name.len() <= TOPIC_LENGTH
-        && name != "."
-        && name != ".."
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    (!fits).then_some((
-        "is no name that Kafka gives to a topic",
-        "a name has 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-'",
-    ))
 }
 
 /// librdkafka hands the pattern to the C library, which reads POSIX extended
@@ -119,7 +58,7 @@ fn read_pattern(reader: &Reader<'_, '_>, text: &Text) -> Option<String> {
     if Regex::new(&pattern).is_err() {
         reader.fault_in(
             text,
-            format!("{} is no regular expression", text.shown()),
+            format!("{} is not a valid regular expression", text.shown()),
             "a POSIX extended regular expression, as in topics_regex = \"^orders\\\\.(eu|us)$\"",
         );
         return None;

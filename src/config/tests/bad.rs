@@ -12,7 +12,7 @@ const POSTGRES: &str =
     "[sinks.a.postgres]\nurl = \"${DATABASE_URL}\"\ntable = \"t\"\nmode = \"append\"\n";
 
 /// What is wrong, in words; and the whole config.
-fn cases() -> Vec<(&'static str, String)> {
+pub(super) fn cases() -> Vec<(&'static str, String)> {
     let mut cases = Vec::new();
     let mut case = |title: &'static str, parts: &[&str]| cases.push((title, parts.concat()));
 
@@ -314,6 +314,31 @@ fn cases() -> Vec<(&'static str, String)> {
             "linger_ms = 5\nmode = \"log\"\n",
             POSTGRES,
             "drain_ms = 1\n",
+        ],
+    );
+
+    case(
+        "settings of a backend beside it",
+        &[
+            KAFKA,
+            SINK,
+            "contact_points = [\"n:9042\"]\nurl = \"x\"\n",
+            POSTGRES,
+            "contact_point = [\"n:9042\"]\nbatches = true\n",
+            "[sinks.b]\ntopics = [\"t\"]\ncontact_points = [\"n:9042\"]\n",
+            "[sinks.b.cassandra]\ntable = \"k.t\"\n[sinks.b.cassandra.tls]\npassword = \"p\"\n",
+            "[sinks.c]\ntopics = [\"t\"]\ncontact_points = [\"n:9042\"]\n",
+        ],
+    );
+    case(
+        "tables in the wrong place, and a slip in a setting of another table",
+        &[
+            "max_byte = 5\n[batch]\nmax_records = 5\n[properties]\n\"client.rack\" = \"r\"\n",
+            KAFKA,
+            "password = \"hunter\"\nmemory_limits = 5\n",
+            SINK,
+            POSTGRES,
+            "topics = [\"t\"]\nhttp = 1\n",
         ],
     );
 

@@ -1,5 +1,6 @@
 //! What good configs become.
 
+use super::schema::judge;
 use super::{SAMPLE, World};
 use crate::config::{
     Backend, Config, GroupProtocol, Isolation, OnBadRecord, Start, Topics, UnknownFields, load,
@@ -10,9 +11,13 @@ use plimsoll_sink_api::{Missing, Mode, Source, TableRule};
 use std::path::Path;
 use std::time::Duration;
 
+/// Editors take it, too.
 fn good(text: &str) -> Config {
     match parse(text, &World::new()) {
-        Ok(config) => config,
+        Ok(config) => {
+            assert_eq!(judge(text), Some(Ok(())), "{text}");
+            config
+        }
         Err(faults) => panic!("{faults}"),
     }
 }

@@ -4,6 +4,8 @@
 mod bad;
 mod good;
 mod random;
+mod reference;
+mod schema;
 
 use super::Environment;
 use std::collections::BTreeMap;

@@ -1,0 +1,502 @@
+//! The databases, and the settings of each. A new one is a row in `BACKENDS`
+//! and a table of its own.
+
+use super::Unit::{Count, Milliseconds, Seconds};
+use super::rows::TOPICS;
+use super::{
+    Check, Choice, Group, Kind, Rule, Setting, Table, Texts, Value, When, boolean, choice, integer,
+    text,
+};
+use crate::config::tables::{MISSING_WORDS, MODE_WORDS};
+use crate::config::{backend, cassandra};
+
+/// The tables that say where a sink writes.
+pub(super) static BACKENDS: Group = Group {
+    place: "sinks.NAME",
+    settings: &[
+        backend("postgres", &POSTGRES, backend::read_postgres),
+        backend("sqlite", &SQLITE, backend::read_sqlite),
+        backend("cassandra", &CASSANDRA, cassandra::read),
+        backend("scylla", &CASSANDRA, cassandra::read),
+    ],
+};
+
+/// Databases that people will ask for: a better answer than "unknown setting".
+pub(in crate::config) const NOT_THERE: &[&str] = &[
+    "mysql",
+    "mariadb",
+    "clickhouse",
+    "redis",
+    "mongodb",
+    "elasticsearch",
+    "duckdb",
+    "sqlserver",
+    "oracle",
+];
+
+const fn backend(name: &'static str, table: &'static Table, read: super::ReadBackend) -> Setting {
+    Setting::new(name, Kind::Backend(table, read))
+}
+
+static POSTGRES: Table = Table {
+    name: "postgres",
+    doc: "Writes to Postgres.",
+    groups: &[&IN_POSTGRES, &OF_A_TABLE, &OF_A_SQL_TABLE, &SQL_TABLES],
+    rules: &[SQL_RULES, INSTEAD_OF_SQL_TABLES],
+    foreign: &[
+        (&["path"], "postgres has url"),
+        (&["state_keyspace"], "postgres has state_schema"),
+        (&["contact_points"], "postgres has url, with one host"),
+        (&["username", "password"], "postgres has them in url"),
+        (&["tls"], "postgres has sslmode and sslrootcert in url"),
+    ],
+};
+
+static IN_POSTGRES: Group = Group {
+    place: "sinks.NAME.postgres",
+    settings: &[
+        Setting::new("url", Kind::Parsed(r"^postgres(ql)?://"))
+            .required(
+                "url = \"${DATABASE_URL}\", which holds \
+                 postgres://user:password@host:5432/database",
+            )
+            .secret()
+            .doc(
+                "`postgres://user:password@host:5432/database`, special characters as `%XX`. \
+                 `sslmode` (`disable`, `prefer`, `require`, `verify-ca`, `verify-full`), \
+                 `sslrootcert`, `sslcert`, `sslkey`, `host`, `port`, `dbname`, `user`, \
+                 `password` and `options` are read from behind the `?`. One host.",
+            ),
+        text(
+            "state_schema",
+            &[
+                Check::MatchesNot(
+                    "^pg_",
+                    "is a name that Postgres keeps for itself",
+                    "leave it out to use \"plimsoll\"",
+                ),
+                // Postgres cuts longer names off, silently.
+                Check::Longest(63),
+            ],
+        )
+        .default(Value::Text("plimsoll"))
+        .also("not `pg_…`")
+        .hint("Postgres would cut it off")
+        .doc("Where positions and dead letters live."),
+        // More connections than this are no pool but a load test.
+        integer("max_connections", 1, 1_000, Count)
+            .default(Value::Integer(4))
+            .hint("one commit per partition runs at a time, so a few connections go a long way")
+            .doc(
+                "Writers' connections. Claims, heartbeats and the catalogue use one more; who \
+                 looks for stale writers, or for the column of a bad record, opens one for that \
+                 time.",
+            ),
+        boolean("auto_migrate", true).doc(
+            "Whether the service makes and renews its own tables when it starts, and a missing \
+             `log` table. Else `plimsoll migrate` does. An older version runs with `false` on \
+             what a newer one has migrated.",
+        ),
+        // A call shorter than a second would give up on an ordinary commit; one
+        // longer than ten minutes would hold a partition that nobody else may take.
+        integer("call_timeout_ms", 1_000, 600_000, Milliseconds)
+            .default(Value::Integer(30_000))
+            .hint("how long one call to the database may take before its connection is dropped")
+            .doc(
+                "How long one call may take before its connection is dropped and the outcome \
+                 judged by a claim. A commit that takes longer than this never succeeds: keep \
+                 batches well below it.",
+            ),
+    ],
+};
+
+static SQLITE: Table = Table {
+    name: "sqlite",
+    doc: "Writes to a SQLite file.",
+    groups: &[&IN_SQLITE, &OF_A_TABLE, &OF_A_SQL_TABLE, &SQL_TABLES],
+    rules: &[SQL_RULES, INSTEAD_OF_SQL_TABLES],
+    foreign: &[
+        (&["url", "contact_points"], "sqlite has path"),
+        (
+            &[
+                "state_schema",
+                "state_keyspace",
+                "max_connections",
+                "call_timeout_ms",
+            ],
+            "sqlite is a file with one writer",
+        ),
+    ],
+};
+
+static IN_SQLITE: Group = Group {
+    place: "sinks.NAME.sqlite",
+    settings: &[
+        text(
+            "path",
+            &[
+                Check::MatchesNot("^(sqlite|file):", "is a URL, not a path", A_FILE),
+                Check::MatchesNot(
+                    "^:memory:$",
+                    "is a database in memory, which loses rows and positions with the process",
+                    A_FILE,
+                ),
+            ],
+        )
+        .required("the database file: path = \"orders.db\"")
+        .doc("The database file; made if missing. No URL, not `:memory:`."),
+        boolean("auto_migrate", true)
+            .doc("Whether the service makes and renews its own tables when it starts."),
+    ],
+};
+const A_FILE: &str = "the path of a file: path = \"orders.db\"";
+
+static CASSANDRA: Table = Table {
+    name: "cassandra",
+    doc: "Writes to Cassandra or Scylla.",
+    groups: &[&IN_CASSANDRA, &OF_A_TABLE, &OF_A_CQL_TABLE, &CQL_TABLES],
+    rules: &[CASSANDRA_RULES, CQL_RULES, INSTEAD_OF_CQL_TABLES],
+    foreign: &[
+        (&["url", "path"], "cassandra has contact_points"),
+        (&["state_schema"], "cassandra has state_keyspace"),
+        (&["max_connections"], "cassandra has max_in_flight"),
+        NO_MODES,
+    ],
+};
+
+const NO_MODES: (&[&str], &str) = (
+    &["mode", "key_columns", "missing"],
+    "cassandra upserts by the table's primary key, and a missing field leaves what stands",
+);
+
+static IN_CASSANDRA: Group = Group {
+    place: "sinks.NAME.cassandra",
+    settings: &[
+        Setting::new("contact_points", Kind::Texts(NODES))
+            .required(A_NODE)
+            .hint(A_NODE)
+            .doc("`[\"10.0.0.1:9042\"]`: nodes to begin with, the driver finds the others."),
+        text("username", &[])
+            .missed("username = \"${CASSANDRA_USER}\"")
+            .also("with `password`")
+            .doc("The login."),
+        text("password", &[])
+            .missed("password = \"${CASSANDRA_PASSWORD}\"")
+            .also("with `username`")
+            .secret()
+            .doc("The login's password."),
+        text("local_datacenter", &[])
+            .doc("Whose nodes are asked, and where the `LOCAL_` levels count. Without it, all."),
+        Setting::new(
+            "consistency",
+            Kind::Choice(Choice {
+                words: &cassandra::LEVEL_WORDS,
+                refused: &[(
+                    "ANY",
+                    "acknowledges what no replica has yet, and rows or positions may be lost",
+                )],
+            }),
+        )
+        .default(Value::Text("LOCAL_QUORUM"))
+        .also("`ONE` and `LOCAL_ONE` only with `single_node`")
+        .hint("LOCAL_QUORUM")
+        .doc(
+            "Of every write of rows and positions, and of every read of positions. Not `ANY`: \
+             it acknowledges what no replica has.",
+        ),
+        boolean("single_node", false)
+            .doc("The cluster has one node: `ONE` and `LOCAL_ONE` are allowed."),
+        text(
+            "state_keyspace",
+            &[
+                Check::Matches(
+                    "^[A-Za-z0-9_]+$",
+                    "is not a valid keyspace name",
+                    "letters, digits and underscores, 48 at most",
+                ),
+                // Cassandra's own limit.
+                Check::Longest(48),
+            ],
+        )
+        .default(Value::Text("plimsoll"))
+        .hint("letters, digits and underscores, 48 at most")
+        .doc("Where positions, claims and dead letters live."),
+        text("state_replication", &[]).doc(
+            "CQL's map, such as `\"{'class': 'NetworkTopologyStrategy', 'dc1': 3}\"`. With it \
+             the keyspace is made where it is missing; without it, it has to be there.",
+        ),
+        // More than this is a load test, and beyond the streams of a few
+        // connections.
+        integer("max_in_flight", 1, 10_000, Count)
+            .default(Value::Integer(256))
+            .hint("requests under way at once, all partitions of the sink together")
+            .doc("Requests under way at once, all partitions of the sink together."),
+        boolean("batches", true).doc(
+            "Whether rows of one partition key travel together, in an unlogged batch of up to \
+             4 KiB and 64 rows (servers warn at 5 KiB).",
+        ),
+        boolean("auto_migrate", true)
+            .doc("Whether the service makes and renews its own tables when it starts."),
+        // A request shorter than a tenth of a second would give up on an ordinary
+        // write; one longer than five minutes would hold a partition. The default
+        // is beyond the server's own time-outs, so that its answer is heard.
+        integer("call_timeout_ms", 100, 300_000, Milliseconds)
+            .default(Value::Integer(5_000))
+            .hint("how long one request may take before it counts as lost")
+            .doc(
+                "How long one request may take before it counts as lost. Beyond the server's own \
+                 time-outs, so that its answer is heard.",
+            ),
+        // Servers sync their commit logs every ten seconds unless told otherwise.
+        integer("rewind_ms", 0, 3_600_000, Milliseconds)
+            .default(Value::Integer(15_000))
+            .hint(
+                "longer than commitlog_sync_period, which is 10000 unless the server says \
+                 otherwise",
+            )
+            .doc(
+                "How far a claim goes back from the stored position, by the time at which it \
+                 stood there: longer than the servers' `commitlog_sync_period` (10 s unless \
+                 set), because a server that crashes loses what it acknowledged since.",
+            ),
+        Setting::new("tls", Kind::Table(&TLS)),
+    ],
+};
+
+const NODES: Texts = Texts {
+    checks: &[Check::Matches(
+        "^.+:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[0-5]?[0-9]{1,4})$",
+        "is not a valid host:port",
+        A_NODE,
+    )],
+    unique: false,
+};
+const A_NODE: &str = "nodes to begin with, the driver finds the others: [\"10.0.0.1:9042\"]";
+
+const CASSANDRA_RULES: &[Rule] = &[
+    Rule::Needs("username", "password"),
+    Rule::Needs("password", "username"),
+    Rule::Refused {
+        settings: &["consistency"],
+        words: &["ONE", "LOCAL_ONE"],
+        when: When::Off("single_node"),
+        why: "of one replica may lose rows and positions with that replica",
+        hint: "LOCAL_QUORUM; or for a cluster of one node, say so: single_node = true",
+    },
+];
+
+static TLS: Table = Table {
+    name: "tls",
+    doc: "Encrypts. An empty table is enough: the system's authorities are trusted then.",
+    groups: &[&Group {
+        place: "sinks.NAME.cassandra.tls",
+        settings: &[
+            text("ca_file", &[])
+                .else_("the system's authorities")
+                .doc("Whom to trust: certificates as PEM."),
+            text("cert_file", &[])
+                .missed("the certificate of key_file, a PEM file")
+                .also("with `key_file`")
+                .doc("A certificate of one's own."),
+            text("key_file", &[])
+                .missed("the key of cert_file, a PEM file")
+                .also("with `cert_file`")
+                .doc("Its key."),
+        ],
+    }],
+    rules: &[&[
+        Rule::Needs("cert_file", "key_file"),
+        Rule::Needs("key_file", "cert_file"),
+    ]],
+    foreign: &[],
+};
+
+/// What a source can be: `Source::from_str`, as a pattern.
+pub(in crate::config) const SOURCE: &str = concat!(
+    r"^(topic|partition|offset|timestamp",
+    r#"|(value|key)(\.([^."][^.]*|"[^"]+"))*"#,
+    r"|headers\.[\s\S]+)$"
+);
+
+/// One table, in every database.
+static OF_A_TABLE: Group = Group {
+    place: "the table",
+    settings: &[
+        Setting::new(
+            "table",
+            Kind::Parsed(r"^\s*([^{}]|\{topic\})*([^{}\s]|\{topic\})([^{}]|\{topic\})*$"),
+        )
+        .required_unless(
+            "tables",
+            "which table to write to: table = \"public.orders\"",
+        )
+        .doc(
+            "By SQL's rules: `public.orders`, `\"Odd.Name\"`. `{topic}` is filled per record: \
+             `public.{topic}`. `check` refuses a name that no table can have, for each topic \
+             that is named: in Postgres parts of more than 63 bytes, in Cassandra others than \
+             letters, digits and `_`.",
+        ),
+        Setting::new("columns", Kind::Columns).doc(
+            "A table, `column = source`. In `append` and `upsert` every other column takes the \
+             field of its own name; in `log` only the named ones are added.",
+        ),
+    ],
+};
+
+/// One table of a database that has modes.
+static OF_A_SQL_TABLE: Group = Group {
+    place: "the table",
+    settings: &[
+        choice("mode", &MODE_WORDS)
+            .required_unless(
+                "tables",
+                "\"log\" keeps every record, \"append\" adds a row per record, \"upsert\" \
+                 replaces the row of a key",
+            )
+            .doc(
+                "`\"log\"`: a row per record under topic, partition and offset (deduplication). \
+                 `\"append\"`: a row per record (external transaction). `\"upsert\"`: a record \
+                 replaces the row of its key, a tombstone deletes it (natural key).",
+            ),
+        Setting::new("key_columns", Kind::Texts(KEY_COLUMNS))
+            .else_("the table's primary key")
+            .hint("leave it out to use the table's primary key")
+            .also("only with `upsert`")
+            .doc(
+                "The columns of a unique index: not partial, not over expressions, in Postgres \
+                 not deferrable, in SQLite not without a type.",
+            ),
+        choice("missing", &MISSING_WORDS)
+            .default(Value::Text("default"))
+            .also("only with `upsert`")
+            .doc(
+                "`\"default\"`: a field that is missing becomes the column's default. \
+                 `\"keep\"`: what stands in the column stays.",
+            ),
+    ],
+};
+
+const KEY_COLUMNS: Texts = Texts {
+    checks: &[Check::Matches(
+        r"[\s\S]",
+        "is not a valid column name",
+        "a column's name, as the catalogue has it",
+    )],
+    unique: true,
+};
+
+const SQL_RULES: &[Rule] = &[
+    Rule::Refused {
+        settings: &["key_columns"],
+        words: &[],
+        when: When::Is("mode", &["log"]),
+        why: "does not go with mode = \"log\", whose key is topic, partition and offset",
+        hint: "leave it out, or use mode = \"upsert\"",
+    },
+    Rule::Refused {
+        settings: &["key_columns"],
+        words: &[],
+        when: When::Is("mode", &["append"]),
+        why: "does not go with mode = \"append\", which adds a row per record and replaces none",
+        hint: "leave it out, or use mode = \"upsert\"",
+    },
+    Rule::Refused {
+        settings: &["missing"],
+        words: &[],
+        when: When::Is("mode", &["log", "append"]),
+        why: "works only with mode = \"upsert\": in the other modes no row is written twice",
+        hint: "leave it out",
+    },
+    Rule::RefusedKeys {
+        setting: "columns",
+        keys: &["kafka_topic", "kafka_partition", "kafka_offset"],
+        when: When::Is("mode", &["log"]),
+        why: "cannot be set: with mode = \"log\" it is part of the key",
+        hint: "leave it out, it is always filled",
+    },
+];
+
+/// One table of Cassandra's.
+static OF_A_CQL_TABLE: Group = Group {
+    place: "the table",
+    settings: &[
+        // Twenty years are Cassandra's own limit.
+        integer("ttl_s", 1, 630_720_000, Seconds)
+            .hint("seconds from the record's time on; 630720000 are Cassandra's 20 years")
+            .doc("Seconds that a row lives, from the record's timestamp on."),
+        Setting::new("ttl", Kind::Parsed(SOURCE))
+            .also("instead of `ttl_s`")
+            .doc(
+                "A source of that number, such as `\"value.ttl\"`; a record without it lives as \
+                 long as the table says.",
+            ),
+    ],
+};
+
+const CQL_RULES: &[Rule] = &[Rule::Refused {
+    settings: &["ttl"],
+    words: &[],
+    when: When::Has("ttl_s"),
+    why: "does not go with ttl_s",
+    hint: "keep one of them",
+}];
+
+static SQL_TABLES: Group = Group {
+    place: "the table",
+    settings: &[tables(&SQL_TABLE)],
+};
+static CQL_TABLES: Group = Group {
+    place: "the table",
+    settings: &[tables(&CQL_TABLE)],
+};
+
+const fn tables(each: &'static Table) -> Setting {
+    Setting::new("tables", Kind::Tables(each))
+        .hint("name a table: table = \"public.orders\"")
+        .doc("Several topics, different tables: a list of such settings instead of them.")
+}
+
+const INSTEAD_OF_SQL_TABLES: &[Rule] = &[instead_of_tables(&[
+    "table",
+    "columns",
+    "mode",
+    "key_columns",
+    "missing",
+])];
+const INSTEAD_OF_CQL_TABLES: &[Rule] = &[instead_of_tables(&["table", "columns", "ttl_s", "ttl"])];
+
+const fn instead_of_tables(settings: &'static [&'static str]) -> Rule {
+    Rule::Refused {
+        settings,
+        words: &[],
+        when: When::Has("tables"),
+        why: "does not go with tables",
+        hint: "put it into each [[PLACE.tables]]",
+    }
+}
+
+static SQL_TABLE: Table = Table {
+    name: "sql_table",
+    doc: "Which topics go into one table, and how.",
+    groups: &[&OF_AN_ENTRY, &OF_A_TABLE, &OF_A_SQL_TABLE],
+    rules: &[SQL_RULES],
+    foreign: &[],
+};
+
+static CQL_TABLE: Table = Table {
+    name: "cql_table",
+    doc: "Which topics go into one table, and how.",
+    groups: &[&OF_AN_ENTRY, &OF_A_TABLE, &OF_A_CQL_TABLE],
+    rules: &[CQL_RULES],
+    foreign: &[NO_MODES],
+};
+
+/// What only an entry of a list of tables has.
+static OF_AN_ENTRY: Group = Group {
+    place: "tables",
+    settings: &[Setting::new("topics", Kind::Texts(TOPICS))
+        .else_("what is left, in the last entry")
+        .missed("only the last of the tables may leave it out; it takes the topics that are left")
+        .hint("name a topic: topics = [\"orders\"]")
+        .doc("Those of the sink's topics that go into this table.")],
+};

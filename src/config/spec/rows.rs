@@ -1,0 +1,406 @@
+//! The settings that hold for every database.
+
+use super::Unit::{Count, Milliseconds};
+use super::backends::BACKENDS;
+use super::{
+    Check, Group, Kind, Rule, Setting, Table, Texts, Value, When, choice, integer, size, text,
+};
+use crate::config::kafka::{ISOLATION_WORDS, PROTOCOL_WORDS};
+use crate::config::sink::{BAD_RECORD_WORDS, FORMAT_WORDS, UNKNOWN_FIELDS_WORDS};
+
+/// The whole file.
+pub(in crate::config) static ROOT: Table = Table {
+    name: "config",
+    doc: "The config of plimsoll.",
+    groups: &[&TOP, &TABLES],
+    rules: &[],
+    foreign: &[],
+};
+
+static TOP: Group = Group {
+    place: "at the top",
+    settings: &[
+        // Librdkafka's queues and our own buffers need this much to move at all;
+        // more than a TiB is a slip.
+        size("memory_limit", 32 << 20, 1 << 40)
+            .default(Value::Size(256 << 20))
+            .hint("librdkafka's queues and plimsoll's buffers share it")
+            .doc(
+                "Bytes of records that all sinks together may hold before they are committed, \
+                 librdkafka's queues included. Divided evenly among the sinks.",
+            ),
+        // A hand-over waits for a drain, and Kafka waits for the hand-over: the
+        // upper bound stays below `max.poll.interval.ms` (5 minutes).
+        integer("drain_ms", 0, 240_000, Milliseconds)
+            .default(Value::Integer(10_000))
+            .also("below `max.poll.interval.ms`")
+            .hint(
+                "a drain must end before Kafka takes the partitions away (max.poll.interval.ms, \
+                 5 minutes)",
+            )
+            .doc("How long a drain may take: on SIGTERM, and when a partition is handed over."),
+    ],
+};
+
+static TABLES: Group = Group {
+    place: "at the top",
+    settings: &[
+        Setting::new("kafka", Kind::Table(&KAFKA))
+            .required("where Kafka is: [kafka] with bootstrap_servers = \"127.0.0.1:9092\""),
+        Setting::new("http", Kind::Table(&HTTP)),
+        Setting::new("sinks", Kind::Named(&SINK)).required(
+            "add one: [sinks.orders], and in it where it writes, such as [sinks.orders.postgres]",
+        ),
+    ],
+};
+
+static KAFKA: Table = Table {
+    name: "kafka",
+    doc: "How to reach Kafka.",
+    groups: &[&IN_KAFKA],
+    rules: &[KAFKA_RULES],
+    foreign: &[
+        (
+            &["username"],
+            "Kafka's is \"sasl.username\" in [kafka.properties]",
+        ),
+        (
+            &["password"],
+            "Kafka's is \"sasl.password\" in [kafka.properties]",
+        ),
+    ],
+};
+
+static IN_KAFKA: Group = Group {
+    place: "kafka",
+    settings: &[
+        text("bootstrap_servers", &[])
+            .required("where Kafka is: bootstrap_servers = \"127.0.0.1:9092\"")
+            .doc("`host:port`, several separated by commas."),
+        choice("isolation_level", &ISOLATION_WORDS)
+            .default(Value::Text("read_committed"))
+            .doc(
+                "Whether records of open and aborted transactions are read too \
+                 (`\"read_uncommitted\"`).",
+            ),
+        choice("group_protocol", &PROTOCOL_WORDS)
+            .default(Value::Text("classic"))
+            .doc(
+                "`\"classic\"` with the `cooperative-sticky` strategy; or `\"consumer\"` (KIP-848; \
+                 the brokers then decide session timeout, heartbeat and strategy).",
+            ),
+        text("group_instance_id", &[])
+            .also("not with `group_protocol = \"consumer\"`")
+            .doc(
+                "Static membership: one name per process. Such a member does not leave its group \
+                 on SIGTERM.",
+            ),
+        Setting::new("properties", Kind::Properties)
+            .doc("Passed to librdkafka, which judges names and values."),
+    ],
+};
+
+const KAFKA_RULES: &[Rule] = &[
+    Rule::Refused {
+        settings: &["group_instance_id"],
+        words: &[],
+        when: When::Is("group_protocol", &["consumer"]),
+        // Tried: UNRELEASED_INSTANCE_ID is fatal to the client.
+        why: "does not go with group_protocol = \"consumer\": after a kill the brokers refuse the \
+              successor until the session ends, and the client gives up",
+        hint: "leave it out, or use group_protocol = \"classic\"",
+    },
+    // With KIP-848 the brokers decide these, and librdkafka refuses them.
+    Rule::RefusedKeys {
+        setting: "properties",
+        keys: &[
+            "session.timeout.ms",
+            "heartbeat.interval.ms",
+            "partition.assignment.strategy",
+            "group.protocol.type",
+        ],
+        when: When::Is("group_protocol", &["consumer"]),
+        why: "is refused: with group_protocol = \"consumer\" the brokers decide it",
+        hint: "leave it out, or use group_protocol = \"classic\"",
+    },
+];
+
+/// A property of librdkafka that the config refuses: why, and what to do.
+pub(in crate::config) struct Refused {
+    pub(in crate::config) names: &'static [&'static str],
+    pub(in crate::config) why: &'static str,
+    pub(in crate::config) hint: &'static str,
+}
+
+pub(in crate::config) const REFUSED: &[Refused] = &[
+    Refused {
+        names: &["bootstrap.servers", "metadata.broker.list"],
+        why: "plimsoll sets it itself",
+        hint: "use kafka.bootstrap_servers",
+    },
+    Refused {
+        names: &["group.id"],
+        why: "each sink has a group of its own",
+        hint: "use group_id in [sinks.NAME]",
+    },
+    Refused {
+        names: &["client.id"],
+        why: "plimsoll gives each client an id of its own",
+        hint: "leave it out; the brokers' logs show plimsoll, the sink and a random part",
+    },
+    Refused {
+        names: &["group.instance.id"],
+        why: "it has a setting of its own",
+        hint: "use kafka.group_instance_id",
+    },
+    Refused {
+        names: &["group.protocol"],
+        why: "it has a setting of its own",
+        hint: "use kafka.group_protocol",
+    },
+    Refused {
+        names: &["isolation.level"],
+        why: "it has a setting of its own",
+        hint: "use kafka.isolation_level",
+    },
+    Refused {
+        names: &["enable.auto.commit", "auto.commit.enable"],
+        why: "Kafka's committed offsets are a courtesy to lag tools; plimsoll commits them after \
+              the database has committed",
+        hint: "leave it out",
+    },
+    Refused {
+        names: &["enable.auto.offset.store"],
+        why: "offsets are stored after the database has committed, not before",
+        hint: "leave it out",
+    },
+    Refused {
+        names: &["auto.offset.reset"],
+        why: "a reset would jump over records without a word; plimsoll always uses \"error\"",
+        hint: "use start in [sinks.NAME] for a topic that has no position yet",
+    },
+    Refused {
+        names: &["enable.partition.eof"],
+        why: "plimsoll does not ask for it, and its answer is no record",
+        hint: "leave it out",
+    },
+    Refused {
+        names: &[
+            "queued.min.messages",
+            "queued.max.messages.kbytes",
+            "fetch.max.bytes",
+            "fetch.message.max.bytes",
+            "max.partition.fetch.bytes",
+            "receive.message.max.bytes",
+        ],
+        why: "plimsoll derives it from memory_limit, so that all memory stays bounded",
+        hint: "use memory_limit at the top of the file",
+    },
+    Refused {
+        names: &["statistics.interval.ms"],
+        why: "nobody would read the statistics",
+        hint: "scrape /metrics, which [http] serves",
+    },
+    Refused {
+        names: &["test.mock.num.brokers"],
+        why: "it replaces Kafka by a mock",
+        hint: "leave it out; `plimsoll demo` brings a mock of its own",
+    },
+];
+
+/// Properties that are often used: for "did you mean" and for editors.
+pub(in crate::config) const COMMON: &[&str] = &[
+    "security.protocol",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.username",
+    "sasl.password",
+    "sasl.kerberos.principal",
+    "sasl.kerberos.keytab",
+    "sasl.oauthbearer.config",
+    "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.certificate.location",
+    "ssl.certificate.pem",
+    "ssl.key.location",
+    "ssl.key.pem",
+    "ssl.key.password",
+    "ssl.endpoint.identification.algorithm",
+    "enable.ssl.certificate.verification",
+    "session.timeout.ms",
+    "heartbeat.interval.ms",
+    "max.poll.interval.ms",
+    "partition.assignment.strategy",
+    "socket.timeout.ms",
+    "socket.keepalive.enable",
+    "reconnect.backoff.ms",
+    "reconnect.backoff.max.ms",
+    "topic.metadata.refresh.interval.ms",
+    "metadata.max.age.ms",
+    "fetch.min.bytes",
+    "fetch.wait.max.ms",
+    "client.rack",
+    "client.dns.lookup",
+    "broker.address.family",
+    "debug",
+    "log_level",
+];
+
+static HTTP: Table = Table {
+    name: "http",
+    doc: "Metrics and health.",
+    groups: &[&IN_HTTP],
+    rules: &[],
+    foreign: &[],
+};
+
+static IN_HTTP: Group = Group {
+    place: "http",
+    settings: &[
+        // 9464 is the port that OpenTelemetry uses for Prometheus; loopback, for
+        // it has no password.
+        Setting::new("listen", Kind::Parsed("^(off|.+:[0-9]{1,5})$"))
+            .default(Value::Text("127.0.0.1:9464"))
+            .doc(
+                "Where `/metrics`, `/healthz` and `/readyz` are served. An address in digits with \
+                 a port; `\"0.0.0.0:9464\"` for all interfaces (they have no password); \
+                 `\"off\"`: nowhere.",
+            ),
+    ],
+};
+
+static SINK: Table = Table {
+    name: "sink",
+    doc: "A sink: one consumer group, and the table or tables that it feeds.",
+    groups: &[&IN_SINK, &SINK_TABLES, &BACKENDS],
+    rules: &[&[Rule::Refused {
+        settings: &["topics_regex"],
+        words: &[],
+        when: When::Has("topics"),
+        why: "does not go with topics",
+        hint: "name the topics, or match them by topics_regex, not both",
+    }]],
+    foreign: &[],
+};
+
+/// Kafka's own rules.
+pub(super) const TOPIC: &[Check] = &[
+    Check::MatchesNot(
+        r"^\^",
+        "is a pattern, not a topic's name",
+        "use topics_regex",
+    ),
+    Check::Matches(r"^[A-Za-z0-9._-]{1,249}$", BAD_TOPIC, TOPIC_HINT),
+    Check::MatchesNot(r"^\.{1,2}$", BAD_TOPIC, TOPIC_HINT),
+];
+const BAD_TOPIC: &str = "is not a valid topic name";
+const TOPIC_HINT: &str = "a name has 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-'";
+
+static IN_SINK: Group = Group {
+    place: "sinks.NAME",
+    settings: &[
+        Setting::new("topics", Kind::Texts(TOPICS))
+            .required_unless(
+                "topics_regex",
+                "which topics to read: topics = [\"orders\"], or topics_regex = \"^orders\"",
+            )
+            .hint("name a topic: topics = [\"orders\"]")
+            .doc("Names."),
+        Setting::new("topics_regex", Kind::Parsed(r"\S"))
+            .also("POSIX extended")
+            .doc(
+                "A pattern, anchored in front: `\"^orders\"`. Topics that match later are taken \
+                 up, from their first record. Kafka's own (`__consumer_offsets`, \
+                 `__transaction_state`, `__share_group_state`) match only a pattern with `__` in \
+                 it.",
+            ),
+        // Kafka keeps a group's name in a string of 16-bit length; nobody wants
+        // more than this.
+        text("group_id", &[Check::Longest(249)])
+            .else_("`\"plimsoll-NAME\"`")
+            .also("one sink each")
+            .hint("leave it out to use \"plimsoll-NAME\"")
+            .doc("The consumer group."),
+        choice("format", &FORMAT_WORDS)
+            .default(Value::Text("json"))
+            .doc("The format of the values."),
+        Setting::new("start", Kind::Start(&START))
+            .default(Value::Text("earliest"))
+            .doc(
+                "Where a topic begins that has no position yet, once: `\"earliest\"`, \
+                 `\"latest\"`, an RFC 3339 time with its zone (`\"2026-01-31T08:00:00Z\"`), or \
+                 `{ group = \"connect-orders\" }`: where another group stands.",
+            ),
+        choice("on_bad_record", &BAD_RECORD_WORDS)
+            .default(Value::Text("halt"))
+            .doc(
+                "`\"halt\"`: the partition stops before a bad record. `\"dead_letter\"`: the \
+                 record is kept in the dead-letter table, and the position moves over it.",
+            ),
+        choice("unknown_fields", &UNKNOWN_FIELDS_WORDS)
+            .default(Value::Text("ignore"))
+            .doc("Whether a field without a column makes a record a bad one (`\"reject\"`)."),
+    ],
+};
+
+pub(super) const TOPICS: Texts = Texts {
+    checks: TOPIC,
+    unique: true,
+};
+
+static START: Table = Table {
+    name: "start",
+    doc: "Where another group stands.",
+    groups: &[&Group {
+        place: "sinks.NAME.start",
+        settings: &[text("group", &[])
+            .required("{ group = \"connect-orders\" } begins where that group stands")
+            .doc("The name of a consumer group: what it has committed is where the topic begins.")],
+    }],
+    rules: &[],
+    foreign: &[],
+};
+
+static SINK_TABLES: Group = Group {
+    place: "sinks.NAME",
+    settings: &[Setting::new("batch", Kind::Table(&BATCH))],
+};
+
+static BATCH: Table = Table {
+    name: "batch",
+    doc: "A batch is one transaction of one partition. Whatever comes first closes it.",
+    groups: &[&IN_BATCH],
+    rules: &[],
+    foreign: &[],
+};
+
+static IN_BATCH: Group = Group {
+    place: "sinks.NAME.batch",
+    settings: &[
+        // One transaction of a million rows is as large as a batch should ever get.
+        integer("max_records", 1, 1_000_000, Count)
+            .default(Value::Integer(10_000))
+            .hint("a batch is one transaction")
+            .doc("Records."),
+        // Below the size of one small record a limit has no meaning; above 256 MiB
+        // one batch would outgrow what a database takes in one message.
+        size("max_bytes", 1 << 10, 256 << 20)
+            .default(Value::Size(8 << 20))
+            .also("at most a quarter of `memory_limit`")
+            .hint("a batch is one transaction")
+            .doc("Bytes of keys, values and headers, with their bookkeeping."),
+        // A minute is as stale as a table should ever be.
+        integer("linger_ms", 0, 60_000, Milliseconds)
+            .default(Value::Integer(100))
+            .hint("how old the first record of a batch may get")
+            .doc("How old the first record may get."),
+    ],
+};
+
+/// A sink's name, which stands in metric labels, in group ids and in the key of
+/// every position.
+pub(in crate::config) const SINK_NAME: Check = Check::Matches(
+    r"^[A-Za-z0-9_-]{1,100}$",
+    "is not a valid name for a sink",
+    "a name has 1 to 100 of the characters a-z, A-Z, 0-9, '_' and '-'",
+);
