@@ -54,81 +54,102 @@ pub async fn watch_lag(
         let Ok(look) = meanwhile(looking, alone).await else {
             return;
         };
-        // A topic that was made again may be known although its ends are not.
-        let none = || partitions.iter().map(|_| Ok(None)).collect::<Vec<_>>();
-        let (first, ends, mut fault) = match look.ends {
-            Ok((first, ends)) => (first, ends, None),
-            Err(fault) => (none(), none(), Some(fault)),
-        };
-        let mut still = BTreeMap::new();
-        let mut known = Ends::new();
-        for (((tp, stand), first), end) in stands.into_iter().zip(first).zip(ends) {
-            let mut read = |told: Result<Option<Position>, KafkaFault>| {
-                told.unwrap_or_else(|why| {
-                    fault.get_or_insert_with(|| why.of(&tp.to_string()));
-                    None
-                })
-            };
-            let (first, end) = (read(first), read(end));
-            if let Some(end) = end {
-                let position = stand.position;
-                known.insert(tp.clone(), End { position, end });
+        let seen = judge(&sink, &cluster_id, look, stands, &suspects);
+        for (tp, halt) in seen.halts {
+            let halt = Box::new(halt);
+            if control.send(Control::OtherLog { tp, halt }).is_err() {
+                return;
             }
-            publish(&sink, &tp, stand.position);
-            let found = Found {
-                topic_id: look.ids.get(&*tp.topic).cloned(),
-                first,
-                end,
-                hash: None,
-            };
-            let known = as_claimed(&stand);
-            let compared = Compared {
-                cluster_id: &cluster_id,
-                seen_cluster: look.cluster_id.as_deref(),
-                claimed: &known,
-                found: &found,
-            };
-            let agreement = compared.agreement();
-            counter!(names::LOG_CHECKS, "sink" => sink.clone(), "found" => agreement.as_str())
-                .increment(1);
-            let Some(reason) = disagreement(&sink, &tp, &compared) else {
-                continue;
-            };
-            // An end is believed when it was seen twice and the position did not
-            // move in between: batches in flight may already be where the log
-            // is. An id is what it is.
-            let certain = match agreement {
-                Agreement::Recreated | Agreement::OtherCluster | Agreement::OtherRecord => true,
-                Agreement::Truncated
-                | Agreement::OvertakenByRetention
-                | Agreement::Agree
-                | Agreement::Unknown => suspects.get(&tp) == Some(&stand),
-            };
-            if certain {
-                let halt = Box::new(Halt {
-                    offset: Some(stand.position.offset()),
-                    column: None,
-                    reason,
-                    until: Until::Begun,
-                });
-                let told = Control::OtherLog {
-                    tp: tp.clone(),
-                    halt,
-                };
-                if control.send(told).is_err() {
-                    return;
-                }
-            }
-            still.insert(tp, stand);
         }
-        suspects = still;
+        suspects = seen.suspects;
         // What could not be read is told no more.
-        health.ends(&sink, known);
-        match fault {
+        health.ends(&sink, seen.ends);
+        match seen.fault {
             Some(fault) => away(fault),
             None => health.kafka_back(&sink, &Asking::Watch),
         }
     }
+}
+
+/// What a look says of what is consumed.
+#[derive(Default)]
+struct Seen {
+    ends: Ends,
+    halts: Vec<(TopicPartition, Halt)>,
+    /// Where the log does not fit the position, as it stood.
+    suspects: BTreeMap<TopicPartition, Stand>,
+    /// Why not all was told.
+    fault: Option<KafkaFault>,
+}
+
+fn judge(
+    sink: &str,
+    cluster_id: &str,
+    look: Look,
+    stands: BTreeMap<TopicPartition, Stand>,
+    suspects: &BTreeMap<TopicPartition, Stand>,
+) -> Seen {
+    let mut seen = Seen::default();
+    // A topic that was made again may be known although its ends are not.
+    let none = || stands.iter().map(|_| Ok(None)).collect::<Vec<_>>();
+    let (first, ends) = look.ends.unwrap_or_else(|fault| {
+        seen.fault = Some(fault);
+        (none(), none())
+    });
+    for (((tp, stand), first), end) in stands.into_iter().zip(first).zip(ends) {
+        let mut read = |told: Result<Option<Position>, KafkaFault>| {
+            told.unwrap_or_else(|why| {
+                seen.fault.get_or_insert_with(|| why.of(&tp.to_string()));
+                None
+            })
+        };
+        let (first, end) = (read(first), read(end));
+        let position = stand.position;
+        if let Some(end) = end {
+            seen.ends.insert(tp.clone(), End { position, end });
+        }
+        publish(sink, &tp, position);
+        let found = Found {
+            topic_id: look.ids.get(&*tp.topic).cloned(),
+            first,
+            end,
+            hash: None,
+        };
+        let known = as_claimed(&stand);
+        let compared = Compared {
+            cluster_id,
+            seen_cluster: look.cluster_id.as_deref(),
+            claimed: &known,
+            found: &found,
+        };
+        let agreement = compared.agreement();
+        counter!(names::LOG_CHECKS, "sink" => sink.to_owned(), "found" => agreement.as_str())
+            .increment(1);
+        let Some(reason) = disagreement(sink, &tp, &compared) else {
+            continue;
+        };
+        // An end is believed when it was seen twice and the position did not
+        // move in between: batches in flight may already be where the log
+        // is. An id is what it is.
+        let certain = match agreement {
+            Agreement::Recreated | Agreement::OtherCluster | Agreement::OtherRecord => true,
+            Agreement::Truncated
+            | Agreement::OvertakenByRetention
+            | Agreement::Agree
+            | Agreement::Unknown => suspects.get(&tp) == Some(&stand),
+        };
+        if certain {
+            let halt = Halt {
+                offset: Some(position.offset()),
+                column: None,
+                reason,
+                until: Until::Begun,
+            };
+            seen.halts.push((tp.clone(), halt));
+        }
+        seen.suspects.insert(tp, stand);
+    }
+    seen
 }
 
 /// Waits, and looks around every second.
@@ -196,4 +217,38 @@ fn publish(sink: &str, tp: &TopicPartition, position: Position) {
         ("partition", tp.partition.to_string()),
     ];
     gauge!(names::POSITION, &labels).set(position.offset() as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One partition at 9, whose log ends where it is told.
+    fn seen(end: i64, id: &str, suspects: &BTreeMap<TopicPartition, Stand>) -> Seen {
+        let at = |offset| Position::new(offset).unwrap();
+        let stand = Stand {
+            position: at(9),
+            topic_id: Some("old".into()),
+        };
+        let look = Look {
+            cluster_id: Some("c".to_owned()),
+            ids: BTreeMap::from([("t".to_owned(), id.to_owned())]),
+            ends: Ok((vec![Ok(Some(at(0)))], vec![Ok(Some(at(end)))])),
+        };
+        let stands = BTreeMap::from([(TopicPartition::new("t", 0), stand)]);
+        judge("a", "c", look, stands, suspects)
+    }
+
+    #[test]
+    fn an_end_before_the_position_is_believed_when_it_is_seen_twice() {
+        let first = seen(7, "old", &BTreeMap::new());
+        assert!(first.halts.is_empty());
+        assert_eq!(seen(7, "old", &first.suspects).halts.len(), 1);
+        assert!(seen(9, "old", &first.suspects).suspects.is_empty());
+    }
+
+    #[test]
+    fn another_id_is_believed_at_once() {
+        assert_eq!(seen(9, "new", &BTreeMap::new()).halts.len(), 1);
+    }
 }

@@ -21,7 +21,7 @@ use super::partition::{Part, Phase, Standing};
 use super::queue::{Records, Window};
 use super::tokens::keep_tokens;
 use crate::claim::ClaimRequest;
-use crate::commit::Lane;
+use crate::commit::{FENCED_WAIT, HALT_RETRY, Lane};
 use crate::config::BatchLimits;
 use crate::metrics as names;
 use metrics::{counter, gauge};
@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 /// How long the loop may wait: what controls wait at most when nothing comes.
 const WAIT: Duration = Duration::from_millis(10);
@@ -362,11 +362,11 @@ impl<S: Sink> Poll<S> {
             },
             Control::OtherLog { tp, halt } => {
                 if let Some((i, Act::BackOff)) = self.heard(&tp, Heard::Refuted) {
-                    tracing::error!(
+                    error!(
                         sink = self.setup.lane.name, topic = %tp.topic, partition = tp.partition,
                         "halted: {}", halt.reason,
                     );
-                    self.halt(i, *halt, crate::commit::HALT_RETRY);
+                    self.halt(i, *halt, HALT_RETRY);
                 }
             }
             Control::Overtaken { tp } => {
@@ -375,7 +375,7 @@ impl<S: Sink> Poll<S> {
                         sink = self.setup.lane.name, topic = %tp.topic, partition = tp.partition,
                         "overtaken: claimed anew",
                     );
-                    self.restart(i, RestartReason::Overtaken, crate::commit::FENCED_WAIT);
+                    self.restart(i, RestartReason::Overtaken, FENCED_WAIT);
                 }
             }
             Control::Ended { tp, generation } => {
