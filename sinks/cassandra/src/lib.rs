@@ -22,6 +22,7 @@ mod positions;
 mod read;
 mod retry;
 mod rows;
+mod schema;
 mod settings;
 mod sink;
 mod snapshot;

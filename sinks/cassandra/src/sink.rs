@@ -5,6 +5,7 @@ use crate::error::Failure;
 use crate::owned::{Held, Owned};
 use crate::plan::{self, CassandraPlan};
 use crate::rows::Encoded;
+use crate::schema::{Looks, Schema};
 use crate::state::{Lazy, State};
 use crate::write::{self, Way};
 use crate::{
@@ -17,9 +18,10 @@ use plimsoll_sink_api::{
     StoredPosition,
 };
 use scylla::client::session::Session;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 /// A sink that writes to Cassandra or Scylla.
 #[derive(Debug)]
@@ -32,6 +34,16 @@ pub struct CassandraSink {
     in_flight: Semaphore,
     /// Marks are counted from here: a clock that nobody sets.
     began: Instant,
+    looks: OnceCell<Looks>,
+    /// By topic: the last plan, good as long as the schema is the same.
+    plans: Mutex<HashMap<String, Planned>>,
+}
+
+/// A plan, and what it was made of.
+#[derive(Debug)]
+struct Planned {
+    schema: Schema,
+    prepared: Arc<Prepared<CassandraPlan>>,
 }
 
 impl CassandraSink {
@@ -45,6 +57,8 @@ impl CassandraSink {
             owned: Owned::default(),
             member: std::sync::OnceLock::new(),
             began: Instant::now(),
+            looks: OnceCell::new(),
+            plans: Mutex::default(),
         }
     }
 
@@ -88,9 +102,46 @@ impl CassandraSink {
         failure.error
     }
 
+    fn plans(&self) -> MutexGuard<'_, HashMap<String, Planned>> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn elapsed_ms(&self) -> i64 {
         millis(self.began.elapsed())
     }
+}
+
+/// Reads the whole schema, which is not cheap, and prepares what is written.
+async fn make_plan(
+    session: &Session,
+    settings: &CassandraTable,
+    keyspace: &str,
+    table: &str,
+) -> Result<Prepared<CassandraPlan>, SinkError> {
+    session.refresh_metadata().await.map_err(|error| {
+        let mut away = SinkError::new(Class::Away, "the schema cannot be read");
+        away.detail.text = plimsoll_sink_api::Secret::new(error.to_string());
+        away
+    })?;
+    let info = catalogue::read(&session.get_cluster_state(), keyspace, table)?;
+    let (layout, table) = plan::layout(settings, &info)?;
+    let prepare = async |cql: String| {
+        let mut statement = session
+            .prepare(cql)
+            .await
+            .map_err(|error| crate::error::of_prepare(&error).error)?;
+        statement.set_is_idempotent(true);
+        Ok::<_, SinkError>(statement)
+    };
+    let (insert, delete) = (layout.insert_cql(), layout.delete_cql());
+    Ok(Prepared {
+        table,
+        plan: CassandraPlan {
+            layout,
+            insert: prepare(insert).await?,
+            delete: prepare(delete).await?,
+        },
+    })
 }
 
 fn now_ms() -> i64 {
@@ -133,30 +184,20 @@ impl Sink for CassandraSink {
             return Err(plan::halt(format!("table \"{name}\" has no keyspace"))
                 .hint(format!("table = \"KEYSPACE.{name}\"")));
         };
-        session.refresh_metadata().await.map_err(|error| {
-            let mut away = SinkError::new(Class::Away, "the schema cannot be read");
-            away.detail.text = plimsoll_sink_api::Secret::new(error.to_string());
-            away
-        })?;
-        let info = catalogue::read(&session.get_cluster_state(), keyspace, table)?;
-        let (layout, table) = plan::layout(settings, &info)?;
-        let prepare = async |cql: String| {
-            let mut statement = session
-                .prepare(cql)
-                .await
-                .map_err(|error| crate::error::of_prepare(&error).error)?;
-            statement.set_is_idempotent(true);
-            Ok::<_, SinkError>(statement)
+        let looks = self.looks.get_or_try_init(|| Looks::prepare(&session));
+        let schema = looks.await?.look(&session, keyspace, table).await?;
+        if let Some(planned) = self.plans().get(topic)
+            && planned.schema == schema
+        {
+            return Ok(Arc::clone(&planned.prepared));
+        }
+        let prepared = Arc::new(make_plan(&session, settings, keyspace, table).await?);
+        let planned = Planned {
+            schema,
+            prepared: Arc::clone(&prepared),
         };
-        let (insert, delete) = (layout.insert_cql(), layout.delete_cql());
-        Ok(Arc::new(Prepared {
-            table,
-            plan: CassandraPlan {
-                layout,
-                insert: prepare(insert).await?,
-                delete: prepare(delete).await?,
-            },
-        }))
+        self.plans().insert(topic.to_owned(), planned);
+        Ok(prepared)
     }
 
     async fn settled(&self) -> Result<Vec<Settled>, SinkError> {

@@ -171,3 +171,39 @@ async fn counters_and_growing_lists_are_refused_with_their_reason() {
     let near = world.sink("lx").prepare("t").await.unwrap_err().to_string();
     assert!(near.contains("does not exist"), "{near}");
 }
+
+#[tokio::test]
+async fn a_plan_is_made_anew_when_the_schema_changed_and_only_then() {
+    use plimsoll_sink_api::Sink;
+    use std::sync::Arc;
+    let world = World::new().await;
+    let k = &world.keyspace;
+    let create = format!("CREATE TABLE {k}.t (id int PRIMARY KEY, p {k}.place)");
+    for cql in [&format!("CREATE TYPE {k}.place (lat double)"), &create] {
+        world.cql(cql).await;
+    }
+    let sink = world.sink("t");
+    let mut last = sink.prepare("t").await.unwrap();
+    let same = sink.prepare("t").await.unwrap();
+    assert!(Arc::ptr_eq(&last, &same), "made anew for nothing");
+    let drop = format!("DROP TABLE {k}.t");
+    for (changes, columns) in [
+        (vec![format!("ALTER TABLE {k}.t ADD n int")], 3),
+        (vec![format!("ALTER TYPE {k}.place ADD name text")], 3),
+        (vec![format!("ALTER TABLE {k}.t DROP n")], 2),
+        (vec![drop.clone(), create.clone()], 2),
+    ] {
+        for cql in &changes {
+            world.cql(cql).await;
+        }
+        let next = sink.prepare("t").await.unwrap();
+        assert!(!Arc::ptr_eq(&last, &next), "{changes:?}");
+        assert_eq!(next.table.columns.len(), columns, "{changes:?}");
+        let again = sink.prepare("t").await.unwrap();
+        assert!(Arc::ptr_eq(&next, &again), "{changes:?}");
+        last = next;
+    }
+    world.cql(&drop).await;
+    let gone = sink.prepare("t").await.unwrap_err();
+    assert!(gone.to_string().contains("does not exist"), "{gone}");
+}
