@@ -1,13 +1,17 @@
 # An older plimsoll, built once for each commit: sourced from the root of the tree.
 
-# older_plimsoll COMMIT sets OLDER to its binary.
+# The last commit before the changes that are not released.
+BEFORE=f7f659e
+
+# older_plimsoll [COMMIT] sets OLDER to its binary.
 older_plimsoll() {
   local commit source
-  commit=$(git rev-parse --short "$1^{commit}")
+  commit=$(git rev-parse --short "${1:-$BEFORE}^{commit}")
   OLDER=$PWD/.cache/old/plimsoll-$commit
   if [[ ! -x $OLDER ]]; then
     source=$(mktemp -d "${TMPDIR:-/tmp}/plimsoll-$commit.XXXXXX")
-    git archive "$commit" | tar -x -C "$source"
+    # As files of now: cargo takes older ones than what it built for built already.
+    git archive "$commit" | tar -x -m -C "$source"
     mkdir -p .cache/old
     # A target folder of its own: what is built of this tree stays as it is.
     CARGO_TARGET_DIR=$PWD/.cache/old/target \

@@ -366,6 +366,23 @@ fn a_halted_partition_is_listed_with_the_services_own_reason() {
 }
 
 #[test]
+fn a_probe_is_strict_where_it_is_asked_to_be_and_nowhere_else() {
+    let (_, process) = halted("strictly");
+    let status = |path| process.get(path).map(|(status, _)| status);
+    for (path, expected) in [
+        ("/readyz", 200),
+        ("/readyz?strict=false", 200),
+        ("/readyz?strict=0", 200),
+        ("/readyz?strict", 503),
+        ("/readyz?strict=true", 503),
+        ("/readyz?strict=perhaps", 400),
+    ] {
+        assert_eq!(status(path), Some(expected), "{path}");
+    }
+    assert!(process.drain().success());
+}
+
+#[test]
 fn of_a_service_elsewhere_it_is_seen_that_records_wait_and_whom_to_ask() {
     let (scene, process) = halted("halted_elsewhere");
     // As if it had halted a while ago.
@@ -416,4 +433,43 @@ fn a_position_outside_its_log_has_no_lag_and_is_halted() {
     let (code, text) = scene.fails(&["check", "--connect"]);
     assert_eq!(code, 1);
     assert!(text.contains("position 99 lies behind 10"), "{text}");
+}
+
+#[test]
+fn no_part_of_a_password_is_shown_and_an_address_may_stand_in_brackets() {
+    let mut scene = Scene::new("password");
+    // Each of these ends the password early for who reads up to it.
+    for mark in ["/", "#", ",", "?"] {
+        scene.service.url = format!("postgres://app:alpha7@bravo9{mark}x@127.0.0.1:9/shop");
+        for command in [
+            &["check", "--connect"][..],
+            &["positions", "list"],
+            &["check"],
+        ] {
+            let output = scene.run(command);
+            let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+            for part in ["alpha7", "bravo9"] {
+                assert!(
+                    !text.contains(part),
+                    "{command:?} shows {part} of it: {text}"
+                );
+            }
+            assert!(!output.status.success(), "{command:?}: {text}");
+        }
+    }
+    scene.service.url = "postgres://app:hunter2@[::1]:9/shop".to_owned();
+    scene.ok(&["check"]);
+    let (code, text) = scene.fails(&["positions", "list"]);
+    assert_eq!(code, 7, "{text}");
+    assert!(text.contains("::1"), "{text}");
+}
+
+#[test]
+fn a_name_that_no_table_can_have_is_refused_without_a_network() {
+    let mut scene = Scene::new("long_name");
+    scene.service.url = "postgres://app@127.0.0.1:9/shop".to_owned();
+    scene.service.bootstrap = "127.0.0.1:9".to_owned();
+    scene.service.table = format!("public.{}", "x".repeat(64));
+    let (_, text) = scene.fails(&["check"]);
+    assert!(text.contains("63 bytes"), "{text}");
 }

@@ -162,3 +162,20 @@ fn a_letter_that_is_still_bad_stays_until_it_is_dropped_by_name() {
     assert_eq!(kept(&case), 0);
     assert!(process.drain().success());
 }
+
+#[test]
+fn many_of_a_kind_are_a_line_of_the_log_or_two() {
+    let mut case = Case::new("letters_many", Mode::Append, 1);
+    case.service.of_sink = "on_bad_record = \"dead_letter\"".to_owned();
+    let bad = vec![Message::of(0, "no JSON"); 200];
+    case.producer.send_all(&case.topic, &bad);
+    let process = Process::start_ready(&case.service);
+    case.wait_caught_up();
+    assert_eq!(kept(&case), 200);
+    let log = process.log();
+    let of = |line: &&str| line.contains("WARN") && line.contains("value_not_json");
+    // The first one, and a count if a minute is over.
+    let lines = log.lines().filter(of).count();
+    assert!((1..=2).contains(&lines), "{lines} lines: {log}");
+    assert!(process.drain().success());
+}

@@ -1,9 +1,12 @@
 //! Positions and topics that are no longer of one log.
 
 use crate::harness::case::Case;
+use crate::harness::kafka_proxy::{Fault, KafkaProxy};
+use crate::harness::kafka_wire::Api;
 use crate::harness::oracle::Mode;
 use crate::harness::orders::Orders;
 use crate::harness::process::{Process, plimsoll, plimsoll_ok};
+use crate::harness::servers::{self, OwnKafka};
 use crate::harness::{unique, wait};
 use std::os::unix::process::ExitStatusExt;
 
@@ -120,6 +123,42 @@ fn a_topic_that_is_recreated_and_filled_at_once_writes_nothing_under_the_old_pos
         case.assert_exact();
         assert!(process.drain().success());
     }
+}
+
+/// Nobody can see that it is another topic, but whoever reads on at its offset.
+#[test]
+fn a_topic_that_is_recreated_unseen_writes_nothing_under_the_old_position() {
+    let proxy = KafkaProxy::start();
+    let broker = OwnKafka::start_behind(&proxy);
+    let (bootstrap, postgres) = (broker.bootstrap(), servers::postgres());
+    let mut case = Case::on(&bootstrap, &postgres, "identity_unseen", Mode::Append, 1);
+    case.service.bootstrap = format!("127.0.0.1:{}", proxy.port());
+    let process = Process::start_ready(&case.service);
+    case.produce(100);
+    case.assert_exact();
+    let answered = |fault: Option<Fault>, answers: usize| {
+        let before = proxy.done();
+        proxy.set(fault);
+        wait::until("Kafka was asked and did not answer", || {
+            match proxy.done() - before {
+                met if met >= answers => Ok(()),
+                met => Err(met),
+            }
+        });
+    };
+    let silent = Some(Fault::Silent(Api::Metadata));
+    answered(silent, 1);
+    recreate(&mut case, 300);
+    // What is read now is another log's.
+    answered(silent, 3);
+    assert_eq!((case.progress(), rows(&case)), (100, 100));
+    proxy.set(None);
+    halted(&process, "recreated");
+    assert_eq!((case.progress(), rows(&case)), (100, 100));
+    case.database.execute("TRUNCATE {s}.orders");
+    settle(&case, "reset", &["--force"]);
+    case.assert_exact();
+    assert!(process.drain().success());
 }
 
 #[test]
@@ -330,6 +369,38 @@ fn a_topic_made_again_with_fewer_partitions_is_reset_and_those_to_come_begin_at_
     case.producer = case.kafka.producer();
     case.orders = Orders::new(9, 3);
     case.produce(90);
+    case.assert_exact();
+    assert!(process.drain().success());
+}
+
+/// As a replica has it that became the leader uncleanly: what comes then stands at
+/// offsets that others had.
+#[test]
+fn a_log_that_lost_its_end_and_grew_beyond_it_halts_and_writes_nothing_of_what_is_new() {
+    let mut broker = OwnKafka::start();
+    let bootstrap = broker.bootstrap();
+    let mut case = Case::on(&bootstrap, &servers::postgres(), "cut", Mode::Append, 1);
+    case.service = case.service.property("session.timeout.ms", "45000");
+    let process = Process::start_ready(&case.service);
+    // A batch each, so that half of the file is half of them.
+    for _ in 0..60 {
+        case.produce(1);
+    }
+    case.assert_exact();
+    // It looks away meanwhile: who sees the log end before the position halts at that.
+    process.freeze();
+    broker.kill();
+    broker.cut_log(&case.topic);
+    broker.begin();
+    let cut = case.kafka.ends(&case.topic)[0];
+    assert!((1..60).contains(&cut), "the log ends at {cut}");
+    case.producer = case.kafka.producer();
+    case.produce(200);
+    process.thaw();
+    halted(&process, "another record stands at offset 59");
+    assert_eq!((case.progress(), rows(&case)), (60, 60));
+    case.database.execute("TRUNCATE {s}.orders");
+    settle(&case, "reset", &["--force"]);
     case.assert_exact();
     assert!(process.drain().success());
 }

@@ -136,6 +136,7 @@ fn sighup_drains_and_sigusr_means_nothing() {
     for (signal, name) in [(libc::SIGUSR1, "SIGUSR1"), (libc::SIGUSR2, "SIGUSR2")] {
         process.signal(signal);
         wait::until("the signal is logged", || {
+            process.assert_running();
             let log = process.log();
             if log.contains(name) { Ok(()) } else { Err(log) }
         });

@@ -5,7 +5,7 @@ use crate::harness::kafka::{Kafka, Message};
 use crate::harness::postgres::Database;
 use crate::harness::process::{Process, plimsoll};
 use crate::harness::service::Service;
-use crate::harness::{unique, wait};
+use crate::harness::{servers, unique, wait};
 
 struct Scene {
     kafka: Kafka,
@@ -142,6 +142,35 @@ fn a_column_counts_from_the_commit_of_its_alter_on() {
     }
 }
 
+/// Of one record, and of so many that they are copied.
+#[test]
+fn a_type_counts_from_the_commit_of_its_alter_on() {
+    for (mode, records) in [("append", 1), ("upsert", 1), ("append", 600)] {
+        let mut scene = scene("retyped", mode, "CREATE TABLE {s}.t (id int PRIMARY KEY)");
+        scene.service.batch = "max_records = 1000\nlinger_ms = 200".to_owned();
+        scene
+            .database
+            .execute("ALTER TABLE {s}.t ADD COLUMN at date");
+        let process = Process::start_ready(&scene.service);
+        let send = |from: i32| {
+            let of = |id| format!("{{\"id\":{id},\"at\":\"2026-05-06T07:08:09Z\"}}");
+            let all: Vec<Message> = (from..from + records).map(|id| value(&of(id))).collect();
+            scene.send(&all);
+            scene.wait_caught_up();
+        };
+        // The plan of now makes dates of them.
+        send(0);
+        scene
+            .database
+            .execute("ALTER TABLE {s}.t ALTER COLUMN at TYPE timestamptz");
+        send(records);
+        let whole = "SELECT count(*) FROM {s}.t WHERE at = '2026-05-06T07:08:09Z'";
+        let whole = scene.database.number(whole);
+        assert_eq!(whole, i64::from(records), "{mode}, {records} at once");
+        assert!(process.drain().success());
+    }
+}
+
 #[test]
 fn a_table_that_does_not_keep_what_is_written_is_refused() {
     let tables = [
@@ -168,4 +197,44 @@ fn a_table_that_does_not_keep_what_is_written_is_refused() {
         assert_eq!(at, [0], "{table}");
         assert!(process.drain().success());
     }
+}
+
+/// COPY does not work beside it, and a policy may refuse a record like any rule.
+#[test]
+fn under_row_security_the_result_does_not_depend_on_the_size_of_a_batch() {
+    let mut scene = scene("secured", "append", "CREATE TABLE {s}.t (id int)");
+    let (role, state) = (unique("role"), scene.database.state_schema());
+    let (url, batch) = (servers::postgres(), "max_records = 2000\nlinger_ms = 200");
+    let (_, place) = url.rsplit_once('@').expect("a user");
+    scene.service.url = format!("postgres://{role}@{place}");
+    scene.service.batch = batch.to_owned();
+    scene.database.execute(&format!(
+        "ALTER TABLE {{s}}.t ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY no_thirteen ON {{s}}.t WITH CHECK (id <> 13);
+         CREATE ROLE {role} LOGIN;
+         GRANT USAGE ON SCHEMA {{s}} TO {role};
+         GRANT SELECT, INSERT ON {{s}}.t TO {role};
+         CREATE SCHEMA {state} AUTHORIZATION {role}"
+    ));
+    let process = Process::start_ready(&scene.service);
+    let rows = || scene.database.number("SELECT count(*) FROM {s}.t");
+    let letters = || {
+        let offsets = "SELECT kafka_offset FROM {s}_state.dead_letters ORDER BY 1";
+        scene.database.rows(offsets)
+    };
+    let mut sent = 0;
+    for ids in [100..120, 1_000..2_500, 10..20] {
+        sent += ids.end - ids.start;
+        let of = |id| value(&format!("{{\"id\":{id}}}"));
+        let all: Vec<Message> = ids.map(of).collect();
+        scene.send(&all);
+        scene.wait_caught_up();
+        let refused = i64::try_from(letters().len()).expect("a count");
+        assert_eq!(rows() + refused, sent);
+    }
+    assert_eq!(letters(), [[Some("1523".to_owned())]]);
+    assert!(process.drain().success());
+    scene
+        .database
+        .execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
 }

@@ -25,9 +25,21 @@ fn troubles(process: &Process, kind: &str) -> Vec<Value> {
     all.filter(|trouble| trouble["kind"] == kind).collect()
 }
 
+/// Waits until a strict probe sees that something is wrong.
+#[track_caller]
+fn wait_disturbed(process: &Process) {
+    wait::within(SOON, "a strict probe is told", || {
+        match process.get("/readyz?strict") {
+            Some((503, _)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+}
+
 /// Waits for one whose words hold all of these; a strict probe sees it.
 #[track_caller]
 fn wait_trouble(process: &Process, kind: &str, words: &[&str]) -> Value {
+    wait_disturbed(process);
     let has = |trouble: &Value| {
         let what = trouble["what"].as_str().unwrap_or_default();
         words.iter().all(|word| what.contains(word))
@@ -39,6 +51,14 @@ fn wait_trouble(process: &Process, kind: &str, words: &[&str]) -> Value {
     let strict = process.get("/readyz?strict");
     assert!(matches!(strict, Some((503, _))), "{strict:?}");
     found
+}
+
+/// A lock in the way is no outage.
+#[track_caller]
+fn assert_not_away(process: &Process) {
+    let report = process.report().unwrap_or_default();
+    let away = &report["sinks"]["orders"]["database_away"];
+    assert!(away.is_null(), "the database is not away: {report}");
 }
 
 /// Waits until nothing of a kind is told, and nothing else is wrong.
@@ -84,7 +104,7 @@ fn a_topic_that_is_missing_is_named_until_it_is_there() {
     let mut case = Case::new("no_topic", Mode::Append, 1);
     let missing = unique("not_there");
     case.service.topics = format!("topics = [\"{}\", \"{missing}\"]", case.topic);
-    let process = Process::start(&case.service);
+    let process = Process::start_ready(&case.service);
     let trouble = wait_trouble(&process, "topic_unreadable", &[&missing, "create it"]);
     assert_eq!(trouble["code"], "UnknownTopicOrPartition");
     wait_metric(&process, "plimsoll_unassigned", |is| is == 1.0);
@@ -116,15 +136,20 @@ fn a_stranger_in_the_group_is_named_at_once() {
         .create()
         .expect("a consumer");
     strange.subscribe(&[&case.topic]).expect("subscribed");
-    let mut found = None;
-    wait::within(SOON, "readyz names the stranger", || {
-        strange.poll(Duration::from_millis(50));
-        found = troubles(&process, "group_shared").pop();
-        found
-            .clone()
-            .ok_or_else(|| process.report().unwrap_or_default().to_string())
+    let polled = || drop(strange.poll(Duration::from_millis(50)));
+    wait::within(SOON, "a strict probe is told of the stranger", || {
+        polled();
+        match process.get("/readyz?strict") {
+            Some((503, _)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
     });
-    let what = found.expect("found")["what"].to_string();
+    let found = wait::within(SOON, "readyz names the stranger", || {
+        polled();
+        let found = troubles(&process, "group_shared").pop();
+        found.ok_or_else(|| process.report().unwrap_or_default().to_string())
+    });
+    let what = found["what"].to_string();
     for word in ["nightly-export", "sink \\\"orders\\\"", "set group_id"] {
         assert!(what.contains(word), "{what}");
     }
@@ -192,6 +217,18 @@ fn a_lock_in_the_way_of_a_commit_is_no_outage_and_its_holder_is_named() {
     );
     let pid = theirs.value("SELECT pg_backend_pid()").expect("a pid");
     case.produce(10);
+    wait_disturbed(&process);
+    // Three attempts long nobody is told otherwise.
+    let before = process.metric("plimsoll_retries_total", &[]);
+    wait::until("attempts have ended and begun again", || {
+        let (status, report) = process.get("/readyz?strict").expect("an answer");
+        assert_eq!(status, 503, "{report}");
+        assert_not_away(&process);
+        match process.metric("plimsoll_retries_total", &[]) {
+            now if now >= before + 3.0 => Ok(()),
+            now => Err(now),
+        }
+    });
     let words = [
         format!("session {pid} "),
         format!("pg_terminate_backend({pid})"),
@@ -218,21 +255,6 @@ fn a_lock_in_the_way_of_a_commit_is_no_outage_and_its_holder_is_named() {
     wait_metric(&process, "plimsoll_partitions_blocked", |n| n >= 1.0);
     // For as long as it takes, nothing moves.
     assert_fire(&process, &["PlimsollDatabaseBlocked", "PlimsollStuck"]);
-    // Three attempts long nobody is told otherwise.
-    let before = process.metric("plimsoll_retries_total", &[]);
-    wait::until("attempts have ended and begun again", || {
-        let (status, report) = process.get("/readyz?strict").expect("an answer");
-        assert_eq!(status, 503, "{report}");
-        let report: Value = serde_json::from_str(&report).expect("JSON");
-        assert!(
-            report["sinks"]["orders"]["database_away"].is_null(),
-            "{report}"
-        );
-        match process.metric("plimsoll_retries_total", &[]) {
-            now if now >= before + 3.0 => Ok(()),
-            now => Err(now),
-        }
-    });
     assert!(!process.log().contains("a secret"), "{}", process.log());
     wait_logged_once(&process, "blocked in the database: ");
     theirs.execute("ROLLBACK");
@@ -252,6 +274,10 @@ fn a_claim_that_waits_for_a_lock_is_told_with_its_partition() {
     theirs.execute("BEGIN; LOCK TABLE {s}_state.positions IN ACCESS EXCLUSIVE MODE");
     let second = Process::start(&case.service);
     case.kafka.wait_members(&case.service.group, 2);
+    wait_disturbed(&second);
+    for process in [&first, &second] {
+        assert_not_away(process);
+    }
     wait_trouble(&second, "claiming", &["has not gone through"]);
     wait_trouble(&second, "database_blocked", &["session"]);
     wait_metric(&second, "plimsoll_partitions_claiming", |n| n == 1.0);
@@ -394,14 +420,12 @@ fn a_file_that_another_process_keeps_locked_names_it() {
     execute_sqlite(&mut connection, "BEGIN IMMEDIATE");
     let records = [Message::of(0, "{\"id\":1}")];
     kafka.producer().send_all(&topic, &records);
+    wait_disturbed(&process);
+    assert_not_away(&process);
     let me = format!("by process {}", std::process::id());
     let trouble = wait_trouble(&process, "database_blocked", &[&me]);
     assert_eq!(trouble["code"], "SQLITE_BUSY");
-    let report = process.report().unwrap_or_default();
-    assert!(
-        report["sinks"]["orders"]["database_away"].is_null(),
-        "{report}"
-    );
+    assert_not_away(&process);
     execute_sqlite(&mut connection, "ROLLBACK");
     wait_undisturbed(&process);
     assert!(process.drain().success());

@@ -24,6 +24,8 @@ pub const SOURCE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 pub enum Fault {
     /// Its first error code becomes this one.
     Error(Api, i16),
+    /// It never comes.
+    Silent(Api),
     /// A bit of the first batch in it is not what was written.
     Damaged,
     /// The first batch in it says that it is compressed, and cannot be read; its
@@ -122,13 +124,17 @@ impl Shared {
             });
             if let Some(asked) = asked {
                 let fault = *self.fault.lock().expect("not poisoned");
+                if fault == Some(Fault::Silent(asked.api)) {
+                    self.done.fetch_add(1, Ordering::SeqCst);
+                    continue;
+                }
                 let met = match fault {
                     Some(Fault::Error(api, code)) if api == asked.api => {
                         kafka_wire::put_error(&mut answer, asked, code)
                     }
                     Some(Fault::Damaged) => kafka_wire::damage(&mut answer, asked),
                     Some(Fault::Unreadable) => kafka_wire::garble(&mut answer, asked),
-                    Some(Fault::Error(..)) | None => None,
+                    Some(Fault::Error(..) | Fault::Silent(_)) | None => None,
                 };
                 self.done
                     .fetch_add(usize::from(met.is_some()), Ordering::SeqCst);

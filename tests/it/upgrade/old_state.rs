@@ -5,8 +5,8 @@ use crate::harness::kafka::{Kafka, Message};
 use crate::harness::postgres::Database;
 use crate::harness::process::{Process, plimsoll_ok};
 use crate::harness::service::Service;
-use crate::harness::{block_on, folder, servers, unique, wait};
-use sqlx::{Connection, SqliteConnection};
+use crate::harness::{folder, servers, unique, wait};
+use crate::upgrade::file;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -162,70 +162,48 @@ fn assert_migrated(config: &Path) {
     plimsoll_ok(config, &["migrate"]);
 }
 
-/// Values of a SQLite file, a row each, as text in one.
-fn sqlite(path: &Path, sql: &str) -> Vec<String> {
-    let url = format!("sqlite:{}?mode=rwc", path.display());
-    block_on(async {
-        let mut connection = SqliteConnection::connect(&url).await.expect("the file");
-        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned()));
-        let rows = query.fetch_all(&mut connection).await;
-        rows.unwrap_or_else(|e| panic!("{e}\n{sql}"))
-    })
-}
-
-fn sqlite_execute(path: &Path, sql: String) {
-    let url = format!("sqlite:{}?mode=rwc", path.display());
-    block_on(async {
-        let mut connection = SqliteConnection::connect(&url).await.expect("the file");
-        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-            .execute(&mut connection)
-            .await;
-        done.expect("the state");
-    });
-}
-
 #[test]
 fn a_state_of_0_1_in_sqlite_is_migrated_and_gone_on_from() {
     let old = Old::new("upgrade_sqlite");
     let folder = folder("upgrade_sqlite");
-    let (file, fresh) = (folder.join("old.db"), folder.join("fresh.db"));
+    let (path, fresh) = (folder.join("old.db"), folder.join("fresh.db"));
     let state = old.fill(include_str!("../../data/state-0.1/sqlite.sql"));
-    sqlite_execute(&file, state.clone());
-    let backend = |file: &PathBuf| {
-        let path = file.display();
+    file::execute(&path, &state);
+    let backend = |path: &PathBuf| {
+        let path = path.display();
         format!("[sinks.orders.sqlite]\npath = \"{path}\"\ntable = \"t\"\nmode = \"append\"")
     };
     let rows = || {
-        let rows = sqlite(&file, "SELECT id || ' ' || n FROM t ORDER BY id");
+        let rows = file::values(&path, "SELECT id || ' ' || n FROM t ORDER BY id");
         let pair = |row: &String| {
             let (id, n) = row.split_once(' ')?;
             Some((id.parse().ok()?, n.parse().ok()?))
         };
         rows.iter().filter_map(pair).collect::<Vec<_>>()
     };
-    old.goes_on(&old.service(backend(&file)), rows);
-    sqlite_execute(&fresh, "CREATE TABLE t (id integer, n integer)".to_owned());
+    old.goes_on(&old.service(backend(&path)), rows);
+    file::execute(&fresh, "CREATE TABLE t (id integer, n integer)");
     plimsoll_ok(&old.service(backend(&fresh)).config(), &["migrate"]);
-    let shape = |file| -> Shape {
+    let shape = |path| -> Shape {
         let columns = "SELECT m.name || ' ' || p.name || ' ' || p.type || ' ' || p.\"notnull\" \
                        FROM sqlite_schema AS m, pragma_table_info(m.name) AS p \
                        WHERE m.name LIKE 'plimsoll%' \
                        UNION SELECT 'migration ' || version || ' ' || hex(checksum) \
                        FROM plimsoll_migrations";
-        sqlite(file, columns).into_iter().collect()
+        file::values(path, columns).into_iter().collect()
     };
-    assert_eq!(shape(&file), shape(&fresh));
+    assert_eq!(shape(&path), shape(&fresh));
     // By hand too: the old one, and a new one.
     let (old_file, new_file) = (folder.join("by_hand.db"), folder.join("new.db"));
-    sqlite_execute(&old_file, state);
+    file::execute(&old_file, &state);
     let config = old.service(backend(&old_file)).config();
-    sqlite_execute(&old_file, printed(&config));
+    file::execute(&old_file, &printed(&config));
     assert_eq!(shape(&old_file), shape(&fresh));
     assert_migrated(&config);
     let config = old.service(backend(&new_file)).config();
     let all = plimsoll_ok(&config, &["migrate", "--print"]);
     assert!(!new_file.exists(), "--print made the file");
-    sqlite_execute(&new_file, all);
+    file::execute(&new_file, &all);
     assert_eq!(shape(&new_file), shape(&fresh));
     assert_migrated(&config);
 }

@@ -6,6 +6,7 @@ use crate::harness::oracle::Mode;
 use crate::harness::process::{PLIMSOLL, Process, plimsoll_ok};
 use crate::harness::service::Service;
 use crate::harness::{servers, wait};
+use crate::upgrade::file::File;
 use std::time::{Duration, Instant};
 
 /// Members of the group at a time.
@@ -39,6 +40,8 @@ trait Place {
     fn service(&self, more: &str) -> Service;
     /// How many migrations the state has seen, where it is kept.
     fn versions(&self) -> i64;
+    /// Words by which an older binary refuses a state that a newer one has migrated.
+    const REFUSAL: &str;
 }
 
 impl Place for Case {
@@ -66,6 +69,32 @@ impl Place for Case {
         self.database
             .number("SELECT count(*) FROM {s}_state.migrations")
     }
+    const REFUSAL: &str = "by a newer plimsoll";
+}
+
+impl Place for File {
+    fn produce(&mut self, count: usize) {
+        Self::produce(self, count);
+    }
+    fn top_up(&mut self, lag: i64) {
+        Self::top_up(self, lag);
+    }
+    fn progress(&self) -> i64 {
+        Self::progress(self)
+    }
+    fn wait_progress(&self, from: i64) {
+        Self::wait_progress(self, from);
+    }
+    fn assert_exact(&self) {
+        Self::assert_exact(self);
+    }
+    fn service(&self, more: &str) -> Service {
+        self.settings(more)
+    }
+    fn versions(&self) -> i64 {
+        Self::versions(self)
+    }
+    const REFUSAL: &str = "by another version of plimsoll";
 }
 
 impl Place for World {
@@ -91,6 +120,7 @@ impl Place for World {
     fn versions(&self) -> i64 {
         0
     }
+    const REFUSAL: &str = "";
 }
 
 struct Both<P> {
@@ -129,7 +159,7 @@ fn minutes() -> f64 {
     minutes.map_or(3.0, |m| m.parse().expect("UPGRADE_MINUTES is a number"))
 }
 
-fn side_by_side(name: &str, mut place: impl Place, backlog: i64, minutes: f64) {
+fn side_by_side<P: Place>(name: &str, mut place: P, backlog: i64, minutes: f64) {
     let old_binary = servers::variable("PLIMSOLL_TEST_OLD");
     // The older one makes the state, and is at work when the newer one migrates it.
     place.produce(2_000);
@@ -189,7 +219,7 @@ fn side_by_side(name: &str, mut place: impl Place, backlog: i64, minutes: f64) {
         let process = Process::start_as(&both.old_binary, &both.place.service(""));
         wait::until("the older one refuses the newer one's schema", || {
             let log = process.log();
-            if log.contains("by a newer plimsoll") {
+            if log.contains(P::REFUSAL) {
                 Ok(())
             } else {
                 Err(log)
@@ -205,7 +235,20 @@ fn old_and_new_stay_exact_side_by_side_killed_at_random_and_on_the_way_back() {
         let mut case = Case::new("side_by_side", mode, 6);
         case.service = case.service.property("session.timeout.ms", "2000");
         case.service.batch = "max_records = 200\nlinger_ms = 10".to_owned();
-        side_by_side(mode.name(), case, BACKLOG, minutes() / 4.0);
+        side_by_side(mode.name(), case, BACKLOG, minutes() / 5.0);
+    }
+}
+
+/// The file has one writer at a time, of whichever age.
+#[test]
+#[ignore = "needs an older binary: make upgrade"]
+fn old_and_new_stay_exact_on_one_file_too() {
+    for mode in [Mode::Append, Mode::Upsert] {
+        let mut file = File::new("side_by_side", mode, 6);
+        file.service = file.service.property("session.timeout.ms", "2000");
+        file.service.batch = "max_records = 200\nlinger_ms = 10".to_owned();
+        let name = format!("sqlite {}", mode.name());
+        side_by_side(&name, file, BACKLOG, minutes() / 10.0);
     }
 }
 
@@ -215,5 +258,5 @@ fn old_and_new_stay_exact_in_cassandra_too() {
     let mut world = World::new("side_by_side", 6);
     world.service = world.service.property("session.timeout.ms", "2000");
     world.service.batch = "max_records = 200\nlinger_ms = 10".to_owned();
-    side_by_side("cassandra", world, BACKLOG / 10, minutes() / 4.0);
+    side_by_side("cassandra", world, BACKLOG / 10, minutes() / 5.0);
 }

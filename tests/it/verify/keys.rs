@@ -79,8 +79,9 @@ const SQLITE: &[Keys] = &[
     ),
     ("REAL", &["1", "0", "1e300"], &["1.0", "\"1.00\""]),
     ("INTEGER", &["1", "4294967296", "-1"], &["1.0"]),
-    ("BLOB", &["\"\"", "\"AA==\"", "\"/w==\"", "\"YWJj\""], &[]),
 ];
+
+const SQLITE_BYTES: &[Keys] = &[("BLOB", &["\"\"", "\"AA==\"", "\"/w==\"", "\"YWJj\""], &[])];
 
 /// What is first of each pair of keys goes, the rest of the table is missing.
 fn told_apart(test: &str, kind: Kind, all: &[Keys], prepare: &str) {
@@ -133,4 +134,9 @@ fn keys_that_postgres_tells_apart_are_two_rows() {
 #[test]
 fn keys_that_sqlite_tells_apart_are_two_rows() {
     told_apart("verify_keys_lite", Kind::Sqlite, SQLITE, "");
+}
+
+#[test]
+fn keys_of_bytes_that_sqlite_tells_apart_are_two_rows() {
+    told_apart("verify_keys_bytes", Kind::Sqlite, SQLITE_BYTES, "");
 }
