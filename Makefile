@@ -16,7 +16,7 @@ test: ## every test, beside a real Kafka and a real Postgres
 
 storm: export STORM_MINUTES ?= 10
 storm: ## every kind of fault at random, STORM_MINUTES long (10); STORM_SEED replays one
-	scripts/with-servers cargo test --release -p plimsoll --test it -- storm::every --nocapture
+	scripts/with-servers cargo test --release --workspace --test it -- storm::every --nocapture
 
 KAFKAS ?= 4.1 3.9 2.8 2.7 0.11 0.10.1
 kafkas: ## smoke, kill and recreate tests beside old and new Kafkas, each fetched once
