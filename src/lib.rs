@@ -31,6 +31,7 @@ pub mod exit;
 pub mod fuzzing;
 mod health;
 mod http;
+mod kafka;
 mod logging;
 mod metrics;
 #[cfg(test)]

@@ -6,8 +6,8 @@ use super::report::Report;
 use super::rights;
 use super::text::count;
 use crate::config::{Config, Sink as Settings, Topics};
-use crate::consume::{Cluster, cluster_config};
 use crate::error::KafkaFault;
+use crate::kafka::{Cluster, cluster_config};
 use plimsoll_protocol::TopicPartition;
 use std::io::Write;
 

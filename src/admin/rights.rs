@@ -1,8 +1,8 @@
 //! What Kafka does not allow and would have to.
 
 use crate::config::{Sink as Settings, Topics};
-use crate::consume::{Cluster, Right};
 use crate::error::KafkaFault;
+use crate::kafka::{Cluster, Right};
 use plimsoll_protocol::TopicPartition;
 use rdkafka::error::RDKafkaErrorCode;
 use std::collections::BTreeSet;

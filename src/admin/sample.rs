@@ -4,8 +4,8 @@
 use super::error::AdminError;
 use super::fields::Fields;
 use crate::config::{Config, Sink as Settings, UnknownFields};
-use crate::consume::{Cluster, cluster_config, push};
 use crate::error::KafkaFault;
+use crate::kafka::{Cluster, cluster_config, push};
 use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, Span, TopicPartition};
 use plimsoll_record::Decoder;
 use plimsoll_record::{Budget, Chunk, Filling};

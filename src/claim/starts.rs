@@ -1,8 +1,8 @@
 //! Where a topic begins that has no position yet, asked of Kafka.
 
 use crate::config::Start;
-use crate::consume::Cluster;
 use crate::error::KafkaFault;
+use crate::kafka::Cluster;
 use plimsoll_protocol::{Position, StartRule, TopicPartition};
 use plimsoll_sink_api::NewPosition;
 use std::collections::BTreeSet;

@@ -5,11 +5,10 @@
 use super::starts::look_up;
 use crate::commit::{Backoff, HALT_RETRY, Lane, note_claim};
 use crate::config::{Start, Topics};
-use crate::consume::{
-    Cluster, Compared, Control, Generation, Leased, LogLook, Wanted, disagreement, look_at,
-};
+use crate::consume::{Control, Generation, Leased};
 use crate::error::KafkaFault;
 use crate::health::{Asking, Halt, Until};
+use crate::kafka::{Cluster, Compared, LogLook, Wanted, disagreement, look_at};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::{

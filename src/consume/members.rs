@@ -2,14 +2,14 @@
 //! do, and who else is there: a stranger in the group takes partitions away without
 //! a word.
 
-use super::Right;
-use super::cluster::Cluster;
-use super::group::{Group, GroupMember};
-use super::hearing::Hearing;
-use super::topic_ids::ToldTopics;
 use crate::config::Topics;
 use crate::error::KafkaFault;
 use crate::health::{About, Health};
+use crate::kafka::Cluster;
+use crate::kafka::Hearing;
+use crate::kafka::Right;
+use crate::kafka::ToldTopics;
+use crate::kafka::{Group, GroupMember};
 use rdkafka::error::RDKafkaErrorCode;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -271,7 +271,7 @@ fn unassigned(members: &Members, seen: &Seen) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::consume::topic_ids::ToldTopic;
+    use crate::kafka::ToldTopic;
     use plimsoll_protocol::TopicPartition;
     use rdkafka::ClientConfig;
 

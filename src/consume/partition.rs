@@ -2,7 +2,7 @@
 
 use super::assignment::{Generation, Lease};
 use super::poll::Earlier;
-use super::queue::Arrivals;
+use crate::kafka::Arrivals;
 use crate::metrics::PartitionMetrics;
 use plimsoll_protocol::lifecycle::{self, Act, Heard};
 use plimsoll_protocol::{Guard, Position, TopicPartition};

@@ -2,8 +2,9 @@
 
 use crate::commit::Lane;
 use crate::config::{OnBadRecord, UnknownFields};
-use crate::consume::{Control, Looks};
+use crate::consume::Control;
 use crate::health::Health;
+use crate::kafka::Looks;
 use crate::route::Router;
 use crate::service::member;
 use plimsoll_sink_api::Identity;

@@ -1,7 +1,7 @@
 //! A log is looked at, and Kafka refuses to give out what comes next.
 
 use super::tests::tp;
-use crate::consume::{Cluster, LogLook, Wanted, look_at};
+use crate::kafka::{Cluster, LogLook, Wanted, look_at};
 use plimsoll_protocol::{Claim, Epoch, Owner, Position};
 use plimsoll_sink_api::Claimed;
 use rdkafka::ClientConfig;

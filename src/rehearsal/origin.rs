@@ -3,8 +3,9 @@
 use super::tests::{offsets, tp};
 use super::writers::write;
 use crate::config::OnBadRecord;
-use crate::consume::{Control, Looked, Looks, RestartReason};
+use crate::consume::{Control, RestartReason};
 use crate::error::KafkaFault;
+use crate::kafka::{Looked, Looks};
 use plimsoll_sink_api::memory::MemorySink;
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@
 use super::tests::{offsets, tp};
 use super::writers::write;
 use crate::config::OnBadRecord;
-use crate::consume::Looks;
+use crate::kafka::Looks;
 use plimsoll_sink_api::memory::{MemorySink, Shutting};
 use tokio::task::JoinSet;
 

@@ -3,7 +3,8 @@
 use super::lanes::lane;
 use crate::commit::{Lane, Writer};
 use crate::config::OnBadRecord;
-use crate::consume::{Control, Generation, Looks, lease};
+use crate::consume::{Control, Generation, lease};
+use crate::kafka::Looks;
 use plimsoll_protocol::{Position, Span, StartRule, TopicPartition};
 use plimsoll_record::{Budget, Chunk, Filling, Incoming};
 use plimsoll_sink_api::memory::MemorySink;

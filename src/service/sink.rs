@@ -5,11 +5,11 @@ use crate::claim::claim_loop;
 use crate::commit::{Backoff, Lane};
 use crate::config::{Config, Sink as Settings, Topics};
 use crate::consume::{
-    Cluster, Control, Hearing, Members, MemoryShare, Poll, Setup, Standing, client_id,
-    cluster_config, consumer_config, looks, watch_lag, watch_members,
+    Control, Members, Poll, Setup, Standing, client_id, watch_lag, watch_members,
 };
 use crate::error::KafkaFault;
 use crate::health::{About, Asking, Health};
+use crate::kafka::{Cluster, Hearing, MemoryShare, cluster_config, consumer_config, looks};
 use crate::route::Router;
 use plimsoll_protocol::{Class, Look, TopicPartition, look};
 use plimsoll_record::Budget;

@@ -3,8 +3,8 @@
 
 use crate::admin::AdminError;
 use crate::config::Kafka;
-use crate::consume::{Cluster, cluster_config, keep_tokens, push};
 use crate::error::KafkaFault;
+use crate::kafka::{Cluster, cluster_config, keep_tokens, push};
 use plimsoll_protocol::{Position, Span, TopicPartition};
 use plimsoll_record::{Budget, Filling};
 use plimsoll_verify::{Log, LogError, Piece, Reading};

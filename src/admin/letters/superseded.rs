@@ -2,8 +2,8 @@
 //! must not overwrite a newer row.
 
 use super::keys::{Form, form, may_be_equal};
-use crate::consume::Reader;
 use crate::error::KafkaFault;
+use crate::kafka::Reader;
 use plimsoll_protocol::{Position, Span, TopicPartition};
 use plimsoll_record::Chunk;
 use plimsoll_record::Decoder;

@@ -2,9 +2,10 @@
 //! position is about.
 
 use super::{Done, Trouble, Writer};
-use crate::consume::{RestartReason, recreated};
+use crate::consume::RestartReason;
 use crate::error::KafkaFault;
 use crate::health::{Asking, Halt, Until};
+use crate::kafka::recreated;
 use plimsoll_protocol::{Confirmation, confirm};
 use plimsoll_record::Chunk;
 use plimsoll_sink_api::Sink;

@@ -8,10 +8,10 @@
 use super::Poll;
 use crate::commit::HALT_RETRY;
 use crate::consume::control::RestartReason;
-use crate::consume::message::Message;
 use crate::consume::partition::{Failure, Part, Phase};
 use crate::consume::poll::Fatal;
 use crate::health::{Halt, Until};
+use crate::kafka::Message;
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::lifecycle::{Act, Heard};

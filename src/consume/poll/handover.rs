@@ -3,8 +3,8 @@
 use super::{Earlier, Poll, Revocation};
 use crate::config::leaves_out;
 use crate::consume::assignment::{Generation, lease};
-use crate::consume::context::Rebalance;
 use crate::consume::partition::{Part, Phase};
+use crate::kafka::Rebalance;
 use plimsoll_protocol::TopicPartition;
 use plimsoll_protocol::lifecycle::{Act, Heard};
 use plimsoll_sink_api::Sink;

@@ -1,8 +1,8 @@
 //! Batches are closed and handed over; partitions without room are paused.
 
 use super::{GRACE, Poll, TICK};
-use crate::consume::lists::{one, position_of};
 use crate::consume::partition::Phase;
+use crate::kafka::{one, position_of};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::Span;

@@ -8,10 +8,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 /// Where the consumer stands in one partition: behind the last message popped,
 /// and behind markers that it passed since.
-pub(super) fn position_of(
-    consumer: &BaseConsumer<Context>,
-    tp: &TopicPartition,
-) -> Option<Position> {
+pub fn position_of(consumer: &BaseConsumer<Context>, tp: &TopicPartition) -> Option<Position> {
     let list = one(tp, None);
     // SAFETY: both pointers live through the call, which only fills in offsets.
     unsafe { rd_kafka_position(consumer.client().native_ptr(), list.ptr()) };
@@ -26,7 +23,7 @@ pub(super) fn position_of(
 }
 
 /// A list of one partition, with an offset or without.
-pub(super) fn one(tp: &TopicPartition, position: Option<Position>) -> TopicPartitionList {
+pub fn one(tp: &TopicPartition, position: Option<Position>) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(1);
     list.add_partition(&tp.topic, tp.partition);
     if let Some(position) = position {

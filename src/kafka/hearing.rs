@@ -29,7 +29,7 @@ impl Hearing {
     }
 
     /// An error, in librdkafka's words.
-    pub(super) fn error(&self, code: RDKafkaErrorCode, words: &str) -> KafkaFault {
+    pub fn error(&self, code: RDKafkaErrorCode, words: &str) -> KafkaFault {
         let mut heard = self.lock();
         let mut words = without_time(words).to_owned();
         if code == RDKafkaErrorCode::SSL
@@ -79,7 +79,7 @@ impl Hearing {
     }
 
     /// What was said lately.
-    pub(super) fn lately(&self) -> Option<KafkaFault> {
+    pub fn lately(&self) -> Option<KafkaFault> {
         self.within(|at| fresh(at, Instant::now()))
     }
 

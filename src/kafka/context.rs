@@ -68,7 +68,7 @@ impl Context {
     }
 
     /// Whose it is.
-    pub(super) fn sink(&self) -> &str {
+    pub fn sink(&self) -> &str {
         &self.sink
     }
 

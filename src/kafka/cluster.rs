@@ -30,7 +30,7 @@ const ALONE: Duration = Duration::from_secs(1);
 const SLICE: Duration = Duration::from_millis(100);
 
 /// One end of each partition's log; `None`: there is none.
-pub(super) type OneEnd = Vec<Result<Option<Position>, KafkaFault>>;
+pub type OneEnd = Vec<Result<Option<Position>, KafkaFault>>;
 
 /// A cluster that can be asked.
 pub struct Cluster {
@@ -70,7 +70,7 @@ impl Cluster {
     }
 
     /// Why no broker at all is reached, where that is so.
-    pub(super) fn alone(&self) -> Option<KafkaFault> {
+    pub fn alone(&self) -> Option<KafkaFault> {
         self.client.context().hearing().alone()
     }
 
@@ -298,7 +298,7 @@ impl Cluster {
     ///
     /// # Errors
     /// It does not.
-    pub(super) fn reached(&self, topics: &Topics) -> Result<(), KafkaFault> {
+    pub fn reached(&self, topics: &Topics) -> Result<(), KafkaFault> {
         let one = match topics {
             Topics::Named(names) => names.first().map(String::as_str),
             Topics::Pattern(_) => None,
@@ -310,10 +310,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Kafka did not answer.
-    pub(super) fn ends(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<(OneEnd, OneEnd), KafkaFault> {
+    pub fn ends(&self, partitions: &[TopicPartition]) -> Result<(OneEnd, OneEnd), KafkaFault> {
         Ok((
             self.list_each(partitions, Offset::Beginning)?,
             self.list_each(partitions, Offset::End)?,
