@@ -5,23 +5,13 @@ use super::error::AdminError;
 use super::fields::Fields;
 use crate::config::{Config, Sink as Settings, UnknownFields};
 use crate::error::KafkaFault;
-use crate::kafka::{Cluster, cluster_config, push};
+use crate::kafka::{Cluster, LogReader, Reads, SAMPLE, ShortLog, cluster_config};
 use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, Span, TopicPartition};
+use plimsoll_record::Chunk;
 use plimsoll_record::Decoder;
-use plimsoll_record::{Budget, Chunk, Filling};
 use plimsoll_sink_api::{Batch, Marks, Prepared, Rows, Sink, SinkError};
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
-use rdkafka::{Offset, TopicPartitionList};
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long reading may take in all; what has come by then is tried.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How long one poll waits.
-const POLL: Duration = Duration::from_millis(200);
-/// Bytes of a sample; records of many megabytes need no more of them.
-const BYTES: usize = 64 << 20;
 /// More bad records than this tell nothing new.
 const SHOWN: usize = 20;
 
@@ -37,52 +27,24 @@ pub(super) fn read(
     if spans.is_empty() {
         return Ok(Vec::new());
     }
-    let consumer: BaseConsumer = cluster_config(&config.kafka, &super::client_name())
-        // Needed for an assignment by hand; without a subscription nobody joins
-        // the group and nothing is committed.
-        .set("group.id", &settings.group_id)
-        .set("enable.auto.commit", "false")
-        .set("auto.offset.reset", "error")
-        .set("queued.max.messages.kbytes", (BYTES >> 10).to_string())
-        .create()?;
-    let mut list = TopicPartitionList::new();
-    for (tp, span) in &spans {
-        let from = Offset::Offset(span.from().offset());
-        list.add_partition_offset(&tp.topic, tp.partition, from)?;
+    let client = cluster_config(&config.kafka, &super::client_name());
+    let group = &settings.group_id;
+    let mut reader = LogReader::new(client, group, Reads::Stretches, ShortLog::EndsSpan)?;
+    reader.begin(spans)?;
+    let deadline = Instant::now() + SAMPLE;
+    let mut pieces = Vec::new();
+    while reader.open().next().is_some()
+        && reader.taken() < wanted
+        && !reader.is_full()
+        && Instant::now() < deadline
+    {
+        pieces.extend(reader.step()?);
     }
-    consumer.assign(&list)?;
-
-    let budget = Budget::new(BYTES);
-    let mut fillings: BTreeMap<TopicPartition, (Span, Filling)> = spans
-        .into_iter()
-        .map(|(tp, span)| (tp, (span, Filling::new(budget.clone()))))
-        .collect();
-    let deadline = Instant::now() + PATIENCE;
-    let mut read = 0;
-    while read < wanted && !budget.spent() && Instant::now() < deadline {
-        match consumer.poll(POLL) {
-            None => {
-                if reached(&consumer, &fillings) {
-                    break;
-                }
-            }
-            Some(Ok(message)) => {
-                let tp = TopicPartition::new(message.topic(), message.partition());
-                if let Some((span, filling)) = fillings.get_mut(&tp)
-                    && span.contains(message.offset())
-                {
-                    push(filling, &message, Instant::now());
-                    read += 1;
-                }
-            }
-            Some(Err(error)) => return Err(error.into()),
-        }
-    }
-    Ok(fillings
-        .into_iter()
-        .filter(|(_, (_, filling))| !filling.is_empty())
-        .map(|(tp, (span, mut filling))| (tp, filling.seal(span)))
-        .collect())
+    pieces.extend(reader.rest());
+    pieces.retain(|piece| !piece.chunk.is_empty());
+    pieces.sort_by(|a, b| a.tp.cmp(&b.tp));
+    let read = pieces.into_iter().map(|piece| (piece.tp, piece.chunk));
+    Ok(read.collect())
 }
 
 /// The last records of each partition that has any.
@@ -107,26 +69,6 @@ fn spans(
             Some((tp, Span::new(Position::new(from).ok()?, all.to())?))
         })
         .collect())
-}
-
-/// Whether the consumer has passed the end of every span. Its position moves
-/// over markers of transactions too.
-fn reached(consumer: &BaseConsumer, fillings: &BTreeMap<TopicPartition, (Span, Filling)>) -> bool {
-    let Ok(positions) = consumer.position() else {
-        return false;
-    };
-    fillings.iter().all(|(tp, (span, _))| {
-        positions
-            .find_partition(&tp.topic, tp.partition)
-            .is_some_and(|found| match found.offset() {
-                Offset::Offset(offset) => offset >= span.to().offset(),
-                Offset::Beginning
-                | Offset::End
-                | Offset::Stored
-                | Offset::Invalid
-                | Offset::OffsetTail(_) => false,
-            })
-    })
 }
 
 /// What became of the sample of one topic.

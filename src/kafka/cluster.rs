@@ -4,6 +4,7 @@
 use super::context::Context;
 use super::group::{Group, group};
 use super::served::serve;
+use super::timeouts::ANSWER;
 use super::topic_ids::{ToldTopics, TopicIds, told_topics, topic_ids};
 use crate::config::{Topics, leaves_out};
 use crate::error::KafkaFault;
@@ -18,10 +19,6 @@ use regex::Regex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How long one question may take: longer than a leader's election, short
-/// enough to be asked again.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a client that reaches no broker is given all the same: by then each of
 /// them was tried.
@@ -95,7 +92,7 @@ impl Cluster {
     }
 
     fn metadata(&self, topic: Option<&str>) -> Result<Metadata, KafkaFault> {
-        self.heard(self.client.fetch_metadata(topic, PATIENCE))
+        self.heard(self.client.fetch_metadata(topic, ANSWER))
     }
 
     /// The cluster's id.
@@ -115,10 +112,10 @@ impl Cluster {
             {
                 return Err(fault);
             }
-            if waited >= PATIENCE {
+            if waited >= ANSWER {
                 let untold = KafkaFault::told(
                     RDKafkaErrorCode::OperationTimedOut,
-                    format!("Kafka told no cluster id within {} s", PATIENCE.as_secs()),
+                    format!("Kafka told no cluster id within {} s", ANSWER.as_secs()),
                 );
                 return Err(self.fault(untold));
             }
@@ -135,7 +132,7 @@ impl Cluster {
     pub fn told_topics(&self, topics: &[&str]) -> Result<ToldTopics, KafkaFault> {
         let broker = Some(self.any_broker(topics)?);
         let client = self.client.native_ptr();
-        self.heard(told_topics(client, broker, topics, PATIENCE))
+        self.heard(told_topics(client, broker, topics, ANSWER))
     }
 
     /// Who is in a group, and what this client may do with it.
@@ -143,7 +140,7 @@ impl Cluster {
     /// # Errors
     /// Kafka did not answer, or may not tell this client.
     pub fn group(&self, name: &str) -> Result<Group, KafkaFault> {
-        self.heard(group(self.client.native_ptr(), name, PATIENCE))
+        self.heard(group(self.client.native_ptr(), name, ANSWER))
     }
 
     /// One that answers: a controller may be away, or unknown to a Kafka that is a
@@ -177,7 +174,7 @@ impl Cluster {
             None => self.any_broker(topics)?,
         };
         let client = self.client.native_ptr();
-        self.heard(topic_ids(client, Some(broker), topics, PATIENCE))
+        self.heard(topic_ids(client, Some(broker), topics, ANSWER))
     }
 
     /// All partitions of a topic.
@@ -280,7 +277,7 @@ impl Cluster {
             config.create_with_context(Context::silent(&self.sink))?;
         client.context().close();
         let asked = list(partitions, Offset::Invalid)?;
-        let answered = self.heard(client.committed_offsets(asked, PATIENCE))?;
+        let answered = self.heard(client.committed_offsets(asked, ANSWER))?;
         positions(partitions, &answered).into_iter().collect()
     }
 
@@ -322,7 +319,7 @@ impl Cluster {
             return Ok(Vec::new());
         }
         let asked = list(partitions, ask)?;
-        let millis = i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX);
+        let millis = i32::try_from(ANSWER.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: both live through the call, which only fills in offsets.
         let code =
             unsafe { rd_kafka_offsets_for_times(self.client.native_ptr(), asked.ptr(), millis) };

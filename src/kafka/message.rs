@@ -8,7 +8,6 @@ use rdkafka::bindings::{
     rd_kafka_message_timestamp, rd_kafka_timestamp_type_t, rd_kafka_topic_name,
 };
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::BorrowedMessage;
 use std::ffi::CStr;
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
@@ -22,13 +21,6 @@ pub struct Message<'m>(&'m rd_kafka_message_t);
 /// time, and no longer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Source(usize, i32);
-
-impl<'m> From<&'m BorrowedMessage<'_>> for Message<'m> {
-    fn from(message: &'m BorrowedMessage<'_>) -> Self {
-        // SAFETY: it points at a message that lives as long as the borrow.
-        Self(unsafe { &*message.ptr() })
-    }
-}
 
 impl<'m> Message<'m> {
     /// One that lives as long as the borrow.
@@ -131,8 +123,7 @@ unsafe fn slice<'m>(data: *const c_void, len: usize) -> Option<&'m [u8]> {
 }
 
 /// Copies a message.
-pub fn push<'m>(filling: &mut Filling, message: impl Into<Message<'m>>, now: Instant) {
-    let message = message.into();
+pub fn push(filling: &mut Filling, message: Message<'_>, now: Instant) {
     let raw = message.0;
     let incoming = Incoming {
         offset: raw.offset,

@@ -6,37 +6,42 @@
 mod certificate;
 mod client;
 mod cluster;
+mod compacted;
 mod context;
+mod event;
 mod group;
 mod hearing;
 mod identity;
 mod lists;
+mod log;
 mod log_check;
+mod log_look;
 mod message;
 mod queue;
-mod reader;
 mod request;
 mod rights;
 mod served;
+mod timeouts;
 mod tokens;
 mod topic_ids;
 
 pub use client::{MemoryShare, cluster_config, consumer_config};
 pub use cluster::{Cluster, OneEnd};
+pub use compacted::is_compacted;
 pub use context::{Context, Rebalance};
 pub use group::{Group, GroupMember};
 pub use hearing::Hearing;
 pub use identity::{Looked, Looks, looks};
 pub use lists::{one, position_of};
-pub use log_check::{
-    Compared, Found, LogLook, Wanted, disagreement, epoch_fell, look_at, recreated,
-};
+pub use log::{LogReader, Reads, ShortLog};
+pub use log_check::{Compared, Found, disagreement, epoch_fell, recreated};
+pub use log_look::{LogLook, Wanted, look_at};
 pub use message::{Message, Source, push};
 #[cfg(test)]
 pub use queue::Held;
 pub use queue::{Arrivals, Records, Window};
-pub use reader::Reader;
 pub use rights::Right;
+pub use timeouts::SAMPLE;
 pub use tokens::keep_tokens;
 #[cfg(test)]
 pub use topic_ids::ToldTopic;

@@ -10,7 +10,7 @@ use crate::config::{Config, Sink as Settings};
 use crate::exit::Exit;
 use crate::kafka::{Cluster, cluster_config};
 use clap::Args;
-use log::KafkaLog;
+use log::{CLIENT_ID, KafkaLog};
 use plimsoll_sink_api::Backend as _;
 use plimsoll_verify::{Compared, Failure, OneSink, Report, Sample, Verdict};
 use std::io::Write;
@@ -78,7 +78,7 @@ fn names(config: &Config) -> String {
 async fn all(config: &Config, args: &VerifyArgs) -> Compared {
     let mut compared = Compared::default();
     let chosen = |s: &&Settings| args.sink.as_ref().is_none_or(|name| s.name == *name);
-    let client = cluster_config(&config.kafka, "plimsoll-verify");
+    let client = cluster_config(&config.kafka, CLIENT_ID);
     let cluster = Cluster::silent(client).and_then(|cluster| {
         let id = cluster.id()?;
         Ok((cluster, id))

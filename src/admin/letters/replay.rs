@@ -9,7 +9,7 @@ use crate::admin::{block_on, client_name, with_sink};
 use crate::cli::ConfigArg;
 use crate::config::{Config, Sink as Settings};
 use crate::exit::Exit;
-use crate::kafka::{Reader, cluster_config};
+use crate::kafka::{LogReader, Reads, ShortLog, cluster_config};
 use clap::Args;
 use plimsoll_protocol::{Class, Position, Span, TopicPartition};
 use plimsoll_record::Decoder;
@@ -191,7 +191,9 @@ impl Replaying<'_> {
                     }
                 }
                 let config = cluster_config(&self.config.kafka, &client_name());
-                Some((guard, Reader::new(config, &self.settings.group_id)?))
+                let group = &self.settings.group_id;
+                let reader = LogReader::new(config, group, Reads::Stretches, ShortLog::EndsSpan)?;
+                Some((guard, reader))
             }
         };
         for &offset in offsets {
@@ -245,7 +247,7 @@ impl Replaying<'_> {
         &self,
         lane: &Lane<'_, S>,
         offset: i64,
-        mut guard: Option<&mut (Superseded<'_>, Reader)>,
+        mut guard: Option<&mut (Superseded<'_>, LogReader)>,
         tally: &mut Tally,
     ) -> Result<String, AdminError> {
         for _ in 0..ATTEMPTS {

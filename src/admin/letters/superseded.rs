@@ -3,7 +3,7 @@
 
 use super::keys::{Form, form, may_be_equal};
 use crate::error::KafkaFault;
-use crate::kafka::Reader;
+use crate::kafka::LogReader;
 use plimsoll_protocol::{Position, Span, TopicPartition};
 use plimsoll_record::Chunk;
 use plimsoll_record::Decoder;
@@ -70,7 +70,11 @@ impl<'a> Superseded<'a> {
 
     /// Reads the log from the first letter, or from where the last look ended,
     /// up to a position.
-    pub(super) fn look(&mut self, reader: &Reader, position: Position) -> Result<(), KafkaFault> {
+    pub(super) fn look(
+        &mut self,
+        reader: &mut LogReader,
+        position: Position,
+    ) -> Result<(), KafkaFault> {
         let Some((&first, _)) = self.letters.first_key_value() else {
             return Ok(());
         };
@@ -83,8 +87,10 @@ impl<'a> Superseded<'a> {
             self.gone_below = self.gone_below.max(log_begins);
         }
         if let Some(span) = Span::new(from.max(log_begins), position) {
-            let tp = self.tp;
-            reader.read(tp, span, |chunk| self.compare(chunk))?;
+            reader.begin([(self.tp.clone(), span)])?;
+            while let Some(piece) = reader.next()? {
+                self.compare(&piece.chunk);
+            }
         }
         self.looked = Some(from.max(position));
         Ok(())
