@@ -6,8 +6,8 @@
 //! modules show it:
 //!
 //! ```text
-//!  Kafka ──► consume ──► batch ──► decode ──► route ──► commit ──► database
-//!           poll thread  a chunk   in the     topic →   rows, position,
+//!  Kafka ──► poll ─────► batch ──► decode ──► route ──► commit ──► database
+//!           one thread,  a chunk   in the     topic →   rows, position,
 //!           pauses, never per      partition's table    fence: all or
 //!           blocks       partition writer               nothing
 //!              ▲                                          │
@@ -15,16 +15,16 @@
 //!              └──────────────────────────────────────────┘
 //! ```
 //!
+//! `kafka` talks to librdkafka; `engine` holds the way from poll to commit.
+//!
 //! The promise and its invariants stand in [`plimsoll_protocol`].
 
 mod admin;
 pub mod backends;
-mod claim;
 pub mod cli;
-mod commit;
 pub mod config;
-mod consume;
 pub mod demo;
+mod engine;
 mod error;
 pub mod exit;
 #[cfg(any(test, fuzzing))]

@@ -2,9 +2,8 @@
 
 use super::lanes::lane;
 use super::tests::tp;
-use crate::claim::{ClaimRequest, claim_loop};
 use crate::config::{Start, Topics};
-use crate::consume::{Generation, lease};
+use crate::engine::{ClaimRequest, Generation, claim_loop, lease};
 use crate::health::Health;
 use crate::kafka::{Cluster, Looks};
 use plimsoll_sink_api::memory::MemorySink;

@@ -1,8 +1,7 @@
 //! What the writers of a sink in memory share.
 
-use crate::commit::Lane;
 use crate::config::{OnBadRecord, UnknownFields};
-use crate::consume::Control;
+use crate::engine::{Control, Lane};
 use crate::health::Health;
 use crate::kafka::Looks;
 use crate::route::Router;

@@ -3,7 +3,7 @@
 use super::tests::{offsets, tp};
 use super::writers::write;
 use crate::config::OnBadRecord;
-use crate::consume::{Control, RestartReason};
+use crate::engine::{Control, RestartReason};
 use crate::error::KafkaFault;
 use crate::kafka::{Looked, Looks};
 use plimsoll_sink_api::memory::MemorySink;

@@ -4,7 +4,7 @@ use crate::config::{
     Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Sink as Settings,
     Start, Topics, UnknownFields,
 };
-use crate::consume::Control;
+use crate::engine::Control;
 use crate::health::Health;
 use crate::service::{RunError, Running, member, start};
 use plimsoll_protocol::TopicPartition;

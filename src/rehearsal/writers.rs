@@ -1,9 +1,8 @@
 //! A writer without any Kafka: it is given batches.
 
 use super::lanes::lane;
-use crate::commit::{Lane, Writer};
 use crate::config::OnBadRecord;
-use crate::consume::{Control, Generation, lease};
+use crate::engine::{Control, Generation, Lane, Writer, lease};
 use crate::kafka::Looks;
 use plimsoll_protocol::{Position, Span, StartRule, TopicPartition};
 use plimsoll_record::{Budget, Chunk, Filling, Incoming};

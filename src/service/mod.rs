@@ -10,7 +10,7 @@ pub(crate) use sink::start;
 
 use crate::backends::with_backend;
 use crate::config::{Config, Sink as Settings};
-use crate::consume::{Control, Fatal};
+use crate::engine::{Control, Fatal};
 use crate::error::KafkaFault;
 use crate::health::{Health, REMINDER};
 use crate::{http, metrics};

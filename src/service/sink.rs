@@ -1,20 +1,18 @@
 //! One sink: its tasks and its thread.
 
 use super::{RunError, Running};
-use crate::claim::claim_loop;
-use crate::commit::{Backoff, Lane};
 use crate::config::{Config, Sink as Settings, Topics};
-use crate::consume::{
-    Control, Members, Poll, Setup, Standing, client_id, watch_lag, watch_members,
+use crate::engine::{
+    Backoff, Control, Lane, Members, Poll, Setup, Standing, claim_loop, client_id, heartbeat,
+    watch_lag, watch_locks, watch_members,
 };
 use crate::error::KafkaFault;
-use crate::health::{About, Asking, Health};
+use crate::health::{Asking, Health};
 use crate::kafka::{Cluster, Hearing, MemoryShare, cluster_config, consumer_config, looks};
 use crate::route::Router;
-use plimsoll_protocol::{Class, Look, TopicPartition, look};
+use plimsoll_protocol::Class;
 use plimsoll_record::Budget;
-use plimsoll_sink_api::{Identity, Member, Sink, SinkError};
-use std::collections::HashSet;
+use plimsoll_sink_api::{Identity, Member, Sink};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -22,11 +20,6 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
-/// Often enough that `positions set` tells a live owner from a dead one within
-/// seconds.
-const HEARTBEAT: Duration = Duration::from_secs(3);
-/// What is found of locks is told this soon.
-const LOCK_LOOK: Duration = Duration::from_secs(1);
 /// What an operator has to mend is tried again this often.
 const REFUSED_RETRY: Duration = Duration::from_secs(60);
 
@@ -229,71 +222,4 @@ impl<S: Sink> Starting<S> {
             Err(_) => Err(None),
         }
     }
-}
-
-/// Commits that wait for somebody else's lock say nothing themselves.
-async fn watch_locks<S: Sink>(lane: Arc<Lane<S>>) {
-    loop {
-        tokio::time::sleep(LOCK_LOOK).await;
-        for blocked in lane.sink.blocked() {
-            let about = About::Lock(blocked.tp);
-            lane.health
-                .trouble(&lane.name, about, blocked.code, blocked.by);
-        }
-    }
-}
-
-async fn heartbeat<S: Sink>(lane: Arc<Lane<S>>, standing: Standing) {
-    // An idle sink learns of an outage only here; a busy one's commits tell
-    // more, so a heartbeat takes back only what a heartbeat has said.
-    let mut said = false;
-    let mut overtaken = HashSet::new();
-    loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        match beat(&lane, &standing, &mut overtaken).await {
-            Ok(()) if std::mem::take(&mut said) => lane.health.back(&lane.name),
-            Ok(()) => {}
-            Err(error) => {
-                lane.note_away(None, &error);
-                said = true;
-            }
-        }
-    }
-}
-
-/// A sign of life; and a look at the position rows. An owner with nothing to
-/// commit meets no fence, so only here does it see that an operator has set its
-/// position, or that a failover took back what it had committed. It takes two
-/// looks in a row: a process that slept hears from Kafka first what it has lost.
-/// A halted partition goes on once it was set, which takes its owner away.
-async fn beat<S: Sink>(
-    lane: &Lane<S>,
-    standing: &Standing,
-    overtaken: &mut HashSet<TopicPartition>,
-) -> Result<(), SinkError> {
-    lane.sink.heartbeat(&lane.member).await?;
-    // Before the rows are read: what is committed meanwhile only shows more.
-    let mut before = standing.all();
-    let halted = lane.health.halted(&lane.name);
-    for row in lane.sink.positions().await? {
-        // Another deployment's row has no owner either, when that one is stopped.
-        let ours = row.identity.as_ref().is_none_or(|i| *i == lane.identity);
-        if row.owner.is_none() && ours && halted.contains(&row.tp) {
-            lane.tell(Control::Retry { tp: row.tp.clone() });
-        }
-        let mine = row.owner.as_ref() == Some(&lane.member.name);
-        if before
-            .get(&row.tp)
-            .is_some_and(|own| look(mine, row.position, own.position) == Look::Standing)
-        {
-            before.remove(&row.tp);
-        }
-    }
-    // What is left has another owner, stands further back, or has no row.
-    let found: HashSet<TopicPartition> = before.into_keys().collect();
-    for tp in found.intersection(overtaken) {
-        lane.tell(Control::Overtaken { tp: tp.clone() });
-    }
-    *overtaken = found;
-    Ok(())
 }

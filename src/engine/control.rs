@@ -6,6 +6,14 @@ use plimsoll_protocol::{Position, TopicPartition};
 use plimsoll_sink_api::Claimed;
 use std::time::Duration;
 
+/// A halted partition is tried again this often, so that an ALTER TABLE or a
+/// grant heals it by itself.
+pub const HALT_RETRY: Duration = Duration::from_secs(60);
+
+/// A fenced partition waits this long before it claims again: two rightful
+/// owners (after a failover, say) must not fence each other in a tight loop.
+pub const FENCED_WAIT: Duration = Duration::from_millis(250);
+
 /// Why a partition begins again at the stored position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestartReason {

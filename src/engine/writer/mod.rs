@@ -1,18 +1,21 @@
 //! The writer of one partition: chunk by chunk, in order, until it is told to
 //! end or has to begin anew.
 
+mod build;
 mod compare;
 mod confirm;
+mod trouble;
 
-use self::compare::Changes;
-use super::Backoff;
-use super::build::{Built, Part, build, marks};
-use crate::config::{OnBadRecord, UnknownFields};
-use crate::consume::{Control, Generation, Leased, RestartReason};
-use crate::health::{About, Halt, Health, Until};
-use crate::kafka::{Looked, Looks, epoch_fell};
+use self::build::{Built, Part, build, marks};
+use self::trouble::{Changes, Done, Trouble};
+use crate::config::OnBadRecord;
+use crate::engine::assignment::{Generation, Leased};
+use crate::engine::backoff::Backoff;
+use crate::engine::control::{Control, FENCED_WAIT, HALT_RETRY, RestartReason};
+use crate::engine::lane::{Lane, note_claim};
+use crate::health::{About, Halt, Until};
+use crate::kafka::{Looked, epoch_fell};
 use crate::metrics::{self as names, PartitionMetrics};
-use crate::route::Router;
 use metrics::counter;
 use plimsoll_protocol::{
     Assignment, Claim, Class, Outcome, Reread, Span, Step, TopicPartition, judge, next_step,
@@ -20,91 +23,17 @@ use plimsoll_protocol::{
 };
 use plimsoll_record::Chunk;
 use plimsoll_record::Decoder;
-use plimsoll_sink_api::{
-    Batch, Claimed, Committed, Identity, Member, Op, Prepared, Sink, SinkError,
-};
+use plimsoll_sink_api::{Batch, Claimed, Committed, Op, Prepared, Sink, SinkError};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tracing::{debug, error, info, warn};
 
-/// A halted partition is tried again this often, so that an ALTER TABLE or a
-/// grant heals it by itself.
-pub const HALT_RETRY: Duration = Duration::from_secs(60);
-
-/// A fenced partition waits this long before it claims again: two rightful
-/// owners (after a failover, say) must not fence each other in a tight loop.
-pub const FENCED_WAIT: Duration = Duration::from_millis(250);
-
 /// How long the answer to a commit in flight is waited for after the partition
 /// was lost: a zombie that wakes learns from it that it was fenced, and counts
 /// it.
 const LAST_ANSWER: Duration = Duration::from_secs(2);
-
-/// What the writers of one sink share.
-pub struct Lane<S: Sink> {
-    /// The sink's name.
-    pub name: String,
-    /// The database.
-    pub sink: Arc<S>,
-    /// Its tables.
-    pub router: Router<S>,
-    /// Who claims.
-    pub member: Member,
-    /// Whose the positions are.
-    pub identity: Identity,
-    /// What a bad record does.
-    pub on_bad_record: OnBadRecord,
-    /// What a field without a column does.
-    pub unknown_fields: UnknownFields,
-    /// Where it is asked what a batch was fetched from.
-    pub looks: Looks,
-    /// Told about halts and outages.
-    pub health: Arc<Health>,
-    /// The poll thread's ear.
-    pub control: Sender<Control>,
-}
-
-impl<S: Sink> Lane<S> {
-    /// Tells the poll thread; it is gone only when the service is.
-    pub fn tell(&self, control: Control) {
-        if self.control.send(control).is_err() {
-            debug!(sink = self.name, "the poll thread has ended");
-        }
-    }
-
-    /// Notes that the database did not do its part for a partition, and why.
-    pub fn note_away(&self, tp: Option<&TopicPartition>, error: &SinkError) {
-        counter!(names::RETRIES, "sink" => self.name.clone(), "reason" => error.class.as_str())
-            .increment(1);
-        self.health.database(&self.name, tp, error);
-    }
-}
-
-/// How a chunk ended.
-enum Done {
-    GoOn,
-    Drop,
-    Restart(RestartReason),
-    Halt(Box<Halt>),
-}
-
-/// Why a part is not simply committed.
-enum Trouble {
-    Bisect {
-        /// The catalogue was read anew for the part, after a refusal that may be
-        /// the table's.
-        reread: bool,
-    },
-    BadRecord(SinkError),
-    /// It may be the one record, or the table.
-    Suspect(SinkError),
-    /// The same once more.
-    Again,
-    End(Done),
-}
 
 /// The writer of one partition, for one generation.
 pub struct Writer<S: Sink> {
@@ -668,17 +597,5 @@ fn of_tombstone(error: SinkError, built: &Built<'_>) -> SinkError {
             error.hint("the record is a tombstone: its key has to fit the key of the table")
         }
         _ => error,
-    }
-}
-
-/// Counts a claim, and what it had to end.
-pub fn note_claim(sink: &str, terminated: u32) {
-    counter!(names::CLAIMS, "sink" => sink.to_owned()).increment(1);
-    if terminated > 0 {
-        counter!(names::TERMINATED, "sink" => sink.to_owned()).increment(terminated.into());
-        warn!(
-            sink,
-            terminated, "sessions of a stale writer were in the way and were terminated"
-        );
     }
 }

@@ -1,9 +1,9 @@
 //! One record was refused, and the code does not tell whether it is bad or the
 //! table refuses all: it is compared with others of its batch.
 
-use super::{Done, Trouble, Writer};
-use crate::commit::Backoff;
-use crate::commit::build::{Built, Part, build};
+use super::Writer;
+use super::build::{Built, Part, build};
+use super::trouble::{Changes, Done, Trouble};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::{Answer, Ask, Assignment, Class, Comparison, Finding, Next};
@@ -15,13 +15,6 @@ use std::hash::{BuildHasher, RandomState};
 /// at another: with pauses that double, over some ten seconds. Rights are given, or
 /// columns changed, in less.
 const MOST_CHANGES: u32 = 8;
-
-/// How often that was, for the part at hand.
-#[derive(Default)]
-pub(super) struct Changes {
-    count: u32,
-    backoff: Backoff,
-}
 
 /// Why it is not known.
 enum Unknown {

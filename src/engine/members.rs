@@ -5,11 +5,7 @@
 use crate::config::Topics;
 use crate::error::KafkaFault;
 use crate::health::{About, Health};
-use crate::kafka::Cluster;
-use crate::kafka::Hearing;
-use crate::kafka::Right;
-use crate::kafka::ToldTopics;
-use crate::kafka::{Group, GroupMember};
+use crate::kafka::{Cluster, Group, GroupMember, Hearing, Right, ToldTopics};
 use rdkafka::error::RDKafkaErrorCode;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;

@@ -1,11 +1,18 @@
+//! Claim: from an assignment to a position, which is recovered from the sink and never
+//! from Kafka's committed offsets.
+//!
 //! Claims what Kafka assigned, in the background, with backoff, as long as the
 //! assignment lives. The poll thread goes on meanwhile, and the member stays in
 //! the group.
 
-use super::starts::look_up;
-use crate::commit::{Backoff, HALT_RETRY, Lane, note_claim};
+mod starts;
+
+use self::starts::look_up;
+use super::backoff::Backoff;
+use super::control::{Control, HALT_RETRY};
+use super::lane::{Lane, note_claim};
+use super::request::ClaimRequest;
 use crate::config::{Start, Topics};
-use crate::consume::{Control, Generation, Leased};
 use crate::error::KafkaFault;
 use crate::health::{Asking, Halt, Until};
 use crate::kafka::{Cluster, Compared, LogLook, Wanted, disagreement, look_at};
@@ -28,19 +35,6 @@ const TOGETHER: usize = 256;
 /// How often a log is looked at whose last record applied cannot be read, before its
 /// partition halts: with the waits in between some seconds, longer than an election.
 const UNREAD: u32 = 6;
-
-/// A partition that wants to be claimed.
-#[derive(Debug)]
-pub struct ClaimRequest {
-    /// Which.
-    pub tp: TopicPartition,
-    /// Of which life.
-    pub generation: Generation,
-    /// Whether it still wants to be.
-    pub leased: Leased,
-    /// Why it is halted, where Kafka refused to give records out.
-    pub refused: Option<String>,
-}
 
 struct Waiting {
     request: ClaimRequest,

@@ -4,13 +4,12 @@
 use super::earlier::STOP_RETRY;
 use super::{Poll, Setup};
 
-use crate::claim::ClaimRequest;
+use super::part::{Live, Phase};
 use crate::config::{BatchLimits, GroupProtocol, Isolation, Kafka};
-use crate::consume::control::{Control, RestartReason};
-use crate::consume::partition::{Live, Phase, Standing};
-use crate::kafka::position_of;
-use crate::kafka::{Hearing, Looks, MemoryShare, consumer_config};
-use crate::kafka::{Held, Window};
+use crate::engine::control::{Control, RestartReason};
+use crate::engine::request::ClaimRequest;
+use crate::engine::standing::Standing;
+use crate::kafka::{Hearing, Held, Looks, MemoryShare, Window, consumer_config, position_of};
 use crate::rehearsal::lane;
 use plimsoll_protocol::{Claim, Epoch, Owner, Position, TopicPartition};
 use plimsoll_record::Budget;

@@ -1,9 +1,10 @@
 //! Partitions come and go, and are left behind at the end.
 
-use super::{Earlier, Poll, Revocation};
+use super::earlier::Earlier;
+use super::part::{Part, Phase};
+use super::{Poll, Revocation};
 use crate::config::leaves_out;
-use crate::consume::assignment::{Generation, lease};
-use crate::consume::partition::{Part, Phase};
+use crate::engine::assignment::{Generation, lease};
 use crate::kafka::Rebalance;
 use plimsoll_protocol::TopicPartition;
 use plimsoll_protocol::lifecycle::{Act, Heard};

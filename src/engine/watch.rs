@@ -3,12 +3,12 @@
 //! librdkafka counts lag from the group's committed offsets, which are not the
 //! truth here; and it tells of an offset out of range without saying where.
 
-use super::{Control, Stand, Standing};
+use super::control::Control;
+use super::standing::{Stand, Standing};
 use crate::config::Topics;
 use crate::error::KafkaFault;
 use crate::health::{Asking, End, Ends, Halt, Health, Until};
-use crate::kafka::OneEnd;
-use crate::kafka::{Cluster, Compared, Found, disagreement};
+use crate::kafka::{Cluster, Compared, Found, OneEnd, disagreement};
 use crate::metrics as names;
 use metrics::{counter, gauge};
 use plimsoll_protocol::{Agreement, Claim, Epoch, Owner, Position, TopicPartition};

@@ -5,24 +5,20 @@ mod earlier;
 mod failures;
 mod handover;
 mod life;
+mod part;
 mod room;
 
 #[cfg(test)]
 mod tests;
 
-pub use earlier::Earlier;
-
+use self::part::{Part, Phase};
 use super::assignment::Generation;
-use super::control::{Control, RestartReason};
-use super::partition::{Part, Phase, Standing};
-use crate::claim::ClaimRequest;
-use crate::commit::{FENCED_WAIT, HALT_RETRY, Lane};
+use super::control::{Control, FENCED_WAIT, HALT_RETRY, RestartReason};
+use super::lane::Lane;
+use super::request::ClaimRequest;
+use super::standing::Standing;
 use crate::config::BatchLimits;
-use crate::kafka::Context;
-use crate::kafka::Hearing;
-use crate::kafka::keep_tokens;
-use crate::kafka::{Message, Source, push};
-use crate::kafka::{Records, Window};
+use crate::kafka::{Context, Hearing, Message, Records, Source, Window, keep_tokens, push};
 use crate::metrics as names;
 use metrics::{counter, gauge};
 use plimsoll_protocol::lifecycle::{Act, Heard, Said};

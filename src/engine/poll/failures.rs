@@ -5,11 +5,9 @@
 //! that follows an error is believed: what came before it is written, and the
 //! partition begins anew at the stored position.
 
-use super::Poll;
-use crate::commit::HALT_RETRY;
-use crate::consume::control::RestartReason;
-use crate::consume::partition::{Failure, Part, Phase};
-use crate::consume::poll::Fatal;
+use super::part::{Failure, Part, Phase};
+use super::{Fatal, Poll};
+use crate::engine::control::{HALT_RETRY, RestartReason};
 use crate::health::{Halt, Until};
 use crate::kafka::Message;
 use crate::metrics as names;

@@ -1,8 +1,9 @@
 //! Before a chunk is committed: that it was fetched from the topic that the
 //! position is about.
 
-use super::{Done, Trouble, Writer};
-use crate::consume::RestartReason;
+use super::Writer;
+use super::trouble::{Done, Trouble};
+use crate::engine::control::RestartReason;
 use crate::error::KafkaFault;
 use crate::health::{Asking, Halt, Until};
 use crate::kafka::recreated;

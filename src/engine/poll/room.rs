@@ -1,7 +1,7 @@
 //! Batches are closed and handed over; partitions without room are paused.
 
+use super::part::Phase;
 use super::{GRACE, Poll, TICK};
-use crate::consume::partition::Phase;
 use crate::kafka::{one, position_of};
 use crate::metrics as names;
 use metrics::counter;

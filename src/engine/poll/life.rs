@@ -2,16 +2,15 @@
 //! begins anew at the stored one.
 
 use super::earlier::{STOP_RETRY, Turn};
+use super::part::{Live, Part, Phase};
 use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES};
-use crate::claim::ClaimRequest;
-use crate::commit::Writer;
-use crate::consume::assignment::{Generation, lease};
-use crate::consume::control::RestartReason;
-use crate::consume::partition::{Live, Part, Phase, Stand};
+use crate::engine::assignment::{Generation, lease};
+use crate::engine::control::RestartReason;
+use crate::engine::request::ClaimRequest;
+use crate::engine::standing::Stand;
+use crate::engine::writer::Writer;
 use crate::health::{About, Halt, Until};
-use crate::kafka::Context;
-use crate::kafka::{Arrivals, Records};
-use crate::kafka::{one, position_of};
+use crate::kafka::{Arrivals, Context, Records, one, position_of};
 use crate::metrics::{self as names, PartitionMetrics};
 use metrics::counter;
 use plimsoll_protocol::lifecycle::{Act, Heard};

@@ -1,0 +1,37 @@
+//! The engine: from what Kafka assigns to what the database has committed.
+//!
+//! The poll thread turns messages into chunks of one partition and never blocks, neither
+//! on a channel nor on the database. The claimer finds the position that a partition
+//! begins at. A writer per partition commits its chunks, one at a time. They tell each
+//! other by messages ([`Control`], [`request::ClaimRequest`], chunks) and share a
+//! [`Lane`].
+
+mod assignment;
+mod backoff;
+mod claimer;
+mod control;
+mod heartbeat;
+mod lane;
+mod members;
+mod poll;
+mod request;
+mod standing;
+mod watch;
+mod writer;
+
+pub use backoff::Backoff;
+pub use claimer::claim_loop;
+pub use control::Control;
+pub use heartbeat::{heartbeat, watch_locks};
+pub use lane::Lane;
+pub use members::{Members, client_id, watch_members};
+pub use poll::{Fatal, Poll, Setup};
+pub use standing::Standing;
+pub use watch::watch_lag;
+#[cfg(test)]
+pub use {
+    assignment::{Generation, lease},
+    control::RestartReason,
+    request::ClaimRequest,
+    writer::Writer,
+};

@@ -1,0 +1,48 @@
+//! Where the partitions stand that this process consumes.
+
+use plimsoll_protocol::{Position, TopicPartition};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Where all partitions of a sink stand that this process consumes; told by the poll
+/// thread, read by the watcher of logs and by the heartbeat.
+#[derive(Debug, Clone, Default)]
+pub struct Standing(Arc<Mutex<BTreeMap<TopicPartition, Stand>>>);
+
+/// Where a partition stands, and in which log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stand {
+    /// What the sink has committed.
+    pub position: Position,
+    /// Kafka's id of the topic at the claim, where it was told.
+    pub topic_id: Option<Arc<str>>,
+}
+
+impl Standing {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Stand>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A partition begins.
+    pub fn begin(&self, tp: &TopicPartition, stand: Stand) {
+        self.lock().insert(tp.clone(), stand);
+    }
+
+    /// A partition stands here now.
+    pub fn set(&self, tp: &TopicPartition, position: Position) {
+        if let Some(stand) = self.lock().get_mut(tp) {
+            stand.position = position;
+        }
+    }
+
+    /// A partition is no longer ours.
+    pub fn remove(&self, tp: &TopicPartition) {
+        self.lock().remove(tp);
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<TopicPartition, Stand> {
+        self.lock().clone()
+    }
+}

@@ -1,0 +1,36 @@
+//! What can come of a chunk, and of a part of one.
+
+use crate::engine::backoff::Backoff;
+use crate::engine::control::RestartReason;
+use crate::health::Halt;
+use plimsoll_sink_api::SinkError;
+
+/// How a chunk ended.
+pub(super) enum Done {
+    GoOn,
+    Drop,
+    Restart(RestartReason),
+    Halt(Box<Halt>),
+}
+
+/// Why a part is not simply committed.
+pub(super) enum Trouble {
+    Bisect {
+        /// The catalogue was read anew for the part, after a refusal that may be
+        /// the table's.
+        reread: bool,
+    },
+    BadRecord(SinkError),
+    /// It may be the one record, or the table.
+    Suspect(SinkError),
+    /// The same once more.
+    Again,
+    End(Done),
+}
+
+/// How often the record at hand was taken at one time and refused at another.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) count: u32,
+    pub(super) backoff: Backoff,
+}
