@@ -46,6 +46,36 @@ pub enum Reread {
     This,
 }
 
+impl Reread {
+    /// Of a span for which the catalogue was read anew so many times after errors of a
+    /// class; `larger`: and once for a larger span, after one that may be the table's.
+    #[must_use]
+    pub const fn after(class: Class, times: usize, larger: bool) -> Self {
+        if times >= most_rereads(class) {
+            Self::This
+        } else if larger && matches!(class, Class::Suspect) {
+            Self::Larger
+        } else {
+            Self::Not
+        }
+    }
+}
+
+/// How often the catalogue is read for one span before an error counts. A table that is
+/// altered again and again is another one each time: with the waits in between that goes
+/// on for some seconds.
+const fn most_rereads(class: Class) -> usize {
+    match class {
+        Class::Stale => 5,
+        Class::Moved
+        | Class::Again
+        | Class::Away
+        | Class::Rejected
+        | Class::Suspect
+        | Class::Halt => 1,
+    }
+}
+
 /// What the writer does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
@@ -248,6 +278,21 @@ mod tests {
                     step,
                     "{outcome:?}, {assignment:?}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn the_catalogue_is_read_once_before_an_error_counts_and_five_times_for_a_stale_table() {
+        for class in CLASSES {
+            let most = if class == Class::Stale { 5 } else { 1 };
+            for larger in [false, true] {
+                assert_eq!(Reread::after(class, most, larger), Reread::This);
+                let before = match larger && class == Class::Suspect {
+                    true => Reread::Larger,
+                    false => Reread::Not,
+                };
+                assert_eq!(Reread::after(class, most - 1, larger), before, "{class:?}");
             }
         }
     }

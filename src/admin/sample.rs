@@ -6,7 +6,9 @@ use super::fields::Fields;
 use crate::config::{Config, Sink as Settings, UnknownFields};
 use crate::error::KafkaFault;
 use crate::kafka::{Cluster, LogReader, Reads, SAMPLE, ShortLog, cluster_config};
-use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, Span, TopicPartition};
+use plimsoll_protocol::{
+    Claim, Class, Epoch, Owner, Position, Question, Span, Then, TopicPartition, then,
+};
 use plimsoll_record::Chunk;
 use plimsoll_record::Decoder;
 use plimsoll_sink_api::{Batch, Marks, Prepared, Rows, Sink, SinkError};
@@ -131,7 +133,7 @@ pub(super) async fn try_out<S: Sink>(
 
 /// Whether an error may be about single records.
 fn of_records(error: &SinkError) -> bool {
-    matches!(error.class, Class::Rejected | Class::Suspect)
+    then(Question::Sample, error.class) == Then::Refused
 }
 
 struct Rehearsal<'a, S: Sink> {

@@ -10,7 +10,7 @@ use crate::error::KafkaFault;
 use crate::health::{Asking, Health};
 use crate::kafka::{Cluster, Hearing, MemoryShare, cluster_config, consumer_config, looks};
 use crate::route::Router;
-use plimsoll_protocol::Class;
+use plimsoll_protocol::{Question, Then, then};
 use plimsoll_record::Budget;
 use plimsoll_sink_api::{Identity, Member, Sink};
 use std::sync::Arc;
@@ -191,9 +191,9 @@ impl<S: Sink> Starting<S> {
             && let Err(error) = self.sink.migrate().await
         {
             self.health.database(name, None, &error);
-            return match error.class {
-                Class::Away | Class::Again | Class::Moved => Err(None),
-                Class::Rejected | Class::Suspect | Class::Stale | Class::Halt => {
+            return match then(Question::Migration, error.class) {
+                Then::AskAgain => Err(None),
+                Then::Halt | Then::LookAgain | Then::Settle | Then::Restart | Then::Refused => {
                     error!(
                         sink = name,
                         "not migrated: {error}; tried again in {} s",

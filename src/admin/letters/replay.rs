@@ -11,7 +11,7 @@ use crate::config::{Config, Sink as Settings};
 use crate::exit::Exit;
 use crate::kafka::{LogReader, Reads, ShortLog, cluster_config};
 use clap::Args;
-use plimsoll_protocol::{Class, Position, Span, TopicPartition};
+use plimsoll_protocol::{Position, Question, Span, Then, TopicPartition, then};
 use plimsoll_record::Decoder;
 use plimsoll_record::{Budget, Chunk, Filling, Incoming};
 use plimsoll_sink_api::{
@@ -305,14 +305,13 @@ impl Replaying<'_> {
                     tally.replayed += 1;
                     return Ok("replayed".to_owned());
                 }
-                Err(error) => match error.class {
-                    // The position moved on, or the letter is gone: look again.
-                    Class::Moved | Class::Again => {}
-                    Class::Rejected | Class::Suspect => {
+                Err(error) => match then(Question::Replay, error.class) {
+                    Then::LookAgain => {}
+                    Then::Refused => {
                         tally.bad += 1;
                         return Ok(format!("still bad: {error}"));
                     }
-                    Class::Away | Class::Stale | Class::Halt => {
+                    Then::Halt | Then::AskAgain | Then::Settle | Then::Restart => {
                         return Err(self.failed()(error));
                     }
                 },

@@ -19,7 +19,8 @@ use crate::kafka::{Cluster, Compared, LogLook, Wanted, disagreement, look_at};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::{
-    Assignment, Beginning, Class, Kept, KnownTopics, Position, TopicPartition, beginning,
+    Assignment, Beginning, Kept, KnownTopics, Position, Question, Then, TopicPartition, beginning,
+    then,
 };
 use plimsoll_sink_api::{Claimed, Settled, Sink, SinkError};
 use std::collections::{HashSet, VecDeque};
@@ -173,19 +174,19 @@ impl<S: Sink> Claims<S> {
                 lane.health.kafka_away(&lane.name, Asking::Claims, &fault);
                 Some(one.backoff.next_wait())
             }
-            Failure::Sink(error) => match error.class {
-                Class::Away | Class::Again | Class::Moved => {
+            Failure::Sink(error) => match then(Question::Claim, error.class) {
+                Then::AskAgain => {
                     lane.note_away(Some(&request.tp), &error);
                     Some(one.backoff.next_wait())
                 }
-                Class::Stale => {
-                    // The row or its table is missing: settle again.
+                Then::Settle => {
                     self.settled.remove(&request.tp);
                     lane.note_away(Some(&request.tp), &error);
                     warn!(sink = lane.name, topic = %request.tp.topic, partition = request.tp.partition, "not claimed yet: {error}");
                     Some(one.backoff.next_wait())
                 }
-                Class::Halt | Class::Rejected | Class::Suspect => {
+                // The table says none of the others of a claim; to halt loses nothing.
+                Then::Halt | Then::LookAgain | Then::Restart | Then::Refused => {
                     self.halt(request, None, error.to_string(), Until::Begun);
                     None
                 }
@@ -360,14 +361,15 @@ impl<S: Sink> Claims<S> {
     }
 
     fn not_remembered(&self, one: &mut Waiting, error: &SinkError) -> Option<Duration> {
-        match error.class {
-            Class::Halt | Class::Rejected | Class::Suspect => {
-                self.halt(&one.request, None, error.to_string(), Until::Begun);
-                None
-            }
-            Class::Away | Class::Again | Class::Moved | Class::Stale => {
+        match then(Question::TopicId, error.class) {
+            Then::AskAgain => {
                 self.lane.note_away(Some(&one.request.tp), error);
                 Some(one.backoff.next_wait())
+            }
+            // The table says none of the others of this; to halt loses nothing.
+            Then::Halt | Then::LookAgain | Then::Settle | Then::Restart | Then::Refused => {
+                self.halt(&one.request, None, error.to_string(), Until::Begun);
+                None
             }
         }
     }
@@ -424,7 +426,9 @@ impl<S: Sink> Claims<S> {
         .unwrap_or_else(|e| Err(KafkaFault::new(format!("the look-up ended early: {e}"))))?;
         let written = self.lane.sink.settle(&self.lane.identity, rule, &starts);
         match written.await {
-            Err(error) if error.class == Class::Moved => return Ok(false),
+            Err(error) if then(Question::Starts, error.class) == Then::LookAgain => {
+                return Ok(false);
+            }
             other => other?,
         }
         for start in &starts {

@@ -6,7 +6,7 @@ use super::build::{Built, Part, build};
 use super::trouble::{Changes, Done, Trouble};
 use crate::metrics as names;
 use metrics::counter;
-use plimsoll_protocol::{Answer, Ask, Assignment, Class, Comparison, Finding, Next};
+use plimsoll_protocol::{Answer, Ask, Assignment, Comparison, Finding, Next, Question, Then, then};
 use plimsoll_record::Chunk;
 use plimsoll_sink_api::{Batch, Op, Prepared, Sink, SinkError};
 use std::hash::{BuildHasher, RandomState};
@@ -132,14 +132,13 @@ impl<S: Sink> Writer<S> {
         let Err(error) = answer else {
             return Ok(Answer::Taken);
         };
-        match error.class {
-            Class::Away | Class::Again | Class::Moved => Err(Unknown::Away(error)),
-            Class::Suspect | Class::Rejected | Class::Stale | Class::Halt => {
-                match error.detail.code == like.detail.code {
-                    true => Ok(Answer::Refused),
-                    // It has a fault of its own, or the row stands there already.
-                    false => Ok(Answer::Unlike),
-                }
+        match then(Question::Comparison, error.class) {
+            Then::Refused if error.detail.code == like.detail.code => Ok(Answer::Refused),
+            // It has a fault of its own, or the row stands there already.
+            Then::Refused => Ok(Answer::Unlike),
+            // Nothing is known of the record, whatever else the table might say.
+            Then::AskAgain | Then::LookAgain | Then::Settle | Then::Restart | Then::Halt => {
+                Err(Unknown::Away(error))
             }
         }
     }

@@ -2,38 +2,30 @@
 //! end or has to begin anew.
 
 mod build;
+mod commit;
 mod compare;
 mod confirm;
 mod trouble;
 
 use self::build::{Built, Part, build, marks};
-use self::trouble::{Changes, Done, Trouble};
+use self::trouble::{Changes, Done, Trouble, Written};
 use crate::config::OnBadRecord;
 use crate::engine::assignment::{Generation, Leased};
 use crate::engine::backoff::Backoff;
-use crate::engine::control::{Control, FENCED_WAIT, HALT_RETRY, RestartReason};
-use crate::engine::lane::{Lane, note_claim};
+use crate::engine::control::{Control, FENCED_WAIT, HALT_RETRY};
+use crate::engine::lane::Lane;
 use crate::health::{About, Halt, Until};
 use crate::kafka::{Looked, epoch_fell};
-use crate::metrics::{self as names, PartitionMetrics};
-use metrics::counter;
-use plimsoll_protocol::{
-    Assignment, Claim, Class, Outcome, Reread, Span, Step, TopicPartition, judge, next_step,
-    older_epoch,
-};
+use crate::metrics::PartitionMetrics;
+use plimsoll_protocol::{Assignment, Claim, Question, Then, TopicPartition, older_epoch, then};
 use plimsoll_record::Chunk;
 use plimsoll_record::Decoder;
-use plimsoll_sink_api::{Batch, Claimed, Committed, Op, Prepared, Sink, SinkError};
+use plimsoll_sink_api::{Batch, Claimed, Prepared, Sink, SinkError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
-use tracing::{debug, error, info, warn};
-
-/// How long the answer to a commit in flight is waited for after the partition
-/// was lost: a zombie that wakes learns from it that it was fenced, and counts
-/// it.
-const LAST_ANSWER: Duration = Duration::from_secs(2);
+use tracing::{debug, error};
 
 /// The writer of one partition, for one generation.
 pub struct Writer<S: Sink> {
@@ -57,21 +49,6 @@ struct Target<S: Sink> {
     table: Arc<Prepared<S::Plan>>,
     decoder: Decoder,
     read: Instant,
-}
-
-/// How often the catalogue is read for one batch before an error counts. A table that
-/// is altered again and again is another one each time: with the waits in between
-/// that goes on for some seconds.
-const fn rereads(class: Class) -> usize {
-    match class {
-        Class::Stale => 5,
-        Class::Moved
-        | Class::Again
-        | Class::Away
-        | Class::Rejected
-        | Class::Suspect
-        | Class::Halt => 1,
-    }
 }
 
 impl<S: Sink> Writer<S> {
@@ -275,23 +252,25 @@ impl<S: Sink> Writer<S> {
                 return Ok(());
             }
             self.confirm(chunk).await?;
-            let trouble = match self
-                .commit_built(table, chunk, part, &built, &mut reread)
-                .await
-            {
-                Ok(committed) => {
+            let written = self.commit_built(table, chunk, part, &built, &mut reread);
+            match written.await {
+                Ok(Written::Committed(committed)) => {
                     self.acknowledge(chunk, part, &built, committed);
                     return Ok(());
                 }
-                Err(trouble) => trouble,
-            };
-            // What comes next is another attempt, or none.
-            let retrying = About::Retrying(self.tp.clone());
-            self.lane.health.over(&self.lane.name, &retrying);
-            if let Some(trouble) = trouble {
-                return Err(trouble);
+                // What comes next is another attempt, or none.
+                Ok(Written::RereadFirst) => self.retried(),
+                Err(trouble) => {
+                    self.retried();
+                    return Err(trouble);
+                }
             }
         }
+    }
+
+    fn retried(&self) {
+        let retrying = About::Retrying(self.tp.clone());
+        self.lane.health.over(&self.lane.name, &retrying);
     }
 
     /// The table, read anew when it is due. Waits while the database is away.
@@ -326,12 +305,13 @@ impl<S: Sink> Writer<S> {
                     self.target = Some(target.clone());
                     return Ok(target);
                 }
-                Err(error) => match error.class {
-                    Class::Away | Class::Again | Class::Moved => {
+                Err(error) => match then(Question::Table, error.class) {
+                    Then::AskAgain => {
                         self.lane.note_away(Some(&self.tp), &error);
                         self.wait(backoff.next_wait()).await?;
                     }
-                    Class::Stale | Class::Suspect | Class::Halt | Class::Rejected => {
+                    // The table says none of the others of this; to halt loses nothing.
+                    Then::Halt | Then::LookAgain | Then::Settle | Then::Restart | Then::Refused => {
                         let halt = Halt {
                             offset: None,
                             column: error.detail.column.clone(),
@@ -365,237 +345,11 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    /// One commit, with all that the liveness table says. `Err(None)`: the
-    /// catalogue is to be read again.
-    async fn commit_built(
-        &mut self,
-        table: &Prepared<S::Plan>,
-        chunk: &Chunk,
-        part: &Part,
-        built: &Built<'_>,
-        reread: &mut Vec<Class>,
-    ) -> Result<Committed, Option<Trouble>> {
-        let mut backoff = Backoff::default();
-        let mut attempts = 0_u64;
-        loop {
-            let batch = self.batch(table, chunk, part, built);
-            let began = Instant::now();
-            let answer = tokio::select! {
-                biased;
-                answer = self.lane.sink.commit(&batch) => answer,
-                () = self.unanswered() => return Err(Some(Trouble::End(Done::Drop))),
-            };
-            let error = match answer {
-                Ok(committed) => {
-                    self.metrics.commit_seconds.record(began.elapsed());
-                    return Ok(committed);
-                }
-                Err(error) => of_tombstone(error, built),
-            };
-            let divisible = part.records.len() > 1;
-            let times = reread.iter().filter(|class| **class == error.class).count();
-            let failed = Outcome::Failed {
-                class: error.class,
-                divisible,
-                reread: match times >= rereads(error.class) {
-                    true => Reread::This,
-                    false if error.class == Class::Suspect && part.reread => Reread::Larger,
-                    false => Reread::Not,
-                },
-            };
-            attempts += 1;
-            match next_step(failed, self.leased.now()) {
-                Step::Repeat => {
-                    self.note_retrying(attempts, &error);
-                    counter!(names::RETRIES, "sink" => self.lane.name.clone(), "reason" => error.class.as_str())
-                        .increment(1);
-                    // The first time at once: whoever was in the way is through.
-                    if attempts > 1 {
-                        self.wait(backoff.next_wait()).await.map_err(Some)?;
-                    }
-                }
-                Step::Judge => {
-                    self.note_retrying(attempts, &error);
-                    warn!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, "commit of {} unanswered: {error}", part.span);
-                    if self
-                        .judge(part.span, &error, &mut backoff)
-                        .await
-                        .map_err(Some)?
-                    {
-                        return Ok(Committed::default());
-                    }
-                }
-                Step::Restart => {
-                    self.metrics.fenced.increment(1);
-                    info!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, span = %part.span, "fenced: claimed anew");
-                    return Err(Some(Trouble::End(Done::Restart(RestartReason::Fenced))));
-                }
-                // The table answers no error with GoOn; if it did, nothing would
-                // be taken for committed.
-                Step::Drop | Step::GoOn => {
-                    if error.class == Class::Moved {
-                        self.metrics.fenced.increment(1);
-                    }
-                    return Err(Some(Trouble::End(Done::Drop)));
-                }
-                Step::Bisect => {
-                    let reread = part.reread || reread.contains(&Class::Suspect);
-                    return Err(Some(Trouble::Bisect { reread }));
-                }
-                Step::BadRecord => return Err(Some(Trouble::BadRecord(error))),
-                Step::Compare => return Err(Some(Trouble::Suspect(error))),
-                Step::Reread => {
-                    counter!(names::RETRIES, "sink" => self.lane.name.clone(), "reason" => error.class.as_str())
-                        .increment(1);
-                    // The first time at once: most often one ALTER is all.
-                    for _ in 0..times {
-                        self.wait(backoff.next_wait()).await.map_err(Some)?;
-                    }
-                    reread.push(error.class);
-                    return Err(None);
-                }
-                Step::Halt => return Err(Some(Trouble::End(self.halt_at(chunk, part, &error)))),
-            }
-        }
-    }
-
-    /// Told once it has gone on for a while.
-    fn note_retrying(&self, attempts: u64, error: &SinkError) {
-        let code = error.detail.code.as_deref().unwrap_or_default();
-        let what = format!("{attempts} attempts so far; the last one said: {error}");
-        let about = About::Retrying(self.tp.clone());
-        self.lane.health.trouble(&self.lane.name, about, code, what);
-    }
-
-    /// Claims again, as long as it takes, and finds out what became of a commit:
-    /// true when it was applied, false when the identical batch is to be sent
-    /// again.
-    async fn judge(
-        &mut self,
-        span: Span,
-        unanswered: &SinkError,
-        backoff: &mut Backoff,
-    ) -> Result<bool, Trouble> {
-        self.lane.note_away(Some(&self.tp), unanswered);
-        loop {
-            self.wait(backoff.next_wait()).await?;
-            if self.leased.now() == Assignment::Gone {
-                return Err(Trouble::End(Done::Drop));
-            }
-            let claimed = match self
-                .lane
-                .sink
-                .claim(&self.lane.member, &self.lane.identity, &self.tp)
-                .await
-            {
-                Ok(claimed) => claimed,
-                Err(error) => match error.class {
-                    Class::Away | Class::Again | Class::Moved => {
-                        self.lane.note_away(Some(&self.tp), &error);
-                        continue;
-                    }
-                    // The row is gone: the claim of a restart settles it anew.
-                    Class::Stale => {
-                        return Err(Trouble::End(Done::Restart(RestartReason::OutOfStep)));
-                    }
-                    Class::Halt | Class::Rejected | Class::Suspect => {
-                        let halt = Halt {
-                            offset: None,
-                            column: None,
-                            reason: error.to_string(),
-                            // Said by a claim, and one goes before each life.
-                            until: Until::Begun,
-                        };
-                        return Err(Trouble::End(Done::Halt(Box::new(halt))));
-                    }
-                },
-            };
-            self.lane.health.back(&self.lane.name);
-            note_claim(&self.lane.name, claimed.terminated);
-            self.claim = claimed.claim;
-            let verdict = judge(claimed.position, span);
-            counter!(names::COMMITS_JUDGED, "sink" => self.lane.name.clone(), "verdict" => match verdict {
-                plimsoll_protocol::Verdict::Committed => "committed",
-                plimsoll_protocol::Verdict::NotCommitted => "not_committed",
-                plimsoll_protocol::Verdict::OutOfStep => "out_of_step",
-            })
-            .increment(1);
-            info!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, %span, "judged: {verdict:?}");
-            return match next_step(Outcome::Judged(verdict), self.leased.now()) {
-                Step::GoOn => Ok(true),
-                Step::Repeat => Ok(false),
-                Step::Restart => Err(Trouble::End(Done::Restart(RestartReason::OutOfStep))),
-                Step::Drop
-                | Step::Judge
-                | Step::Bisect
-                | Step::BadRecord
-                | Step::Compare
-                | Step::Reread
-                | Step::Halt => Err(Trouble::End(Done::Drop)),
-            };
-        }
-    }
-
-    /// Returns when the partition is lost and the commit in flight has had its
-    /// time: whether it is accepted or refused is the fence's to say.
-    async fn unanswered(&self) {
-        self.leased.gone().await;
-        tokio::time::sleep(LAST_ANSWER).await;
-    }
-
     /// Waits, unless the partition is lost meanwhile.
     async fn wait(&self, how_long: Duration) -> Result<(), Trouble> {
         tokio::select! {
             () = self.leased.gone() => Err(Trouble::End(Done::Drop)),
             () = tokio::time::sleep(how_long) => Ok(()),
         }
-    }
-
-    fn acknowledge(&mut self, chunk: &Chunk, part: &Part, built: &Built<'_>, committed: Committed) {
-        let m = &self.metrics;
-        m.commits.increment(1);
-        m.rows.increment(committed.rows);
-        m.already_there.increment(committed.already_there);
-        m.dead_letters.increment(built.dead.len() as u64);
-        m.position.set(part.span.to().offset() as f64);
-        if !part.records.is_empty() {
-            m.batch_records.record(part.records.len() as f64);
-        }
-        if part.records.len() == chunk.len() && !chunk.is_empty() {
-            m.batch_bytes.record(chunk.payload_bytes() as f64);
-        }
-        if committed.terminated > 0 {
-            counter!(names::TERMINATED, "sink" => self.lane.name.clone())
-                .increment(committed.terminated.into());
-        }
-        if committed.requests > 0 {
-            let sink = &self.lane.name;
-            counter!(names::REQUESTS, "sink" => sink.clone()).increment(committed.requests);
-            counter!(names::REPEATED, "sink" => sink.clone()).increment(committed.repeated);
-        }
-        let health = &self.lane.health;
-        health.set_aside(&self.lane.name, &self.tp, &built.dead);
-        if !std::mem::replace(&mut self.moved, true) {
-            health.moves(&self.lane.name, &self.tp);
-        }
-        health.committed(&self.lane.name, &self.tp);
-        let (tp, generation) = (self.tp.clone(), self.generation);
-        self.lane.tell(Control::Committed {
-            tp,
-            generation,
-            to: part.span.to(),
-        });
-    }
-}
-
-/// A record without a value has nothing but its key to be refused for.
-fn of_tombstone(error: SinkError, built: &Built<'_>) -> SinkError {
-    let mut rows = built.rows.iter();
-    let only = matches!((rows.next(), rows.next()), (Some((row, _)), None) if row.op == Op::Delete);
-    match error.class {
-        Class::Rejected | Class::Suspect if only && error.detail.hint.is_none() => {
-            error.hint("the record is a tombstone: its key has to fit the key of the table")
-        }
-        _ => error,
     }
 }

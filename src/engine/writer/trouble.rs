@@ -3,7 +3,7 @@
 use crate::engine::backoff::Backoff;
 use crate::engine::control::RestartReason;
 use crate::health::Halt;
-use plimsoll_sink_api::SinkError;
+use plimsoll_sink_api::{Committed, SinkError};
 
 /// How a chunk ended.
 pub(super) enum Done {
@@ -11,6 +11,13 @@ pub(super) enum Done {
     Drop,
     Restart(RestartReason),
     Halt(Box<Halt>),
+}
+
+/// What came of a part that has no trouble.
+pub(super) enum Written {
+    Committed(Committed),
+    /// The catalogue is to be read again, and the part to be decoded anew.
+    RereadFirst,
 }
 
 /// Why a part is not simply committed.
