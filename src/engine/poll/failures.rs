@@ -12,6 +12,7 @@ use crate::health::{Halt, Until};
 use crate::kafka::Message;
 use crate::metrics as names;
 use metrics::counter;
+use plimsoll_protocol::TopicPartition;
 use plimsoll_protocol::lifecycle::{Act, Heard};
 use plimsoll_sink_api::Sink;
 use rdkafka::error::RDKafkaErrorCode;
@@ -50,15 +51,15 @@ impl<S: Sink> Poll<S> {
             reason: format!("Kafka: {code}: {text}"),
             at: Instant::now(),
         };
-        let (topic, partition) = (message.topic(), message.partition());
-        for part in &mut self.parts {
-            // One that names no topic may be about any partition.
-            let meant =
-                topic.is_empty() || (part.tp.partition == partition && *part.tp.topic == *topic);
-            if meant && let Phase::Live(live) = &mut part.phase {
-                live.guard.fail();
-                live.failed.get_or_insert_with(|| failure.clone());
-            }
+        // One that names no topic may be about any partition.
+        if message.topic().is_empty() {
+            self.parts.iter_mut().for_each(|part| fail(part, &failure));
+            return Ok(());
+        }
+        let tp = TopicPartition::new(message.topic(), message.partition());
+        let meant = self.parts.id_of(&tp);
+        if let Some(part) = meant.and_then(|id| self.parts.get_mut(id)) {
+            fail(part, &failure);
         }
         Ok(())
     }
@@ -66,14 +67,16 @@ impl<S: Sink> Poll<S> {
     /// Ends the lives that met an error, as soon as what came before it is
     /// written.
     pub(super) fn end_failed(&mut self, now: Instant) {
-        for i in 0..self.parts.len() {
-            let Some(failure) = over(&self.parts[i], now) else {
+        for id in self.parts.ids() {
+            let Some(part) = self.parts.get_mut(id) else {
                 continue;
             };
-            if self.parts[i].act(Heard::Broken) != Act::BackOff {
+            let Some(failure) = over(part, now) else {
+                continue;
+            };
+            if part.act(Heard::Broken) != Act::BackOff {
                 continue;
             }
-            let part = &mut self.parts[i];
             let (sink, tp) = (&self.setup.lane.name, &part.tp);
             let wait = WAITS.get(part.failures as usize).copied();
             part.failures = part.failures.saturating_add(1);
@@ -82,7 +85,7 @@ impl<S: Sink> Poll<S> {
                     sink, topic = %tp.topic, partition = tp.partition,
                     "{}; read again from the stored position", failure.reason,
                 );
-                self.restart(i, RestartReason::KafkaError, wait);
+                self.restart(id, RestartReason::KafkaError, wait);
                 continue;
             }
             error!(
@@ -95,8 +98,16 @@ impl<S: Sink> Poll<S> {
                 reason: failure.reason,
                 until: Until::Fetched,
             };
-            self.halt(i, halt, HALT_RETRY);
+            self.halt(id, halt, HALT_RETRY);
         }
+    }
+}
+
+/// Nothing that comes behind an error is taken.
+fn fail(part: &mut Part, failure: &Failure) {
+    if let Phase::Live(live) = &mut part.phase {
+        live.guard.fail();
+        live.failed.get_or_insert_with(|| failure.clone());
     }
 }
 

@@ -1,10 +1,10 @@
 //! Partitions come and go, and are left behind at the end.
 
-use super::earlier::Earlier;
 use super::part::{Part, Phase};
+use super::parts::PartId;
 use super::{Poll, Revocation};
 use crate::config::leaves_out;
-use crate::engine::assignment::{Generation, lease};
+use crate::engine::assignment::Generation;
 use crate::kafka::Rebalance;
 use plimsoll_protocol::TopicPartition;
 use plimsoll_protocol::lifecycle::{Act, Heard};
@@ -57,32 +57,23 @@ impl<S: Sink> Poll<S> {
         for revocation in &mut self.revocations {
             revocation.partitions.retain(|p| *p != tp);
         }
-        if let Some((i, act)) = self.heard(&tp, Heard::Assigned) {
+        if let Some((id, act)) = self.heard(&tp, Heard::Assigned) {
             if act != Act::Replace {
                 return;
             }
-            self.forget(i);
+            self.forget(id);
             self.unassign(std::slice::from_ref(&tp));
         }
         self.generations += 1;
-        self.parts.push(Part {
-            tp,
-            generation: Generation(self.generations),
-            lease: lease().0,
-            phase: Phase::BackingOff(Instant::now()),
-            committed: None,
-            told: None,
-            failures: 0,
-            refused: None,
-            earlier: Earlier::default(),
-        });
+        let generation = Generation(self.generations);
+        self.parts.insert(Part::new(tp, generation, Instant::now()));
     }
 
     /// Partitions are somebody else's now.
     fn lose(&mut self, partitions: &[TopicPartition]) {
         for tp in partitions {
-            if let Some((i, Act::Forget)) = self.heard(tp, Heard::Lost) {
-                self.forget(i);
+            if let Some((id, Act::Forget)) = self.heard(tp, Heard::Lost) {
+                self.forget(id);
             }
         }
         self.unassign(partitions);
@@ -91,16 +82,18 @@ impl<S: Sink> Poll<S> {
     /// Lets writers finish what is in flight; the rest is forgotten.
     pub(super) fn drain(&mut self, partitions: &[TopicPartition]) {
         for tp in partitions {
-            let Some((i, act)) = self.heard(tp, Heard::Revoked) else {
+            let Some((id, act)) = self.heard(tp, Heard::Revoked) else {
                 continue;
             };
-            self.pause(i);
+            self.pause(id);
             match act {
                 Act::Drain => {
-                    self.parts[i].lease.leave();
-                    self.parts[i].phase = Phase::Draining;
+                    if let Some(part) = self.parts.get_mut(id) {
+                        part.lease.leave();
+                        part.phase = Phase::Draining;
+                    }
                 }
-                Act::Forget => self.forget(i),
+                Act::Forget => self.forget(id),
                 Act::Ignore
                 | Act::Begin
                 | Act::Replace
@@ -121,7 +114,8 @@ impl<S: Sink> Poll<S> {
             std::mem::take(&mut self.revocations)
                 .into_iter()
                 .partition(|r: &Revocation| {
-                    now >= r.deadline || !parts.iter().any(|p| r.partitions.contains(&p.tp))
+                    let held = |tp: &TopicPartition| parts.id_of(tp).is_some();
+                    now >= r.deadline || !r.partitions.iter().any(held)
                 });
         self.revocations = waiting;
         for revocation in ready {
@@ -130,8 +124,10 @@ impl<S: Sink> Poll<S> {
     }
 
     /// Ends a partition's life: its writer's lease is gone with it.
-    pub(super) fn forget(&mut self, i: usize) {
-        let part = self.parts.swap_remove(i);
+    pub(super) fn forget(&mut self, id: PartId) {
+        let Some(part) = self.parts.remove(id) else {
+            return;
+        };
         self.setup.standing.remove(&part.tp);
         self.setup
             .lane

@@ -3,6 +3,7 @@
 
 use super::earlier::{STOP_RETRY, Turn};
 use super::part::{Live, Part, Phase};
+use super::parts::PartId;
 use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES};
 use crate::engine::assignment::{Generation, lease};
 use crate::engine::control::RestartReason;
@@ -26,9 +27,11 @@ impl<S: Sink> Poll<S> {
     /// Consumes a partition from the position that its claim returned. The
     /// offset stands in the assignment: never assign and then seek (librdkafka
     /// #2190, #5345).
-    pub(super) fn begin(&mut self, i: usize, claimed: &Claimed) {
+    pub(super) fn begin(&mut self, id: PartId, claimed: &Claimed) {
         let setup = &self.setup;
-        let part = &mut self.parts[i];
+        let Some(part) = self.parts.get_mut(id) else {
+            return;
+        };
         // While librdkafka has not forgotten the earlier life, its position is of
         // that one, and an error may have moved it.
         if position_of(&self.consumer, &part.tp).is_some() {
@@ -92,13 +95,13 @@ impl<S: Sink> Poll<S> {
             },
         );
         if self.budget_paused {
-            self.pause(i);
+            self.pause(id);
         }
     }
 
     /// Lets records come by their queue; see [`Arrivals::forward`].
     pub(super) fn forward(&self) {
-        for part in &self.parts {
+        for part in self.parts.iter() {
             if let Phase::Live(live) = &part.phase {
                 live.arrivals.forward(&self.records);
             }
@@ -120,7 +123,7 @@ impl<S: Sink> Poll<S> {
     pub(super) fn note_claiming(&self) {
         let (sink, health) = (&self.setup.lane.name, &self.setup.lane.health);
         health.holds(sink, self.parts.len());
-        for part in &self.parts {
+        for part in self.parts.iter() {
             match &part.phase {
                 Phase::Claiming | Phase::BackingOff(_) => {
                     let what = "assigned, and the claim has not gone through; it waits for the \
@@ -136,24 +139,28 @@ impl<S: Sink> Poll<S> {
     }
 
     /// Stops a partition and says why; after a while it is tried again.
-    pub(super) fn halt(&mut self, i: usize, halt: Halt, after: Duration) {
-        let part = &mut self.parts[i];
+    pub(super) fn halt(&mut self, id: PartId, halt: Halt, after: Duration) {
+        let Some(part) = self.parts.get_mut(id) else {
+            return;
+        };
         if halt.until == Until::Fetched {
             part.refused = Some(halt.reason.clone());
         }
         let lane = &self.setup.lane;
         lane.health.halt(&lane.name, &part.tp, halt);
-        self.restart(i, RestartReason::Halted, after);
+        self.restart(id, RestartReason::Halted, after);
     }
 
     /// Forgets what is in memory of a partition; after a while it is claimed and
     /// consumed from the stored position, as a new life.
-    pub(super) fn restart(&mut self, i: usize, reason: RestartReason, after: Duration) {
+    pub(super) fn restart(&mut self, id: PartId, reason: RestartReason, after: Duration) {
+        let Some(part) = self.parts.get_mut(id) else {
+            return;
+        };
         let lane = &self.setup.lane;
         counter!(names::RESTARTS, "sink" => lane.name.clone(), "reason" => reason.as_str())
             .increment(1);
         self.generations += 1;
-        let part = &mut self.parts[i];
         part.generation = Generation(self.generations);
         part.lease = lease().0;
         part.phase = Phase::BackingOff(Instant::now() + after);
@@ -163,7 +170,7 @@ impl<S: Sink> Poll<S> {
 
     /// Asks for the claims of partitions that have backed off for long enough.
     pub(super) fn claim_due(&mut self, now: Instant) {
-        for part in &mut self.parts {
+        for part in self.parts.iter_mut() {
             let due = matches!(part.phase, Phase::BackingOff(until) if now >= until);
             if !due || part.act(Heard::Due) != Act::Claim {
                 continue;

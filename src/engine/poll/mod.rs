@@ -6,12 +6,14 @@ mod failures;
 mod handover;
 mod life;
 mod part;
+mod parts;
 mod room;
 
 #[cfg(test)]
 mod tests;
 
 use self::part::{Part, Phase};
+use self::parts::{PartId, Parts};
 use super::assignment::Generation;
 use super::control::{Control, FENCED_WAIT, HALT_RETRY, RestartReason};
 use super::lane::Lane;
@@ -94,7 +96,7 @@ struct Revocation {
 /// Queues go before the consumer that they are of.
 pub struct Poll<S: Sink> {
     setup: Setup<S>,
-    parts: Vec<Part>,
+    parts: Parts,
     records: Records,
     /// Records are popped that are not taken yet.
     in_window: bool,
@@ -138,7 +140,7 @@ impl<S: Sink> Poll<S> {
         let now = Instant::now();
         Ok(Self {
             setup,
-            parts: Vec::new(),
+            parts: Parts::default(),
             records,
             in_window: false,
             windows: 0,
@@ -241,7 +243,7 @@ impl<S: Sink> Poll<S> {
 
     /// Copies a message into its partition's batch, if the guard lets it in.
     /// `Some`: that partition's batch is full now.
-    fn take(&mut self, message: Message<'_>, run: &mut Option<(Source, usize)>) -> Option<usize> {
+    fn take(&mut self, message: Message<'_>, run: &mut Option<(Source, PartId)>) -> Option<PartId> {
         let setup = &self.setup;
         let drop_it = |why: &'static str| {
             counter!(names::DROPPED, "sink" => setup.lane.name.clone(), "reason" => why)
@@ -249,19 +251,19 @@ impl<S: Sink> Poll<S> {
             None
         };
         // Messages come in runs of one partition.
-        let i = match *run {
-            Some((source, i)) if source == message.source() => i,
+        let id = match *run {
+            Some((source, id)) if source == message.source() => Some(id),
             Some(_) | None => {
-                let (topic, partition) = (message.topic(), message.partition());
-                let is = |p: &Part| p.tp.partition == partition && *p.tp.topic == *topic;
-                let Some(i) = self.parts.iter().position(is) else {
-                    return drop_it("not_assigned");
-                };
-                *run = Some((message.source(), i));
-                i
+                let tp = TopicPartition::new(message.topic(), message.partition());
+                let id = self.parts.id_of(&tp);
+                *run = id.map(|id| (message.source(), id));
+                id
             }
         };
-        let Phase::Live(live) = &mut self.parts[i].phase else {
+        let Some((id, part)) = id.and_then(|id| Some((id, self.parts.get_mut(id)?))) else {
+            return drop_it("not_assigned");
+        };
+        let Phase::Live(live) = &mut part.phase else {
             return drop_it("not_live");
         };
         let Ok(offset) = Position::new(message.offset()) else {
@@ -283,7 +285,7 @@ impl<S: Sink> Poll<S> {
             .fill(live.filling.len(), live.filling.bytes(), Some(now), now);
         match filled {
             // What is left of a window after a pause is little.
-            Fill::Full if !live.paused => Some(i),
+            Fill::Full if !live.paused => Some(id),
             Fill::Full | Fill::Empty | Fill::Waiting(_) | Fill::Due => None,
         }
     }
@@ -327,13 +329,13 @@ impl<S: Sink> Poll<S> {
                 generation,
                 claimed,
             } => {
-                if let Some((i, Act::Consume)) = self.told(&tp, generation, Said::Claimed) {
-                    self.begin(i, &claimed);
+                if let Some((id, Act::Consume)) = self.told(&tp, generation, Said::Claimed) {
+                    self.begin(id, &claimed);
                 }
             }
             Control::Committed { tp, generation, to } => {
-                if let Some((i, Act::Acknowledge)) = self.told(&tp, generation, Said::Committed) {
-                    self.acknowledge(i, to);
+                if let Some((id, Act::Acknowledge)) = self.told(&tp, generation, Said::Committed) {
+                    self.acknowledge(id, to);
                 }
             }
             Control::Restart {
@@ -342,8 +344,8 @@ impl<S: Sink> Poll<S> {
                 reason,
                 after,
             } => match self.told(&tp, generation, Said::GaveUp) {
-                Some((i, Act::BackOff)) => self.restart(i, reason, after),
-                Some((i, Act::Forget)) => self.forget(i),
+                Some((id, Act::BackOff)) => self.restart(id, reason, after),
+                Some((id, Act::Forget)) => self.forget(id),
                 Some(_) | None => {}
             },
             Control::Halt {
@@ -352,44 +354,48 @@ impl<S: Sink> Poll<S> {
                 halt,
                 after,
             } => match self.told(&tp, generation, Said::GaveUp) {
-                Some((i, Act::BackOff)) => self.halt(i, *halt, after),
-                Some((i, Act::Forget)) => self.forget(i),
+                Some((id, Act::BackOff)) => self.halt(id, *halt, after),
+                Some((id, Act::Forget)) => self.forget(id),
                 Some(_) | None => {}
             },
             Control::OtherLog { tp, halt } => {
-                if let Some((i, Act::BackOff)) = self.heard(&tp, Heard::Refuted) {
+                if let Some((id, Act::BackOff)) = self.heard(&tp, Heard::Refuted) {
                     error!(
                         sink = self.setup.lane.name, topic = %tp.topic, partition = tp.partition,
                         "halted: {}", halt.reason,
                     );
-                    self.halt(i, *halt, HALT_RETRY);
+                    self.halt(id, *halt, HALT_RETRY);
                 }
             }
             Control::Overtaken { tp } => {
-                if let Some((i, Act::BackOff)) = self.heard(&tp, Heard::Refuted) {
+                if let Some((id, Act::BackOff)) = self.heard(&tp, Heard::Refuted) {
                     warn!(
                         sink = self.setup.lane.name, topic = %tp.topic, partition = tp.partition,
                         "overtaken: claimed anew",
                     );
-                    self.restart(i, RestartReason::Overtaken, FENCED_WAIT);
+                    self.restart(id, RestartReason::Overtaken, FENCED_WAIT);
                 }
             }
             Control::Ended { tp, generation } => {
-                if let Some((i, Act::Forget)) = self.told(&tp, generation, Said::Ended) {
-                    self.forget(i);
+                if let Some((id, Act::Forget)) = self.told(&tp, generation, Said::Ended) {
+                    self.forget(id);
                 }
             }
             Control::Retry { tp } => {
-                if let Some((i, Act::Hasten)) = self.heard(&tp, Heard::Retry) {
-                    self.parts[i].phase = Phase::BackingOff(Instant::now());
+                if let Some((id, Act::Hasten)) = self.heard(&tp, Heard::Retry)
+                    && let Some(part) = self.parts.get_mut(id)
+                {
+                    part.phase = Phase::BackingOff(Instant::now());
                 }
             }
             Control::Stop => self.stop(),
         }
     }
 
-    fn acknowledge(&mut self, i: usize, to: Position) {
-        let part = &mut self.parts[i];
+    fn acknowledge(&mut self, id: PartId, to: Position) {
+        let Some(part) = self.parts.get_mut(id) else {
+            return;
+        };
         part.committed = Some(to);
         part.failures = 0;
         if let Phase::Live(live) = &mut part.phase {
@@ -402,7 +408,7 @@ impl<S: Sink> Poll<S> {
     /// read back.
     fn tell_kafka(&mut self) {
         let mut list = TopicPartitionList::new();
-        for part in &mut self.parts {
+        for part in self.parts.iter_mut() {
             if let Some(to) = part.committed
                 && part.told != part.committed
                 && list
@@ -436,25 +442,17 @@ impl<S: Sink> Poll<S> {
         gauge!(names::BUFFER_LIMIT, "sink" => sink).set(self.setup.budget.limit() as f64);
     }
 
-    fn find(&self, tp: &TopicPartition) -> Option<usize> {
-        self.parts.iter().position(|p| p.tp == *tp)
-    }
-
-    fn find_life(&self, tp: &TopicPartition, generation: Generation) -> Option<usize> {
-        self.find(tp)
-            .filter(|&i| self.parts[i].generation == generation)
-    }
-
     /// What is to be done about something that is said of a partition.
-    fn heard(&self, tp: &TopicPartition, heard: Heard) -> Option<(usize, Act)> {
-        let i = self.find(tp)?;
-        Some((i, self.parts[i].act(heard)))
+    fn heard(&self, tp: &TopicPartition, heard: Heard) -> Option<(PartId, Act)> {
+        let id = self.parts.id_of(tp)?;
+        Some((id, self.parts.get(id)?.act(heard)))
     }
 
     /// What is to be done about what a task says.
-    fn told(&self, tp: &TopicPartition, of: Generation, said: Said) -> Option<(usize, Act)> {
-        let i = self.find(tp)?;
-        let present = self.parts[i].generation == of;
-        Some((i, self.parts[i].act(Heard::Task { present, said })))
+    fn told(&self, tp: &TopicPartition, of: Generation, said: Said) -> Option<(PartId, Act)> {
+        let id = self.parts.id_of(tp)?;
+        let part = self.parts.get(id)?;
+        let present = part.generation == of;
+        Some((id, part.act(Heard::Task { present, said })))
     }
 }

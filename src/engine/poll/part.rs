@@ -1,7 +1,7 @@
 //! One partition in the poll thread's hands.
 
 use super::earlier::Earlier;
-use crate::engine::assignment::{Generation, Lease};
+use crate::engine::assignment::{Generation, Lease, lease};
 use crate::kafka::Arrivals;
 use crate::metrics::PartitionMetrics;
 use plimsoll_protocol::lifecycle::{self, Act, Heard};
@@ -61,6 +61,22 @@ impl Phase {
 }
 
 impl Part {
+    /// One that was given just now, and may be claimed at once.
+    #[must_use]
+    pub fn new(tp: TopicPartition, generation: Generation, now: Instant) -> Self {
+        Self {
+            tp,
+            generation,
+            lease: lease().0,
+            phase: Phase::BackingOff(now),
+            committed: None,
+            told: None,
+            failures: 0,
+            refused: None,
+            earlier: Earlier::default(),
+        }
+    }
+
     /// What the lifecycle says is to be done.
     #[must_use]
     pub fn act(&self, heard: Heard) -> Act {

@@ -1,6 +1,7 @@
 //! Batches are closed and handed over; partitions without room are paused.
 
 use super::part::Phase;
+use super::parts::PartId;
 use super::{GRACE, Poll, TICK};
 use crate::kafka::{one, position_of};
 use crate::metrics as names;
@@ -15,28 +16,28 @@ use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
 impl<S: Sink> Poll<S> {
-    pub(super) fn fill(&self, i: usize, now: Instant) -> Fill {
-        match &self.parts[i].phase {
-            Phase::Live(live) => {
+    pub(super) fn fill(&self, id: PartId, now: Instant) -> Fill {
+        match self.parts.get(id).map(|part| &part.phase) {
+            Some(Phase::Live(live)) => {
                 let f = &live.filling;
                 let limits = self.setup.limits;
                 limits.fill(f.len(), f.bytes(), f.since(), now)
             }
-            Phase::BackingOff(_) | Phase::Claiming | Phase::Draining => Fill::Empty,
+            Some(Phase::BackingOff(_) | Phase::Claiming | Phase::Draining) | None => Fill::Empty,
         }
     }
 
     /// Closes batches that are due, where the writer has room.
     pub(super) fn seal_due(&mut self, now: Instant) {
         let spent = self.setup.budget.spent();
-        for i in 0..self.parts.len() {
-            match self.fill(i, now) {
+        for id in self.parts.ids() {
+            match self.fill(id, now) {
                 // Nothing of it waits: no reason to stay paused.
-                Fill::Empty if !self.budget_paused => self.resume(i),
+                Fill::Empty if !self.budget_paused => self.resume(id),
                 Fill::Empty => {}
                 Fill::Waiting(_) if !spent => {}
                 Fill::Waiting(_) | Fill::Due | Fill::Full => {
-                    self.seal(i);
+                    self.seal(id);
                 }
             }
         }
@@ -44,22 +45,23 @@ impl<S: Sink> Poll<S> {
 
     /// A partition's batch is full: hands it over, or waits a little, or pauses
     /// the partition.
-    pub(super) fn make_room(&mut self, i: usize) {
-        let (tp, generation) = (self.parts[i].tp.clone(), self.parts[i].generation);
+    pub(super) fn make_room(&mut self, id: PartId) {
+        let life = |poll: &Self| poll.parts.get(id).map(|part| part.generation);
+        let full = life(self);
         let deadline = Instant::now() + GRACE;
         loop {
-            // A control may have moved or ended the partition meanwhile.
-            let Some(i) = self.find_life(&tp, generation) else {
+            // A control may have ended that life meanwhile.
+            if life(self) != full {
                 return;
-            };
+            }
             // Sealed among those that were due: nothing to wait for, and
             // nothing that would resume a pause.
-            if self.fill(i, Instant::now()) != Fill::Full || self.seal(i) {
+            if self.fill(id, Instant::now()) != Fill::Full || self.seal(id) {
                 return;
             }
             let now = Instant::now();
             if now >= deadline {
-                self.pause(i);
+                self.pause(id);
                 return;
             }
             match self
@@ -76,8 +78,10 @@ impl<S: Sink> Poll<S> {
 
     /// Closes the batch of a partition and hands it to the writer; false when
     /// there is no room.
-    pub(super) fn seal(&mut self, i: usize) -> bool {
-        let part = &mut self.parts[i];
+    pub(super) fn seal(&mut self, id: PartId) -> bool {
+        let Some(part) = self.parts.get_mut(id) else {
+            return true;
+        };
         let Phase::Live(live) = &mut part.phase else {
             return true;
         };
@@ -109,7 +113,7 @@ impl<S: Sink> Poll<S> {
         live.sealed = span.to();
         permit.send(chunk);
         if live.paused && !self.budget_paused {
-            self.resume(i);
+            self.resume(id);
         }
         true
     }
@@ -117,12 +121,13 @@ impl<S: Sink> Poll<S> {
     /// An idle partition's position may have moved over markers of
     /// transactions: a commit without rows.
     pub(super) fn pass_markers(&mut self) {
-        for i in 0..self.parts.len() {
-            if let Phase::Live(live) = &self.parts[i].phase
+        for id in self.parts.ids() {
+            if let Some(part) = self.parts.get(id)
+                && let Phase::Live(live) = &part.phase
                 && live.filling.is_empty()
-                && position_of(&self.consumer, &self.parts[i].tp).is_some_and(|p| p > live.sealed)
+                && position_of(&self.consumer, &part.tp).is_some_and(|p| p > live.sealed)
             {
-                self.seal(i);
+                self.seal(id);
             }
         }
     }
@@ -130,16 +135,16 @@ impl<S: Sink> Poll<S> {
     pub(super) fn budget(&mut self) {
         if !self.budget_paused && self.setup.budget.spent() {
             self.budget_paused = true;
-            (0..self.parts.len()).for_each(|i| self.pause(i));
+            self.parts.ids().into_iter().for_each(|id| self.pause(id));
         } else if self.budget_paused && self.setup.budget.relaxed() {
             self.budget_paused = false;
-            (0..self.parts.len()).for_each(|i| self.resume(i));
+            self.parts.ids().into_iter().for_each(|id| self.resume(id));
         }
     }
 
-    pub(super) fn pause(&mut self, i: usize) {
-        let part = &mut self.parts[i];
-        if let Phase::Live(live) = &mut part.phase
+    pub(super) fn pause(&mut self, id: PartId) {
+        if let Some(part) = self.parts.get_mut(id)
+            && let Phase::Live(live) = &mut part.phase
             && !live.paused
         {
             live.paused = true;
@@ -153,9 +158,9 @@ impl<S: Sink> Poll<S> {
         }
     }
 
-    pub(super) fn resume(&mut self, i: usize) {
-        let part = &mut self.parts[i];
-        if let Phase::Live(live) = &mut part.phase
+    pub(super) fn resume(&mut self, id: PartId) {
+        if let Some(part) = self.parts.get_mut(id)
+            && let Phase::Live(live) = &mut part.phase
             && live.paused
         {
             live.paused = false;

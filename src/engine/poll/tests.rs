@@ -4,7 +4,7 @@
 use super::earlier::STOP_RETRY;
 use super::{Poll, Setup};
 
-use super::part::{Live, Phase};
+use super::part::{Live, Part, Phase};
 use crate::config::{BatchLimits, GroupProtocol, Isolation, Kafka};
 use crate::engine::control::{Control, RestartReason};
 use crate::engine::request::ClaimRequest;
@@ -121,6 +121,12 @@ impl Driven {
         self.claimed(position);
     }
 
+    #[track_caller]
+    fn part(&self) -> &Part {
+        let parts = &self.poll.parts;
+        parts.get(parts.id_of(&tp()).unwrap()).unwrap()
+    }
+
     /// A claim comes back.
     fn claimed(&mut self, position: Position) {
         let claimed = Claimed {
@@ -135,7 +141,7 @@ impl Driven {
             topic_id: None,
             terminated: 0,
         };
-        let generation = self.poll.parts[0].generation;
+        let generation = self.part().generation;
         self.poll.control(Control::Claimed {
             tp: tp(),
             generation,
@@ -146,19 +152,20 @@ impl Driven {
     /// Ends its life, to be claimed at once.
     fn restart(&mut self) {
         let reason = RestartReason::OutOfStep;
-        self.poll.restart(0, reason, Duration::ZERO);
+        let id = self.poll.parts.id_of(&tp()).unwrap();
+        self.poll.restart(id, reason, Duration::ZERO);
     }
 
     #[track_caller]
     fn live(&self) -> &Live {
-        match &self.poll.parts[0].phase {
+        match &self.part().phase {
             Phase::Live(live) => live,
             Phase::BackingOff(_) | Phase::Claiming | Phase::Draining => panic!("it is not live"),
         }
     }
 
     fn is_backing_off(&self) -> bool {
-        matches!(self.poll.parts[0].phase, Phase::BackingOff(_))
+        matches!(self.part().phase, Phase::BackingOff(_))
     }
 
     fn produce(&self, count: usize) {
@@ -205,7 +212,8 @@ fn a_position_that_a_late_record_brings_back_begins_no_life_and_is_cleared_by_a_
     Held::hand_out(late);
     assert_eq!(driven.stands(), Some(at(2)));
     // A claim that was under way meanwhile is not used.
-    driven.poll.parts[0].phase = Phase::Claiming;
+    let id = driven.poll.parts.id_of(&tp()).unwrap();
+    driven.poll.parts.get_mut(id).unwrap().phase = Phase::Claiming;
     driven.claimed(at(1));
     assert!(
         driven.is_backing_off(),
