@@ -26,12 +26,12 @@ pub use heartbeat::{heartbeat, watch_locks};
 pub use lane::Lane;
 pub use members::{Members, client_id, watch_members};
 pub use poll::{Fatal, Poll, Setup};
+pub use request::ClaimRequest;
 pub use standing::Standing;
 pub use watch::watch_lag;
 #[cfg(test)]
 pub use {
     assignment::{Generation, lease},
     control::RestartReason,
-    request::ClaimRequest,
     writer::Writer,
 };

@@ -3,12 +3,12 @@
 use super::{RunError, Running};
 use crate::config::{Config, Sink as Settings, Topics};
 use crate::engine::{
-    Backoff, Control, Lane, Members, Poll, Setup, Standing, claim_loop, client_id, heartbeat,
-    watch_lag, watch_locks, watch_members,
+    Backoff, ClaimRequest, Control, Lane, Members, Poll, Setup, Standing, claim_loop, client_id,
+    heartbeat, watch_lag, watch_locks, watch_members,
 };
 use crate::error::KafkaFault;
 use crate::health::{Asking, Health};
-use crate::kafka::{Cluster, Hearing, MemoryShare, cluster_config, consumer_config, looks};
+use crate::kafka::{Cluster, Hearing, Looks, MemoryShare, cluster_config, consumer_config, looks};
 use crate::route::Router;
 use plimsoll_protocol::{Question, Then, then};
 use plimsoll_record::Budget;
@@ -16,7 +16,7 @@ use plimsoll_sink_api::{Identity, Member, Sink};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
@@ -79,56 +79,13 @@ impl<S: Sink> Starting<S> {
         let Some((controls, cluster_id)) = self.prepare(controls).await else {
             return Ok(());
         };
-        let name = self.settings.name.clone();
         let (looks, looking) = looks(self.cluster.clone());
-        let lane = Arc::new(Lane {
-            name: name.clone(),
-            sink: self.sink.clone(),
-            router: Router::new(self.sink.clone()),
-            member: self.member.clone(),
-            identity: Identity {
-                group_id: self.settings.group_id.clone(),
-                cluster_id,
-            },
-            on_bad_record: self.settings.on_bad_record,
-            unknown_fields: self.settings.unknown_fields,
-            looks,
-            health: self.health.clone(),
-            control: self.control.clone(),
-        });
+        let lane = Arc::new(self.lane(cluster_id, looks));
         let (claims, requests) = unbounded_channel();
         let standing = Standing::default();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(looking);
-        let (start, topics) = (self.settings.start.clone(), self.settings.topics.clone());
-        tasks.spawn(claim_loop(
-            lane.clone(),
-            self.cluster.clone(),
-            start,
-            topics,
-            requests,
-        ));
-        tasks.spawn(watch_lag(
-            name,
-            lane.identity.cluster_id.clone(),
-            self.cluster.clone(),
-            self.settings.topics.clone(),
-            standing.clone(),
-            self.health.clone(),
-            self.control.clone(),
-        ));
-        tasks.spawn(heartbeat(lane.clone(), standing.clone()));
-        tasks.spawn(watch_locks(lane.clone()));
         let heard = Arc::new(Hearing::default());
-        tasks.spawn(watch_members(Members {
-            sink: self.settings.name.clone(),
-            group_id: self.settings.group_id.clone(),
-            client_id: self.client_id,
-            topics: self.settings.topics.clone(),
-            cluster: self.cluster.clone(),
-            health: self.health.clone(),
-            heard: heard.clone(),
-        }));
+        let mut tasks = self.tasks(&lane, &standing, &heard, requests);
+        tasks.spawn(looking);
         let setup = Setup {
             client: self.client,
             subscription: match &self.settings.topics {
@@ -154,6 +111,63 @@ impl<S: Sink> Starting<S> {
         // Claims, lags and heartbeats end with the poll thread.
         tasks.shutdown().await;
         polled
+    }
+
+    fn lane(&self, cluster_id: String, looks: Looks) -> Lane<S> {
+        Lane {
+            name: self.settings.name.clone(),
+            sink: self.sink.clone(),
+            router: Router::new(self.sink.clone()),
+            member: self.member.clone(),
+            identity: Identity {
+                group_id: self.settings.group_id.clone(),
+                cluster_id,
+            },
+            on_bad_record: self.settings.on_bad_record,
+            unknown_fields: self.settings.unknown_fields,
+            looks,
+            health: self.health.clone(),
+            control: self.control.clone(),
+        }
+    }
+
+    /// Starts what goes on beside the poll thread.
+    fn tasks(
+        &self,
+        lane: &Arc<Lane<S>>,
+        standing: &Standing,
+        heard: &Arc<Hearing>,
+        requests: UnboundedReceiver<ClaimRequest>,
+    ) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(claim_loop(
+            lane.clone(),
+            self.cluster.clone(),
+            self.settings.start.clone(),
+            self.settings.topics.clone(),
+            requests,
+        ));
+        tasks.spawn(watch_lag(
+            self.settings.name.clone(),
+            lane.identity.cluster_id.clone(),
+            self.cluster.clone(),
+            self.settings.topics.clone(),
+            standing.clone(),
+            self.health.clone(),
+            self.control.clone(),
+        ));
+        tasks.spawn(heartbeat(lane.clone(), standing.clone()));
+        tasks.spawn(watch_locks(lane.clone()));
+        tasks.spawn(watch_members(Members {
+            sink: self.settings.name.clone(),
+            group_id: self.settings.group_id.clone(),
+            client_id: self.client_id.clone(),
+            topics: self.settings.topics.clone(),
+            cluster: self.cluster.clone(),
+            health: self.health.clone(),
+            heard: heard.clone(),
+        }));
+        tasks
     }
 
     /// Waits for the database and Kafka, as long as it takes. `None`: told to

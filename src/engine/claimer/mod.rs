@@ -5,6 +5,7 @@
 //! assignment lives. The poll thread goes on meanwhile, and the member stays in
 //! the group.
 
+mod look;
 mod starts;
 
 use self::starts::look_up;
@@ -15,12 +16,9 @@ use super::request::ClaimRequest;
 use crate::config::{Start, Topics};
 use crate::error::KafkaFault;
 use crate::health::{Asking, Halt, Until};
-use crate::kafka::{Cluster, Compared, LogLook, Wanted, disagreement, look_at};
-use crate::metrics as names;
-use metrics::counter;
+use crate::kafka::Cluster;
 use plimsoll_protocol::{
-    Assignment, Beginning, Kept, KnownTopics, Position, Question, Then, TopicPartition, beginning,
-    then,
+    Assignment, Beginning, Kept, KnownTopics, Question, Then, TopicPartition, beginning, then,
 };
 use plimsoll_sink_api::{Claimed, Settled, Sink, SinkError};
 use std::collections::{HashSet, VecDeque};
@@ -32,10 +30,6 @@ use tracing::{info, warn};
 /// Logs of so many partitions are looked at together at most: few requests, and
 /// a first partition of thousands begins within a second or so.
 const TOGETHER: usize = 256;
-
-/// How often a log is looked at whose last record applied cannot be read, before its
-/// partition halts: with the waits in between some seconds, longer than an election.
-const UNREAD: u32 = 6;
 
 struct Waiting {
     request: ClaimRequest,
@@ -237,143 +231,6 @@ impl<S: Sink> Claims<S> {
         Ok(Some(claimed))
     }
 
-    /// Compares claimed positions with their logs, before anything is consumed;
-    /// those that agree begin.
-    async fn begin(&self, held: Vec<(Waiting, Claimed)>) -> Vec<Waiting> {
-        if held.is_empty() {
-            return Vec::new();
-        }
-        let wanted: Vec<Wanted> = held
-            .iter()
-            .map(|(one, claimed)| Wanted {
-                tp: one.request.tp.clone(),
-                claimed: claimed.clone(),
-                fetch: one.request.refused.is_some(),
-            })
-            .collect();
-        let (cluster, group) = (self.cluster.clone(), self.lane.identity.group_id.clone());
-        let looked = tokio::task::spawn_blocking(move || {
-            let found = look_at(&cluster, &group, &wanted);
-            (found, cluster.id().ok())
-        })
-        .await;
-        let (found, seen_cluster) = match looked {
-            Ok((Ok(found), cluster)) => (found, cluster),
-            Ok((Err(fault), _)) => return self.not_looked(held, &fault),
-            Err(_) => return self.not_looked(held, &KafkaFault::new("the look ended early")),
-        };
-        self.lane
-            .health
-            .kafka_back(&self.lane.name, &Asking::Claims);
-        let mut again = Vec::new();
-        for ((mut one, mut claimed), look) in held.into_iter().zip(found) {
-            let found = match look {
-                LogLook::Found(found) => found,
-                LogLook::Away(fault) => {
-                    again.extend(self.not_looked(vec![(one, claimed)], &fault));
-                    continue;
-                }
-                LogLook::Unreadable(fault) => {
-                    again.extend(self.unread(one, &claimed, &fault));
-                    continue;
-                }
-                LogLook::Refused(fault) => {
-                    let reason = still(one.request.refused.as_deref(), &fault);
-                    self.halt(&one.request, None, reason, Until::Fetched);
-                    continue;
-                }
-            };
-            let (request, lane) = (&one.request, &self.lane);
-            let compared = Compared {
-                cluster_id: &lane.identity.cluster_id,
-                seen_cluster: seen_cluster.as_deref(),
-                claimed: &claimed,
-                found: &found,
-            };
-            let agreement = compared.agreement();
-            counter!(names::LOG_CHECKS, "sink" => lane.name.clone(), "found" => agreement.as_str())
-                .increment(1);
-            if let Some(reason) = disagreement(&lane.name, &request.tp, &compared) {
-                self.halt(
-                    request,
-                    Some(claimed.reached.offset()),
-                    reason,
-                    Until::Begun,
-                );
-                continue;
-            }
-            // What lies before the log's first record was acknowledged, or the
-            // position would not have agreed.
-            claimed.position = claimed.position.max(found.first.unwrap_or(Position::ZERO));
-            if let (None, Some(id)) = (&claimed.topic_id, found.topic_id) {
-                let sink = &lane.sink;
-                if let Err(error) = sink.remember_topic(&request.tp, claimed.claim, &id).await {
-                    if let Some(wait) = self.not_remembered(&mut one, &error) {
-                        one.at = Instant::now() + wait;
-                        again.push(one);
-                    }
-                    continue;
-                }
-                claimed.topic_id = Some(id);
-            }
-            lane.tell(Control::Claimed {
-                tp: one.request.tp.clone(),
-                generation: one.request.generation,
-                claimed: Box::new(claimed),
-            });
-        }
-        again
-    }
-
-    /// Without the look nothing begins: what cannot be asked cannot be read
-    /// either.
-    fn not_looked(&self, held: Vec<(Waiting, Claimed)>, fault: &KafkaFault) -> Vec<Waiting> {
-        let lane = &self.lane;
-        lane.health.kafka_away(&lane.name, Asking::Claims, fault);
-        let later = |(mut one, _): (Waiting, Claimed)| {
-            one.at = Instant::now() + one.backoff.next_wait();
-            one
-        };
-        held.into_iter().map(later).collect()
-    }
-
-    /// A log that does not give out what was read of it before is looked at again a
-    /// few times; then its partition halts with Kafka's words, and no other.
-    fn unread(&self, mut one: Waiting, claimed: &Claimed, fault: &KafkaFault) -> Option<Waiting> {
-        one.unread += 1;
-        let (sink, tp) = (&self.lane.name, &one.request.tp);
-        if one.unread > UNREAD {
-            let reason = format!("the last record applied cannot be read again: {fault}");
-            self.halt(
-                &one.request,
-                Some(claimed.reached.offset()),
-                reason,
-                Until::Fetched,
-            );
-            return None;
-        }
-        warn!(
-            sink, topic = %tp.topic, partition = tp.partition,
-            "the last record applied cannot be read again: {fault}; looked at again",
-        );
-        one.at = Instant::now() + one.backoff.next_wait();
-        Some(one)
-    }
-
-    fn not_remembered(&self, one: &mut Waiting, error: &SinkError) -> Option<Duration> {
-        match then(Question::TopicId, error.class) {
-            Then::AskAgain => {
-                self.lane.note_away(Some(&one.request.tp), error);
-                Some(one.backoff.next_wait())
-            }
-            // The table says none of the others of this; to halt loses nothing.
-            Then::Halt | Then::LookAgain | Then::Settle | Then::Restart | Then::Refused => {
-                self.halt(&one.request, None, error.to_string(), Until::Begun);
-                None
-            }
-        }
-    }
-
     /// Makes sure that the partition has a position row: the first claim of a
     /// topic writes the starts of all its partitions in one transaction.
     async fn settle(&mut self, tp: &TopicPartition) -> Result<(), Failure> {
@@ -438,29 +295,5 @@ impl<S: Sink> Claims<S> {
             );
         }
         Ok(true)
-    }
-}
-
-/// Why a partition stays halted. What it was halted with says more than the look,
-/// where it is the same.
-fn still(halted: Option<&str>, fault: &KafkaFault) -> String {
-    let fault = fault.to_string();
-    match halted {
-        Some(words) if words.starts_with(&fault) => words.to_owned(),
-        Some(_) | None => fault,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_stays_wrong_is_told_in_the_words_that_say_most() {
-        let fault = KafkaFault::new("Kafka: BadMessage (Local: Bad message format)");
-        let words = format!("{fault}: CRC32 mismatch at offset 7");
-        assert_eq!(still(Some(&words), &fault), words);
-        assert_eq!(still(Some("Kafka: Unknown"), &fault), fault.to_string());
-        assert_eq!(still(None, &fault), fault.to_string());
     }
 }
