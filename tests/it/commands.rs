@@ -120,7 +120,10 @@ fn a_check_names_a_topic_a_table_and_a_key_that_are_not_there() {
     scene.service.table = scene.database.table("tt");
     let (code, text) = scene.fails(&["check", "--connect"]);
     assert_eq!(code, 1);
-    assert!(text.contains("there is no such table"), "{text}");
+    assert!(
+        text.contains("\" does not exist; hint: did you mean "),
+        "{text}"
+    );
 }
 
 #[test]

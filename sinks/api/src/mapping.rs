@@ -1,8 +1,16 @@
 //! From the config and a table's columns to what is written: the rules that every
-//! database shares. Pure.
+//! database shares, in the same words. Pure.
 
-use crate::text::{ident, nearest};
-use crate::{Mode, Path, SinkError, Source, TableSettings};
+mod key;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use key::{Key, Unique};
+pub use table::{log_tables, missing_table, no_table, rule, table_name};
+
+use crate::text::{idents, nearest};
+use crate::{Column, Mode, Path, Shape, SinkError, Source, TableSettings};
 use plimsoll_protocol::Class;
 
 /// The coordinate columns of a `log` table, and where they come from.
@@ -20,10 +28,12 @@ pub const EVENT: &str = "event_data";
 pub struct Target<'c> {
     /// Its name, for people.
     pub name: &'c str,
+    /// Its name in a statement.
+    pub sql: &'c str,
     /// Its columns in their order.
     pub columns: Vec<Candidate<'c>>,
     /// What makes rows unique: its primary key, and unique indexes over plain columns
-    /// and all rows.
+    /// and all rows. Of two over the same columns the first one is taken.
     pub uniques: Vec<Unique<'c>>,
     /// Whether the database compares names without regard to case.
     pub folds_case: bool,
@@ -34,64 +44,123 @@ pub struct Target<'c> {
 pub struct Candidate<'c> {
     /// Its name.
     pub name: &'c str,
+    /// Why no record can be written to it, if so.
+    pub closed: Option<Closed>,
+}
+
+/// Why no record can be written to a column. It is left out, and may not be named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
     /// The database alone gives it its value.
-    pub generated: bool,
+    Generated,
+    /// It has one value for many keys: the records of some would replace those of
+    /// others.
+    Static,
 }
 
-/// What makes rows unique.
+/// What is written to a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unique<'c> {
-    /// Whether it is the primary key.
-    pub primary: bool,
-    /// Its columns.
-    pub columns: Vec<&'c str>,
+pub struct Mapping {
+    /// Each column that is written, once.
+    pub columns: Vec<Mapped>,
+    /// What tells one row from another: of an upsert its key, of a log its coordinates,
+    /// of other tables nothing.
+    pub key: Option<Key>,
 }
 
-impl<'c> Target<'c> {
-    /// What is wrong with the table, or with what the config says of it.
+/// A column that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapped {
+    /// Its place in [`Target::columns`].
+    pub at: usize,
+    /// Where its values come from.
+    pub source: Source,
+    /// Part of the key, in [`Mode::Upsert`].
+    pub key: bool,
+    /// The event of a log. Where it is kept as text, it is JSON text, strings with their
+    /// quotes.
+    pub event: bool,
+}
+
+impl Mapped {
+    /// The same for the decoder.
     #[must_use]
-    pub fn refuse(&self, what: impl Into<String>) -> SinkError {
-        let mut error = SinkError::new(Class::Halt, what);
-        error.detail.table = Some(self.name.to_owned());
-        error
+    pub fn column(&self, name: &str, shape: Shape, type_name: String) -> Column {
+        Column {
+            name: name.to_owned(),
+            source: self.source.clone(),
+            shape,
+            key: self.key,
+            type_name,
+        }
+    }
+}
+
+fn halt(what: String) -> SinkError {
+    SinkError::new(Class::Halt, what)
+}
+
+impl Target<'_> {
+    /// What is written to the table, and what tells its rows apart.
+    ///
+    /// # Errors
+    /// The config names what is not there, or the table does not suit its mode.
+    pub fn map(&self, settings: &TableSettings) -> Result<Mapping, SinkError> {
+        self.check_named(settings)?;
+        let sources = match settings.mode {
+            Mode::Log => self.log_sources(settings)?,
+            Mode::Append | Mode::Upsert => self.all_sources(settings),
+        };
+        if sources.is_empty() {
+            return Err(self.refuse("has no column that can be written"));
+        }
+        let key = self.key(settings, &sources)?;
+        let columns = sources.into_iter().enumerate().map(|(i, (at, source))| {
+            let is_key = key.as_ref().is_some_and(|key| key.columns.contains(&i));
+            Mapped {
+                at,
+                source,
+                key: settings.mode == Mode::Upsert && is_key,
+                event: settings.mode == Mode::Log && self.same(self.columns[at].name, EVENT),
+            }
+        });
+        Ok(Mapping {
+            columns: columns.collect(),
+            key,
+        })
+    }
+
+    /// What the table lacks.
+    fn refuse(&self, what: &str) -> SinkError {
+        halt(format!("table \"{}\" {what}", self.name))
     }
 
     fn same(&self, a: &str, b: &str) -> bool {
         a == b || (self.folds_case && a.eq_ignore_ascii_case(b))
     }
 
-    /// The place of a column.
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<usize> {
+    fn find(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| self.same(c.name, name))
     }
 
-    /// Which columns are written, by their places, and where their values come from.
-    ///
-    /// # Errors
-    /// The config names what is not there, or the table is no `log` table.
-    pub fn sources(&self, settings: &TableSettings) -> Result<Vec<(usize, Source)>, SinkError> {
-        self.check_named(settings)?;
-        let sources = match settings.mode {
-            Mode::Log => self.log_sources(settings)?,
-            Mode::Append | Mode::Upsert => self.all_sources(settings),
-        };
-        match sources.is_empty() {
-            true => Err(self.refuse("has no column that can be written")),
-            false => Ok(sources),
-        }
+    /// What the config says of a column.
+    fn named<'s>(&self, settings: &'s TableSettings, name: &str) -> Option<&'s Source> {
+        let mut named = settings.columns.iter();
+        let found = named.find(|(given, _)| self.same(given, name));
+        found.map(|(_, source)| source)
     }
 
     /// Every name of the config stands in the table.
     fn check_named(&self, settings: &TableSettings) -> Result<(), SinkError> {
         let named = settings.columns.iter().map(|(name, _)| name);
         for name in named.chain(&settings.key_columns) {
-            let Some(found) = self.find(name) else {
-                let error = self.refuse(format!("column \"{name}\" is not in the table"));
+            let Some(at) = self.find(name) else {
+                let table = self.name;
+                let error = halt(format!("column \"{name}\" is not in table \"{table}\""));
                 return Err(error.hint(self.other_names(name)));
             };
-            if self.columns[found].generated {
-                return Err(self.generated(found));
+            if let Some(closed) = self.columns[at].closed {
+                return Err(self.closed(at, closed));
             }
         }
         Ok(())
@@ -105,26 +174,33 @@ impl<'c> Target<'c> {
         }
     }
 
-    fn generated(&self, at: usize) -> SinkError {
-        let name = self.columns[at].name;
-        self.refuse(format!(
-            "column \"{name}\" is generated and cannot be written"
-        ))
-        .hint("leave it out: the database fills it")
+    fn closed(&self, at: usize, closed: Closed) -> SinkError {
+        let column = format!(
+            "column \"{}\" of table \"{}\"",
+            self.columns[at].name, self.name
+        );
+        match closed {
+            Closed::Generated => halt(format!("{column} is generated and cannot be written"))
+                .hint("leave it out: the database fills it"),
+            Closed::Static => halt(format!(
+                "{column} is static: records of many keys would write one cell"
+            ))
+            .hint("keep it in a table of its own, by the partition key"),
+        }
     }
 
     /// Every column that can be written; those that the config does not name take the
     /// field of their own name.
     fn all_sources(&self, settings: &TableSettings) -> Vec<(usize, Source)> {
         let source = |column: &Candidate<'_>| {
-            let mut named = settings.columns.iter();
-            let named = named.find(|(name, _)| self.same(column.name, name));
             let own = || Source::Value(Path(vec![column.name.to_owned()]));
-            named.map_or_else(own, |(_, source)| source.clone())
+            self.named(settings, column.name)
+                .cloned()
+                .unwrap_or_else(own)
         };
         let columns = self.columns.iter().enumerate();
         columns
-            .filter(|(_, column)| !column.generated)
+            .filter(|(_, column)| column.closed.is_none())
             .map(|(at, column)| (at, source(column)))
             .collect()
     }
@@ -137,19 +213,20 @@ impl<'c> Target<'c> {
         for (name, source) in COORDINATES.into_iter().chain([event]) {
             let Some(at) = self.find(name) else {
                 let what = format!("has no column \"{name}\", which a log table needs");
-                return Err(self.refuse(what).hint(
+                return Err(self.refuse(&what).hint(
                     "drop or rename the table, and plimsoll makes one; or use mode = \"append\"",
                 ));
             };
-            let mut named = settings.columns.iter();
-            match named.find(|(given, _)| self.same(given, name)) {
-                Some((_, other)) if name == EVENT => sources.push((at, other.clone())),
-                Some((_, other)) if *other != source => {
+            match self.named(settings, name) {
+                Some(other) if name == EVENT => sources.push((at, other.clone())),
+                Some(other) if *other != source => {
                     let what = format!(
-                        "column \"{name}\" holds the record's coordinate and takes no other source"
+                        "column \"{name}\" of table \"{}\" holds the record's coordinate and takes \
+                         no other source",
+                        self.name
                     );
                     let hint = format!("remove it from columns, or write {name} = \"{source}\"");
-                    return Err(self.refuse(what).hint(hint));
+                    return Err(halt(what).hint(hint));
                 }
                 Some(_) | None => sources.push((at, source)),
             }
@@ -163,57 +240,4 @@ impl<'c> Target<'c> {
         }
         Ok(sources)
     }
-
-    /// Which of [`Self::uniques`] tells one row from another: of an upsert its key, of
-    /// a log its coordinates, of other tables none.
-    ///
-    /// # Errors
-    /// There is none over these columns.
-    pub fn key(&self, settings: &TableSettings) -> Result<Option<usize>, SinkError> {
-        match settings.mode {
-            Mode::Append => Ok(None),
-            Mode::Log => self.log_key().map(Some),
-            Mode::Upsert => self.upsert_key(settings).map(Some),
-        }
-    }
-
-    fn over(&self, wanted: &[&str]) -> Option<usize> {
-        let same = |unique: &Unique<'_>| {
-            let holds = |w: &&str| unique.columns.iter().any(|c| self.same(c, w));
-            unique.columns.len() == wanted.len() && wanted.iter().all(holds)
-        };
-        self.uniques.iter().position(same)
-    }
-
-    fn log_key(&self) -> Result<usize, SinkError> {
-        let names = COORDINATES.each_ref().map(|(name, _)| *name);
-        self.over(&names).ok_or_else(|| {
-            let what = format!("has no primary key over {}", names.join(", "));
-            self.refuse(what)
-                .hint("add it: it is what makes a replay harmless; or use mode = \"append\"")
-        })
-    }
-
-    fn upsert_key(&self, settings: &TableSettings) -> Result<usize, SinkError> {
-        if settings.key_columns.is_empty() {
-            return self.uniques.iter().position(|u| u.primary).ok_or_else(|| {
-                self.refuse("has no primary key, and mode = \"upsert\" needs a key")
-                    .hint("add one, or name the columns of a unique index as key_columns")
-            });
-        }
-        let wanted: Vec<&str> = settings.key_columns.iter().map(String::as_str).collect();
-        self.over(&wanted).ok_or_else(|| {
-            let list = idents(wanted.iter().copied());
-            self.refuse(format!("has no unique index over exactly ({list})"))
-                .hint(format!(
-                    "CREATE UNIQUE INDEX on ({list}); partial indexes and indexes over \
-                     expressions do not count"
-                ))
-        })
-    }
-}
-
-/// Identifiers, separated by commas.
-fn idents<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
-    names.into_iter().map(ident).collect::<Vec<_>>().join(", ")
 }

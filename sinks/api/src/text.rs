@@ -6,6 +6,11 @@ pub fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// Identifiers, separated by commas.
+pub fn idents<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    names.into_iter().map(ident).collect::<Vec<_>>().join(", ")
+}
+
 /// The name that somebody probably meant, without regard to case and to which of
 /// `_`, `-` and `.` parts it.
 pub fn nearest<'n>(given: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
@@ -29,6 +34,7 @@ mod tests {
     #[test]
     fn quotes_are_doubled() {
         assert_eq!(ident("a\"b"), "\"a\"\"b\"");
+        assert_eq!(idents(["a\"b", "c"]), "\"a\"\"b\", \"c\"");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A table as the cluster describes it, without the driver's maps.
 
 use crate::plan::halt;
-use plimsoll_sink_api::SinkError;
 use plimsoll_sink_api::text::nearest;
+use plimsoll_sink_api::{Mode, SinkError, mapping};
 use scylla::cluster::ClusterState;
 use scylla::cluster::metadata::{ColumnKind, ColumnType};
 
@@ -56,13 +56,11 @@ pub(crate) fn read(
         );
     }
     let Some(table) = found.tables.get(name) else {
-        let error = halt(format!("table \"{keyspace}.{name}\" does not exist"));
-        return Err(
-            match nearest(name, found.tables.keys().map(String::as_str)) {
-                Some(near) => error.hint(format!("did you mean \"{keyspace}.{near}\"?")),
-                None => error.hint("create it: plimsoll makes no tables of yours"),
-            },
-        );
+        let others = found.tables.keys();
+        let others: Vec<String> = others.map(|other| format!("{keyspace}.{other}")).collect();
+        let name = format!("{keyspace}.{name}");
+        let others = others.iter().map(String::as_str);
+        return Err(mapping::missing_table(&name, Mode::Upsert, others));
     };
     let keys: Vec<&String> = table
         .partition_key

@@ -4,10 +4,9 @@ use crate::catalogue::{ColumnInfo, TableInfo};
 use crate::settings::{CassandraTable, Ttl};
 use crate::types;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::text::{ident, nearest};
-use plimsoll_sink_api::{
-    Column, Missing, Mode, Path, Shape, SinkError, Source, Table, TableSettings,
-};
+use plimsoll_sink_api::mapping::{Candidate, Closed, Target, Unique};
+use plimsoll_sink_api::text::{ident, idents};
+use plimsoll_sink_api::{Column, Missing, Mode, Shape, SinkError, Source, Table, TableSettings};
 use scylla::cluster::metadata::{ColumnType, NativeType};
 use scylla::statement::prepared::PreparedStatement;
 
@@ -72,24 +71,13 @@ pub(crate) fn layout(
     info: &TableInfo,
 ) -> Result<(Layout, Table), SinkError> {
     check_settings(&settings.rule.settings)?;
-    let named = &settings.rule.settings.columns;
     let full = info.full_name();
-    for (name, _) in named {
-        check_named(name, info)?;
-    }
+    let sql = format!("{}.{}", ident(&info.keyspace), ident(&info.name));
+    let mapping = target(info, &full, &sql).map(&settings.rule.settings)?;
     let mut columns = Vec::new();
     let mut decoded = Vec::new();
-    for (i, column) in info.columns.iter().enumerate() {
-        let source = named.iter().find(|(name, _)| *name == column.name);
-        // One cell for many keys: the records of some of them would replace
-        // those of others.
-        if column.is_static && source.is_none() {
-            continue;
-        }
-        let source = source.map_or_else(
-            || Source::Value(Path(vec![column.name.clone()])),
-            |(_, source)| source.clone(),
-        );
+    for mapped in &mapping.columns {
+        let column = &info.columns[mapped.at];
         if let Some((what, hint)) = types::refused(&column.typ) {
             return Err(halt(format!(
                 "column \"{}\" of table \"{full}\" {what}",
@@ -97,23 +85,18 @@ pub(crate) fn layout(
             ))
             .hint(hint));
         }
-        let raw = source.is_bytes();
+        let raw = mapped.source.is_bytes();
         let is_blob = matches!(column.typ, ColumnType::Native(NativeType::Blob));
         columns.push(PlanColumn {
             name: column.name.clone(),
             typ: column.typ.clone(),
             raw,
         });
-        decoded.push(Column {
-            name: column.name.clone(),
-            source,
-            shape: match raw && is_blob {
-                true => Shape::Bytes,
-                false => Shape::Scalar,
-            },
-            key: i < info.key,
-            type_name: types::name(&column.typ),
-        });
+        let shape = match raw && is_blob {
+            true => Shape::Bytes,
+            false => Shape::Scalar,
+        };
+        decoded.push(mapped.column(&column.name, shape, types::name(&column.typ)));
     }
     let ttl = settings.ttl.as_ref().map(|ttl| {
         let mut hidden = |name: &str, source: Source, typ: NativeType| {
@@ -166,26 +149,22 @@ fn check_settings(settings: &TableSettings) -> Result<(), SinkError> {
     ))
 }
 
-fn check_named(name: &str, info: &TableInfo) -> Result<(), SinkError> {
-    let full = info.full_name();
-    let Some(column) = info.columns.iter().find(|column| column.name == name) else {
-        let error = halt(format!("column \"{name}\" is not in table \"{full}\""));
-        let names = || info.columns.iter().map(|c: &ColumnInfo| c.name.as_str());
-        return Err(match nearest(name, names()) {
-            Some(near) => error.hint(format!("did you mean \"{near}\"?")),
-            None => {
-                let all: Vec<String> = names().map(ident).collect();
-                error.hint(format!("it has {}", all.join(", ")))
-            }
-        });
+fn target<'i>(info: &'i TableInfo, name: &'i str, sql: &'i str) -> Target<'i> {
+    let candidate = |column: &'i ColumnInfo| Candidate {
+        name: &column.name,
+        closed: column.is_static.then_some(Closed::Static),
     };
-    if column.is_static {
-        return Err(halt(format!(
-            "column \"{name}\" of table \"{full}\" is static: records of many keys would write one cell"
-        ))
-        .hint("keep it in a table of its own, by the partition key"));
+    let key = info.columns[..info.key].iter();
+    Target {
+        name,
+        sql,
+        columns: info.columns.iter().map(candidate).collect(),
+        uniques: vec![Unique {
+            primary: true,
+            columns: key.map(|column| column.name.as_str()).collect(),
+        }],
+        folds_case: false,
     }
-    Ok(())
 }
 
 impl Layout {
@@ -195,20 +174,22 @@ impl Layout {
 
     /// All columns; those that a record lacks are unset when it is bound.
     pub(crate) fn insert_cql(&self) -> String {
-        let names: Vec<String> = self.columns.iter().map(|c| ident(&c.name)).collect();
-        let marks = vec!["?"; names.len()].join(", ");
+        let marks = vec!["?"; self.columns.len()].join(", ");
         let ttl = if self.ttl.is_some() { " AND TTL ?" } else { "" };
         format!(
             "INSERT INTO {} ({}) VALUES ({marks}) USING TIMESTAMP ?{ttl}",
             self.target(),
-            names.join(", ")
+            self.names()
         )
+    }
+
+    fn names(&self) -> String {
+        idents(self.columns.iter().map(|column| column.name.as_str()))
     }
 
     /// All rows.
     pub(crate) fn select_cql(&self) -> String {
-        let names: Vec<String> = self.columns.iter().map(|c| ident(&c.name)).collect();
-        format!("SELECT {} FROM {}", names.join(", "), self.target())
+        format!("SELECT {} FROM {}", self.names(), self.target())
     }
 
     /// The whole row, by its primary key.

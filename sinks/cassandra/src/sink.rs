@@ -15,7 +15,7 @@ use plimsoll_protocol::{Claim, Class, Generation, Marks, StartRule, TopicPartiti
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, Identity, Inspect, KeptLetter, LetterFilter, LetterPage, Member,
     NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
-    StoredPosition,
+    StoredPosition, mapping,
 };
 use scylla::client::session::Session;
 use std::collections::HashMap;
@@ -66,9 +66,10 @@ impl CassandraSink {
         self.lazy.state(&self.settings).await
     }
 
-    fn table(&self, topic: &str) -> Option<&CassandraTable> {
+    fn table(&self, topic: &str) -> Result<&CassandraTable, SinkError> {
         let mut tables = self.settings.tables.iter();
-        tables.find(|table| table.rule.covers(topic))
+        let found = tables.find(|table| table.rule.covers(topic));
+        found.ok_or_else(|| mapping::no_table(topic))
     }
 
     /// What reading rows needs.
@@ -174,12 +175,9 @@ impl Sink for CassandraSink {
     }
 
     async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<CassandraPlan>>, SinkError> {
-        let Some(settings) = self.table(topic) else {
-            return Err(plan::halt(format!("no table takes topic \"{topic}\""))
-                .hint("name the topic in one of the sink's tables"));
-        };
+        let settings = self.table(topic)?;
         let session = self.lazy.session(&self.settings).await?;
-        let name = settings.rule.settings.table.replace("{topic}", topic);
+        let name = mapping::table_name(&settings.rule.settings, topic);
         let Some((keyspace, table)) = name.split_once('.') else {
             return Err(plan::halt(format!("table \"{name}\" has no keyspace"))
                 .hint(format!("table = \"KEYSPACE.{name}\"")));

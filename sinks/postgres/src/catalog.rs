@@ -313,6 +313,31 @@ async fn find(conn: &mut PgConnection, name: &TableName) -> sqlx::Result<Option<
     }))
 }
 
+const OTHERS: &str = r"
+SELECT CASE WHEN $1::text IS NULL THEN c.relname ELSE n.nspname || '.' || c.relname END
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND CASE WHEN $1::text IS NULL THEN pg_catalog.pg_table_is_visible(c.oid)
+        ELSE n.nspname = $1 OR n.nspname = pg_catalog.lower($1) END
+ORDER BY c.oid LIMIT 10000";
+
+/// The tables that stand where a name points to, named as it is: for a suggestion.
+pub(crate) async fn others(
+    conn: &mut PgConnection,
+    name: &TableName,
+) -> Result<Vec<String>, SinkError> {
+    let schema = match name.parts.as_slice() {
+        [schema, _] => Some(schema.text.as_str()),
+        _ => None,
+    };
+    sqlx::query_scalar(OTHERS)
+        .bind(schema)
+        .fetch_all(conn)
+        .await
+        .map_err(from_sqlx)
+}
+
 /// A catalogue that cannot be read now may be readable soon: a grant, or a table
 /// that was just dropped and is made anew.
 fn failed(schema: &str, error: sqlx::Error) -> SinkError {

@@ -8,10 +8,9 @@ use crate::fence;
 use crate::names::Names;
 use crate::shape;
 use crate::statement::Statements;
-use crate::text::{ident, nearest};
-use plimsoll_sink_api::{
-    Column, Mode, Path, Prepared, Shape, SinkError, Source, Table, TableSettings,
-};
+use crate::text::ident;
+use plimsoll_sink_api::mapping::{self, COORDINATES, Candidate, Closed, EVENT, Mapped, Target};
+use plimsoll_sink_api::{Mode, Prepared, Shape, SinkError, Source, Table, TableSettings};
 use std::sync::Arc;
 
 /// What the sink keeps of a table.
@@ -113,16 +112,6 @@ impl PlanColumn {
     }
 }
 
-/// The coordinate columns of a `log` table and where they come from.
-const COORDINATES: [(&str, Source); 3] = [
-    ("kafka_topic", Source::Topic),
-    ("kafka_partition", Source::Partition),
-    ("kafka_offset", Source::Offset),
-];
-
-/// The event of a `log` table.
-const EVENT: &str = "event_data";
-
 /// The statement that makes a `log` table.
 pub(crate) fn create_log_table(name: &TableName) -> String {
     format!(
@@ -181,56 +170,40 @@ pub(crate) fn build(
 ) -> Result<Prepared<PgPlan>, SinkError> {
     check_kind(relation)?;
     check_lasting(relation)?;
-    check_named(settings, relation)?;
-    let sources = match settings.mode {
-        Mode::Log => log_sources(settings, relation)?,
-        Mode::Append | Mode::Upsert => all_sources(settings, relation),
+    let mut uniques: Vec<&Unique> = relation.uniques.iter().collect();
+    // Of two over the same columns the one that an upsert can use.
+    uniques.sort_by_key(|unique| !unique.immediate);
+    let mapping = target(relation, &uniques).map(settings)?;
+    // A log's key serves as it is: its rows are only inserted.
+    let key = match (settings.mode, &mapping.key) {
+        (Mode::Upsert, Some(key)) => Some(uniques[key.unique]),
+        (Mode::Upsert | Mode::Log | Mode::Append, _) => None,
     };
-    if sources.is_empty() {
-        return Err(on(relation, "has no column that can be written"));
+    if let Some(key) = key {
+        check_immediate(relation, key)?;
     }
-    let key = match settings.mode {
-        Mode::Upsert => Some(find_key(settings, relation)?),
-        Mode::Log | Mode::Append => None,
-    };
-    let is_key = |name: &str| key.is_some_and(|k| k.columns.iter().any(|c| c == name));
-
-    let columns: Vec<PlanColumn> = sources.iter().map(|(c, s)| plan_column(c, s)).collect();
-    let defaulted = (0..columns.len())
-        .filter(|&i| columns[i].default.is_some() && !is_key(&columns[i].name))
+    let columns: Vec<PlanColumn> = mapping
+        .columns
+        .iter()
+        .map(|mapped| plan_column(&relation.columns[mapped.at], &mapped.source))
         .collect();
-    for name in key.iter().flat_map(|key| &key.columns) {
-        if !columns.iter().any(|c| &c.name == name) {
-            return Err(on(
-                relation,
-                &format!("key column \"{name}\" is generated always and cannot be written"),
-            )
-            .hint("name the columns of another unique index as key_columns"));
-        }
-    }
+    let defaulted = (0..columns.len())
+        .filter(|&i| columns[i].default.is_some() && !mapping.columns[i].key)
+        .collect();
     let statements = Statements::new(names, relation, &columns, key, settings.missing);
     let in_binary = columns.iter().all(|c| c.binary.is_some());
     let unchanged = relation
         .shape
         .map(|shape| shape::unchanged(&relation.sql, shape));
+    let decoded = mapping.columns.iter().zip(&columns);
     let table = Table {
         name: relation.shown.clone(),
         mode: settings.mode,
-        columns: sources
-            .iter()
-            .zip(&columns)
-            .map(|((column, source), planned)| Column {
-                name: column.name.clone(),
-                source: source.clone(),
-                shape: match planned.kind {
-                    Kind::Json | Kind::Array(_) => Shape::Json,
-                    // An event kept as text is JSON text, strings with quotes.
-                    _ if settings.mode == Mode::Log && column.name == EVENT => Shape::Json,
-                    Kind::RawBytea => Shape::Bytes,
-                    Kind::Plain | Kind::Number | Kind::Bytea => Shape::Scalar,
-                },
-                key: is_key(&column.name),
-                type_name: column.type_name.clone(),
+        columns: decoded
+            .map(|(mapped, planned)| {
+                let column = &relation.columns[mapped.at];
+                let shape = decoded_shape(mapped, planned);
+                mapped.column(&column.name, shape, column.type_name.clone())
             })
             .collect(),
     };
@@ -251,175 +224,66 @@ pub(crate) fn build(
     })
 }
 
-fn on(relation: &Relation, what: &str) -> SinkError {
-    let mut error = halt(what);
-    error.detail.table = Some(relation.shown.clone());
-    error
+fn target<'r>(relation: &'r Relation, uniques: &[&'r Unique]) -> Target<'r> {
+    let candidate = |column: &'r RelColumn| Candidate {
+        name: &column.name,
+        closed: column.always.then_some(Closed::Generated),
+    };
+    let unique = |unique: &&'r Unique| mapping::Unique {
+        primary: unique.primary,
+        columns: unique.columns.iter().map(String::as_str).collect(),
+    };
+    Target {
+        name: &relation.shown,
+        sql: &relation.sql,
+        columns: relation.columns.iter().map(candidate).collect(),
+        uniques: uniques.iter().map(unique).collect(),
+        folds_case: false,
+    }
+}
+
+fn decoded_shape(mapped: &Mapped, planned: &PlanColumn) -> Shape {
+    match planned.kind {
+        Kind::Json | Kind::Array(_) => Shape::Json,
+        _ if mapped.event => Shape::Json,
+        Kind::RawBytea => Shape::Bytes,
+        Kind::Plain | Kind::Number | Kind::Bytea => Shape::Scalar,
+    }
 }
 
 fn check_kind(relation: &Relation) -> Result<(), SinkError> {
+    let is = |what: &str| halt(format!("\"{}\" is {what}", relation.shown));
     match relation.kind.as_str() {
         "r" | "p" => Ok(()),
-        "v" | "m" => Err(on(relation, "is a view").hint("name the table below it")),
+        "v" | "m" => Err(is("a view").hint("name the table below it")),
         // Its rows would not be in the transaction of the position.
-        "f" => Err(on(relation, "is a foreign table").hint("write to the server that holds it")),
-        _ => Err(on(relation, "is no table")),
+        "f" => Err(is("a foreign table").hint("write to the server that holds it")),
+        _ => Err(is("not a table")),
     }
 }
 
 /// What is written is kept, here and in every partition.
 fn check_lasting(relation: &Relation) -> Result<(), SinkError> {
-    let Some(obstacle) = &relation.obstacle else {
-        return Ok(());
-    };
-    let mut error = halt(&*obstacle.what).hint(&*obstacle.hint);
-    error.detail.table = Some(obstacle.shown.clone());
-    Err(error)
-}
-
-/// Every name of the config stands in the table.
-fn check_named(settings: &TableSettings, relation: &Relation) -> Result<(), SinkError> {
-    let named = settings.columns.iter().map(|(name, _)| name);
-    for name in named.chain(&settings.key_columns) {
-        let Some(column) = relation.columns.iter().find(|c| &c.name == name) else {
-            let error = on(relation, &format!("column \"{name}\" is not in the table"));
-            let all = relation.columns.iter().map(|c| c.name.as_str());
-            return Err(match nearest(name, all) {
-                Some(near) => error.hint(format!("did you mean \"{near}\"?")),
-                None => {
-                    let all = relation.columns.iter().map(|c| ident(&c.name));
-                    error.hint(format!("it has {}", all.collect::<Vec<_>>().join(", ")))
-                }
-            });
-        };
-        if column.always {
-            return Err(on(
-                relation,
-                &format!("column \"{name}\" is generated always and cannot be written"),
-            )
-            .hint("leave it out: the database fills it"));
+    match &relation.obstacle {
+        None => Ok(()),
+        Some(obstacle) => {
+            let what = format!("table \"{}\" {}", obstacle.shown, obstacle.what);
+            Err(halt(what).hint(&*obstacle.hint))
         }
     }
-    Ok(())
 }
 
-/// Every column that can be written; those that the config does not name take
-/// the field of their own name.
-fn all_sources<'r>(
-    settings: &TableSettings,
-    relation: &'r Relation,
-) -> Vec<(&'r RelColumn, Source)> {
-    relation
-        .columns
-        .iter()
-        .filter(|c| !c.always)
-        .map(|c| {
-            let named = settings.columns.iter().find(|(name, _)| name == &c.name);
-            let own = || Source::Value(Path(vec![c.name.clone()]));
-            (c, named.map_or_else(own, |(_, source)| source.clone()))
-        })
-        .collect()
-}
-
-/// Coordinates, event, and what the config names besides.
-fn log_sources<'r>(
-    settings: &TableSettings,
-    relation: &'r Relation,
-) -> Result<Vec<(&'r RelColumn, Source)>, SinkError> {
-    let unique = |u: &Unique| {
-        u.columns.len() == 3
-            && COORDINATES
-                .iter()
-                .all(|(c, _)| u.columns.iter().any(|o| o == c))
-    };
-    let mut sources = Vec::new();
-    let event = (EVENT, Source::Value(Path::default()));
-    for (name, source) in COORDINATES.into_iter().chain([event]) {
-        let Some(column) = relation.columns.iter().find(|c| c.name == name) else {
-            return Err(on(
-                relation,
-                &format!("has no column \"{name}\", which a log table needs"),
-            )
-            .hint("drop or rename the table, and plimsoll makes one; or use mode = \"append\""));
-        };
-        let named = settings.columns.iter().find(|(n, _)| n == name);
-        match named {
-            Some((_, other)) if name == EVENT => sources.push((column, other.clone())),
-            Some((_, other)) if *other != source => {
-                return Err(on(
-                    relation,
-                    &format!(
-                        "column \"{name}\" holds the record's coordinate and takes no other source"
-                    ),
-                )
-                .hint(format!(
-                    "remove it from columns, or write {name} = \"{source}\""
-                )));
-            }
-            _ => sources.push((column, source)),
+/// A key that is only checked at the transaction's end cannot tell which row to replace.
+fn check_immediate(relation: &Relation, key: &Unique) -> Result<(), SinkError> {
+    match key.immediate {
+        true => Ok(()),
+        false => {
+            let table = &relation.shown;
+            let what =
+                format!("table \"{table}\" has a deferrable key, which an upsert cannot use");
+            Err(halt(what).hint("make the constraint NOT DEFERRABLE"))
         }
     }
-    if !relation.uniques.iter().any(unique) {
-        return Err(on(
-            relation,
-            "has no primary key over kafka_topic, kafka_partition, kafka_offset",
-        )
-        .hint("add it: it is what makes a replay harmless; or use mode = \"append\""));
-    }
-    for (name, source) in &settings.columns {
-        let Some(column) = relation.columns.iter().find(|c| &c.name == name) else {
-            continue;
-        };
-        if !sources.iter().any(|(c, _)| c.name == column.name) {
-            sources.push((column, source.clone()));
-        }
-    }
-    Ok(sources)
-}
-
-/// The unique index whose columns are the key.
-fn find_key<'r>(settings: &TableSettings, relation: &'r Relation) -> Result<&'r Unique, SinkError> {
-    let wanted = &settings.key_columns;
-    if wanted.is_empty() {
-        let primary = relation.uniques.iter().find(|u| u.primary);
-        let key = primary.ok_or_else(|| {
-            on(
-                relation,
-                "has no primary key, and mode = \"upsert\" needs a key",
-            )
-            .hint("add one, or name the columns of a unique index as key_columns")
-        })?;
-        return immediate(relation, key);
-    }
-    let same = |u: &&Unique| {
-        u.columns.len() == wanted.len() && wanted.iter().all(|w| u.columns.contains(w))
-    };
-    let mut candidates: Vec<&Unique> = relation.uniques.iter().filter(same).collect();
-    candidates.sort_by_key(|u| !u.immediate);
-    let list = wanted
-        .iter()
-        .map(|c| ident(c))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let key =
-        candidates.first().ok_or_else(|| {
-            on(relation, &format!("has no unique index over exactly ({list})")).hint(format!(
-            "CREATE UNIQUE INDEX ON {} ({list}); partial indexes and indexes over expressions do \
-             not count",
-            relation.sql
-        ))
-        })?;
-    immediate(relation, key)
-}
-
-fn immediate<'r>(relation: &Relation, key: &'r Unique) -> Result<&'r Unique, SinkError> {
-    if key.immediate {
-        return Ok(key);
-    }
-    Err(
-        on(relation, "has a deferrable key, which an upsert cannot use")
-            .hint("make the constraint NOT DEFERRABLE"),
-    )
 }
 
 /// Built-in types of which equal values have one form only.

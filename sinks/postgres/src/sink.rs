@@ -20,7 +20,7 @@ use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Blocked, Claimed, Committed, Identity, Inspect, KeptLetter, LetterFilter, LetterPage,
     Member, Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink,
-    SinkError, StoredPosition, TableSettings, rule_for,
+    SinkError, StoredPosition, TableSettings, mapping,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -147,14 +147,11 @@ impl PostgresSink {
             }
             let create = match settings.mode {
                 Mode::Log if self.settings.auto_migrate => plan::create_log_table(name),
-                Mode::Log => {
+                mode @ (Mode::Log | Mode::Append | Mode::Upsert) => {
+                    let others = catalog::others(&mut session.conn, name).await?;
                     lease.done();
-                    return Err(no_table(name)
-                        .hint("run `plimsoll migrate`, which makes log tables, or create it"));
-                }
-                Mode::Append | Mode::Upsert => {
-                    lease.done();
-                    return Err(no_table(name).hint("create it: plimsoll only makes log tables"));
+                    let others = others.iter().map(String::as_str);
+                    return Err(mapping::missing_table(&name.shown(), mode, others));
                 }
             };
             if !self.creates {
@@ -330,12 +327,6 @@ impl PostgresSink {
     }
 }
 
-fn no_table(name: &TableName) -> SinkError {
-    let mut error = halt("there is no such table");
-    error.detail.table = Some(name.shown());
-    error
-}
-
 impl Inspect for PostgresSink {
     fn migrations(&self) -> String {
         migrate::print(&self.names)
@@ -382,12 +373,7 @@ impl Sink for PostgresSink {
     }
 
     async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<PgPlan>>, SinkError> {
-        let Some(settings) = rule_for(&self.settings.tables, topic) else {
-            return Err(
-                halt(format!("no table is configured for topic \"{topic}\""))
-                    .hint("add one to the sink's tables"),
-            );
-        };
+        let settings = mapping::rule(&self.settings.tables, topic)?;
         let name = TableName::parse(&settings.table, topic).map_err(|what| {
             let error = halt(format!("table \"{}\" {what}", settings.table));
             error.hint(format!(

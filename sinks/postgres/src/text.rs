@@ -1,6 +1,6 @@
-//! Small helpers for identifiers, literals and names.
+//! Small helpers for identifiers and literals.
 
-pub(crate) use plimsoll_sink_api::text::{ident, nearest};
+pub(crate) use plimsoll_sink_api::text::ident;
 
 /// A string literal for SQL text; `standard_conforming_strings` is on in every
 /// session that plimsoll opens.

@@ -183,7 +183,7 @@ fn unknown_parameter(name: &str, after_password: bool) -> String {
             SSL_MODES.join(", ")
         );
     }
-    match crate::text::nearest(name, KNOWN.iter().chain(&IGNORED).copied()) {
+    match plimsoll_sink_api::text::nearest(name, KNOWN.iter().chain(&IGNORED).copied()) {
         Some(near) => {
             format!("unknown parameter \"{name}\" in the URL; hint: did you mean \"{near}\"?")
         }

@@ -5,9 +5,9 @@ use crate::connection::{Database, End, Lane, Open, Transaction, within};
 use crate::error::from_sqlx;
 use crate::plan::SqlitePlan;
 use crate::rows;
-use crate::text::ident;
 use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::canonical::base64;
+use plimsoll_sink_api::text::ident;
 use plimsoll_sink_api::{
     Act, Committed, KeptLetter, LetterFilter, LetterPage, Payload, Replay, Secret, SinkError,
     islands,

@@ -35,7 +35,6 @@ mod rows;
 mod settings;
 mod snapshot;
 mod statement;
-mod text;
 mod turn;
 
 #[cfg(test)]
@@ -50,7 +49,7 @@ use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, Identity, Inspect, KeptLetter, LetterFilter, LetterPage, Member,
     Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
-    StoredPosition, rule_for,
+    StoredPosition, mapping,
 };
 use std::sync::Arc;
 
@@ -99,13 +98,8 @@ impl Sink for SqliteSink {
     }
 
     async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<SqlitePlan>>, SinkError> {
-        let Some(settings) = rule_for(&self.settings.tables, topic) else {
-            return Err(
-                SinkError::new(Class::Halt, format!("no table takes topic \"{topic}\""))
-                    .hint("name the topic in one of the sink's tables"),
-            );
-        };
-        let name = plan::table_name(settings, topic);
+        let settings = mapping::rule(&self.settings.tables, topic)?;
+        let name = mapping::table_name(settings, topic);
         let mut made = false;
         loop {
             let found = within(async {

@@ -2,7 +2,8 @@
 
 use crate::connection::{Database, End, Lane, Open, Transaction, within};
 use crate::error::{from_migrate, from_sqlx};
-use crate::plan::{create_log_table, table_name};
+use crate::plan::create_log_table;
+use plimsoll_sink_api::mapping::table_name;
 use plimsoll_sink_api::{Mode, SinkError, TableRule, TableSettings};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqliteConnection};

@@ -4,12 +4,11 @@ use crate::affinity::{Affinity, affinity};
 use crate::catalogue::{ColumnInfo, TableInfo};
 use crate::default::Default;
 use crate::encode::{Bind, Form};
-use crate::statement::{Statements, Target};
-use crate::text::{ident, idents, nearest};
+use crate::statement::{self, Statements};
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{
-    Cell, Column, Missing, Mode, Path, Prepared, Shape, SinkError, Source, Table, TableSettings,
-};
+use plimsoll_sink_api::mapping::{self, Candidate, Closed, EVENT, Mapped, Target, Unique};
+use plimsoll_sink_api::text::ident;
+use plimsoll_sink_api::{Cell, Missing, Mode, Prepared, Shape, SinkError, Table, TableSettings};
 
 /// What the sink keeps of a table.
 #[derive(Debug)]
@@ -87,8 +86,8 @@ impl SqlitePlan {
     }
 
     /// Which columns a row of a shape binds, and what its tuple looks like.
-    pub(crate) fn target(&self, shape: &[bool]) -> Target<'_> {
-        let mut target = Target::default();
+    pub(crate) fn target(&self, shape: &[bool]) -> statement::Target<'_> {
+        let mut target = statement::Target::default();
         for (i, column) in self.columns.iter().enumerate() {
             let key = self.keys.contains(&i);
             match (&column.absent, self.lacks(shape, i)) {
@@ -101,16 +100,6 @@ impl SqlitePlan {
     }
 }
 
-/// The coordinate columns of a `log` table and where they come from.
-const COORDINATES: [(&str, Source); 3] = [
-    ("kafka_topic", Source::Topic),
-    ("kafka_partition", Source::Partition),
-    ("kafka_offset", Source::Offset),
-];
-
-/// The event of a `log` table.
-const EVENT: &str = "event_data";
-
 /// The statement that makes a `log` table.
 pub(crate) fn create_log_table(name: &str) -> String {
     format!(
@@ -121,29 +110,14 @@ pub(crate) fn create_log_table(name: &str) -> String {
     )
 }
 
-/// The table that a topic's records go to.
-pub(crate) fn table_name(settings: &TableSettings, topic: &str) -> String {
-    settings.table.replace("{topic}", topic)
-}
-
 fn halt(what: impl Into<String>) -> SinkError {
     SinkError::new(Class::Halt, what)
 }
 
-/// A table that is not there.
+/// A table that is not there; `others`: all that are.
 pub(crate) fn missing_table(name: &str, mode: Mode, others: &[String]) -> SinkError {
-    let error = halt(format!("table \"{name}\" does not exist"));
     let own = |name: &&str| !name.starts_with("plimsoll_") && !name.starts_with("sqlite_");
-    match (
-        mode,
-        nearest(name, others.iter().map(String::as_str).filter(own)),
-    ) {
-        (_, Some(near)) => error.hint(format!("did you mean \"{near}\"?")),
-        (Mode::Log, None) => error.hint("\"plimsoll migrate\" makes it"),
-        (Mode::Append | Mode::Upsert, None) => {
-            error.hint("create it: plimsoll makes log tables only")
-        }
-    }
+    mapping::missing_table(name, mode, others.iter().map(String::as_str).filter(own))
 }
 
 /// Judges a table and plans its statements.
@@ -154,33 +128,25 @@ pub(crate) fn build(
     if info.is_view {
         return Err(halt(format!("\"{}\" is a view", info.name)).hint("name the table below it"));
     }
-    check_named(settings, info)?;
-    let sources = match settings.mode {
-        Mode::Log => log_sources(settings, info)?,
-        Mode::Append | Mode::Upsert => all_sources(settings, info),
+    let (uniques, collations) = uniques(info);
+    let sql = ident(&info.name);
+    let target = Target {
+        name: &info.name,
+        sql: &sql,
+        columns: info.columns.iter().map(candidate).collect(),
+        uniques,
+        folds_case: true,
     };
-    if sources.is_empty() {
-        return Err(halt(format!(
-            "table \"{}\" has no column that can be written",
-            info.name
-        )));
-    }
-    let key = match settings.mode {
-        Mode::Upsert => find_key(settings, info)?,
-        Mode::Log => log_key(info)?,
-        Mode::Append => Vec::new(),
+    let mapping = target.map(settings)?;
+    let (keys, collations) = match mapping.key {
+        Some(key) => (key.columns, collations[key.unique].clone()),
+        None => (Vec::new(), Vec::new()),
     };
-    let mut keys = Vec::new();
-    for (name, _) in &key {
-        let Some(i) = sources.iter().position(|(column, _)| &column.name == name) else {
-            return Err(generated(info, name));
-        };
-        keys.push(i);
-    }
-    let columns: Vec<PlanColumn> = sources
+    let columns: Vec<PlanColumn> = mapping
+        .columns
         .iter()
         .enumerate()
-        .map(|(i, (column, source))| plan_column(settings, info, column, source, keys.contains(&i)))
+        .map(|(i, mapped)| plan_column(settings, info, mapped, keys.contains(&i)))
         .collect();
     for &i in &keys {
         if columns[i].form.affinity == Affinity::Untyped && settings.mode == Mode::Upsert {
@@ -195,19 +161,16 @@ pub(crate) fn build(
     let table = Table {
         name: info.name.clone(),
         mode: settings.mode,
-        columns: sources
+        columns: mapping
+            .columns
             .iter()
-            .enumerate()
-            .map(|(i, (column, source))| Column {
-                name: column.name.clone(),
-                source: source.clone(),
-                shape: shape(settings.mode, info, column, source),
-                key: settings.mode == Mode::Upsert && keys.contains(&i),
-                type_name: column.declared.clone(),
+            .map(|mapped| {
+                let column = &info.columns[mapped.at];
+                let shape = shape(info, mapped);
+                mapped.column(&column.name, shape, column.declared.clone())
             })
             .collect(),
     };
-    let collations = key.iter().map(|(_, collation)| collation.clone()).collect();
     let key_names = keys.iter().map(|&i| columns[i].name.clone()).collect();
     Ok(Prepared {
         table,
@@ -223,170 +186,48 @@ pub(crate) fn build(
     })
 }
 
-fn generated(info: &TableInfo, name: &str) -> SinkError {
-    halt(format!(
-        "column \"{name}\" of table \"{}\" is generated and cannot be written",
-        info.name
-    ))
-    .hint("leave it out: SQLite fills it")
+fn candidate(column: &ColumnInfo) -> Candidate<'_> {
+    Candidate {
+        name: &column.name,
+        closed: column.generated.then_some(Closed::Generated),
+    }
 }
 
-/// Every name of the config stands in the table.
-fn check_named(settings: &TableSettings, info: &TableInfo) -> Result<(), SinkError> {
-    let named = settings.columns.iter().map(|(name, _)| name);
-    for name in named.chain(&settings.key_columns) {
-        let Some(column) = info.columns.iter().find(|c| is(c, name)) else {
-            let error = halt(format!(
-                "column \"{name}\" is not in table \"{}\"",
-                info.name
-            ));
-            return Err(
-                match nearest(name, info.columns.iter().map(|c| c.name.as_str())) {
-                    Some(near) => error.hint(format!("did you mean \"{near}\"?")),
-                    None => {
-                        let all = idents(info.columns.iter().map(|c| c.name.as_str()));
-                        error.hint(format!("it has {all}"))
-                    }
-                },
-            );
+/// What makes rows unique, and the collations by which each compares.
+fn uniques(info: &TableInfo) -> (Vec<Unique<'_>>, Vec<Vec<String>>) {
+    // The rowid has no index of its own.
+    let alias = info.rowid_alias().map(|alias| {
+        let unique = Unique {
+            primary: true,
+            columns: vec![alias.name.as_str()],
         };
-        if column.generated {
-            return Err(generated(info, &column.name));
-        }
-    }
-    Ok(())
-}
-
-/// SQLite compares names without regard to case.
-fn is(column: &ColumnInfo, name: &str) -> bool {
-    column.name.eq_ignore_ascii_case(name)
-}
-
-/// Every column that can be written; those that the config does not name take
-/// the field of their own name.
-fn all_sources<'i>(settings: &TableSettings, info: &'i TableInfo) -> Vec<(&'i ColumnInfo, Source)> {
-    let source = |column: &ColumnInfo| {
-        let named = settings.columns.iter().find(|(name, _)| is(column, name));
-        let own = || Source::Value(Path(vec![column.name.clone()]));
-        named.map_or_else(own, |(_, source)| source.clone())
-    };
-    info.columns
-        .iter()
-        .filter(|c| !c.generated)
-        .map(|c| (c, source(c)))
-        .collect()
-}
-
-/// Coordinates, event, and what the config names besides: other columns keep
-/// their defaults.
-fn log_sources<'i>(
-    settings: &TableSettings,
-    info: &'i TableInfo,
-) -> Result<Vec<(&'i ColumnInfo, Source)>, SinkError> {
-    let mut sources: Vec<(&ColumnInfo, Source)> = Vec::new();
-    let event = (EVENT, Source::Value(Path::default()));
-    for (name, source) in COORDINATES.into_iter().chain([event]) {
-        let Some(column) = info.columns.iter().find(|c| is(c, name)) else {
-            return Err(halt(format!(
-                "table \"{}\" has no column \"{name}\", which a log table needs",
-                info.name
-            ))
-            .hint("drop or rename the table, and plimsoll makes one; or use mode = \"append\""));
+        (unique, vec!["BINARY".to_owned()])
+    });
+    let primary: Vec<&ColumnInfo> = info.columns.iter().filter(|c| c.primary_key > 0).collect();
+    let indexes = info.unique.iter().map(|index| {
+        let columns: Vec<&str> = index
+            .columns
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let in_index = |c: &&ColumnInfo| columns.iter().any(|name| *name == c.name);
+        let unique = Unique {
+            primary: primary.len() == columns.len() && primary.iter().all(in_index),
+            columns,
         };
-        let named = settings.columns.iter().find(|(n, _)| is(column, n));
-        match named {
-            Some((_, other)) if name == EVENT => sources.push((column, other.clone())),
-            Some((_, other)) if *other != source => {
-                return Err(halt(format!(
-                    "column \"{name}\" holds the record's coordinate and takes no other source"
-                ))
-                .hint(format!(
-                    "remove it from columns, or write {name} = \"{source}\""
-                )));
-            }
-            Some(_) | None => sources.push((column, source)),
-        }
-    }
-    for (name, source) in &settings.columns {
-        if let Some(column) = info.columns.iter().find(|c| is(c, name))
-            && !sources.iter().any(|(c, _)| c.name == column.name)
-        {
-            sources.push((column, source.clone()));
-        }
-    }
-    Ok(sources)
+        let collations = index.columns.iter().map(|(_, collation)| collation.clone());
+        (unique, collations.collect())
+    });
+    alias.into_iter().chain(indexes).unzip()
 }
 
-/// Columns and collations of a primary key or unique index over exactly these
-/// columns.
-fn unique_over(info: &TableInfo, wanted: &[&str]) -> Option<Vec<(String, String)>> {
-    let same = |columns: &[(String, String)]| {
-        columns.len() == wanted.len()
-            && wanted
-                .iter()
-                .all(|w| columns.iter().any(|(c, _)| c.eq_ignore_ascii_case(w)))
-    };
-    if let Some(alias) = info.rowid_alias()
-        && let [only] = wanted
-        && is(alias, only)
-    {
-        return Some(vec![(alias.name.clone(), "BINARY".to_owned())]);
-    }
-    info.unique
-        .iter()
-        .map(|u| &u.columns)
-        .find(|columns| same(columns))
-        .cloned()
-}
-
-fn find_key(
-    settings: &TableSettings,
-    info: &TableInfo,
-) -> Result<Vec<(String, String)>, SinkError> {
-    let mut primary: Vec<&ColumnInfo> = info.columns.iter().filter(|c| c.primary_key > 0).collect();
-    primary.sort_by_key(|c| c.primary_key);
-    let wanted: Vec<&str> = match settings.key_columns.is_empty() {
-        true => primary.iter().map(|c| c.name.as_str()).collect(),
-        false => settings.key_columns.iter().map(String::as_str).collect(),
-    };
-    if wanted.is_empty() {
-        return Err(halt(format!(
-            "table \"{}\" has no primary key, and mode = \"upsert\" needs a key",
-            info.name
-        ))
-        .hint("add one, or name the columns of a unique index as key_columns"));
-    }
-    unique_over(info, &wanted).ok_or_else(|| {
-        let list = idents(wanted);
-        halt(format!(
-            "table \"{}\" has no unique index over exactly ({list})",
-            info.name
-        ))
-        .hint(format!(
-            "CREATE UNIQUE INDEX NAME ON {} ({list}); partial indexes and indexes over expressions \
-             do not count",
-            ident(&info.name)
-        ))
-    })
-}
-
-fn log_key(info: &TableInfo) -> Result<Vec<(String, String)>, SinkError> {
-    unique_over(info, &COORDINATES.each_ref().map(|(name, _)| *name)).ok_or_else(|| {
-        halt(format!(
-            "table \"{}\" has no primary key over kafka_topic, kafka_partition, kafka_offset",
-            info.name
-        ))
-        .hint("add it: it is what makes a replay harmless; or use mode = \"append\"")
-    })
-}
-
-fn shape(mode: Mode, info: &TableInfo, column: &ColumnInfo, source: &Source) -> Shape {
+fn shape(info: &TableInfo, mapped: &Mapped) -> Shape {
+    let column = &info.columns[mapped.at];
     let is_json = column.declared.to_ascii_uppercase().contains("JSON");
-    // An event kept as text is JSON text, strings with their quotes.
-    let is_event = mode == Mode::Log && is(column, EVENT);
-    if is_json || is_event {
+    if is_json || mapped.event {
         Shape::Json
-    } else if source.is_bytes() && affinity(&column.declared, info.strict) == Affinity::Blob {
+    } else if mapped.source.is_bytes() && affinity(&column.declared, info.strict) == Affinity::Blob
+    {
         Shape::Bytes
     } else {
         Shape::Scalar
@@ -396,10 +237,10 @@ fn shape(mode: Mode, info: &TableInfo, column: &ColumnInfo, source: &Source) -> 
 fn plan_column(
     settings: &TableSettings,
     info: &TableInfo,
-    column: &ColumnInfo,
-    source: &Source,
+    mapped: &Mapped,
     key: bool,
 ) -> PlanColumn {
+    let column = &info.columns[mapped.at];
     let is_rowid = info
         .rowid_alias()
         .is_some_and(|alias| alias.name == column.name);
@@ -417,8 +258,8 @@ fn plan_column(
         name: column.name.clone(),
         form: Form {
             affinity: affinity(&column.declared, info.strict),
-            raw: source.is_bytes(),
-            json: shape(settings.mode, info, column, source) == Shape::Json,
+            raw: mapped.source.is_bytes(),
+            json: shape(info, mapped) == Shape::Json,
         },
         absent,
         required: column.not_null && column.default.is_none() && !is_rowid,

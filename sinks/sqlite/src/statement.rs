@@ -1,7 +1,7 @@
 //! The SQL that writes rows. Pure, but for a cache of the texts.
 
-use crate::text::{ident, idents};
 use plimsoll_sink_api::Mode;
+use plimsoll_sink_api::text::{ident, idents};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -16,7 +16,7 @@ use crate::conformance::{ColumnSpec, Kept, Type, column};
 use crate::{
     Act, Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member,
     Missing, Mode, NewPosition, PositionChange, Prepared, Replay, Rows, SetOutcome, Settled, Sink,
-    SinkError, StoredPosition, TableRule, TableSettings, rule_for,
+    SinkError, StoredPosition, TableRule, TableSettings, mapping,
 };
 use fault::{away, coded};
 use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
@@ -306,11 +306,8 @@ impl Sink for MemorySink {
     }
 
     async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<MemoryPlan>>, SinkError> {
-        let Some(settings) = rule_for(&self.rules, topic) else {
-            let what = format!("no table takes topic \"{topic}\"");
-            return Err(SinkError::new(Class::Halt, what).hint("add one to the sink's tables"));
-        };
-        let name = settings.table.replace("{topic}", topic);
+        let settings = mapping::rule(&self.rules, topic)?;
+        let name = mapping::table_name(settings, topic);
         self.asked(|s| {
             s.prepared += 1;
             if settings.mode == Mode::Log {
@@ -321,8 +318,8 @@ impl Sink for MemorySink {
                 });
             }
             let Some(stored) = s.tables.get(&name) else {
-                let what = format!("table \"{name}\" does not exist");
-                return Err(SinkError::new(Class::Halt, what).hint("create it"));
+                let others = s.tables.keys().map(String::as_str);
+                return Err(mapping::missing_table(&name, settings.mode, others));
             };
             table::plan(&name, settings, &stored.columns).map(Arc::new)
         })?

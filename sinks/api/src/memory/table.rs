@@ -5,8 +5,8 @@ use crate::canonical::Unfit;
 use crate::conformance::{ColumnSpec, Kept, Type};
 use crate::mapping::{Candidate, Target, Unique};
 use crate::{
-    Cell, Column, Committed, Missing, Mode, Op, Prepared, Rows, Secret, Shape, SinkError, Source,
-    Table, TableSettings,
+    Cell, Committed, Missing, Mode, Op, Prepared, Rows, Secret, Shape, SinkError, Source, Table,
+    TableSettings,
 };
 use plimsoll_protocol::{Class, TopicPartition};
 
@@ -67,11 +67,12 @@ pub(super) fn plan(
     let primary: Vec<&str> = columns.iter().filter(|c| c.key).map(|c| c.name).collect();
     let target = Target {
         name,
+        sql: name,
         columns: columns
             .iter()
             .map(|c| Candidate {
                 name: c.name,
-                generated: false,
+                closed: None,
             })
             .collect(),
         uniques: match primary.is_empty() {
@@ -83,34 +84,27 @@ pub(super) fn plan(
         },
         folds_case: false,
     };
-    let sources = target.sources(settings)?;
-    let key: Vec<usize> = match target.key(settings)? {
-        None => Vec::new(),
-        Some(unique) => {
-            let names = target.uniques[unique].columns.iter();
-            names.filter_map(|name| target.find(name)).collect()
-        }
-    };
-    let is_key = |at: &usize| settings.mode == Mode::Upsert && key.contains(at);
+    let mapping = target.map(settings)?;
+    let key = mapping.key.iter().flat_map(|key| &key.columns);
+    let key = key.map(|&i| mapping.columns[i].at).collect();
     let table = Table {
         name: name.to_owned(),
         mode: settings.mode,
-        columns: sources
+        columns: mapping
+            .columns
             .iter()
-            .map(|(at, source)| Column {
-                name: columns[*at].name.to_owned(),
-                source: source.clone(),
-                shape: shape(columns[*at].typ, source),
-                key: is_key(at),
-                type_name: format!("{:?}", columns[*at].typ).to_lowercase(),
+            .map(|mapped| {
+                let column = &columns[mapped.at];
+                let type_name = format!("{:?}", column.typ).to_lowercase();
+                mapped.column(column.name, shape(column.typ, &mapped.source), type_name)
             })
             .collect(),
     };
-    let planned = sources.iter().map(|(at, source)| PlanColumn {
-        name: columns[*at].name.to_owned(),
-        typ: columns[*at].typ,
-        raw: source.is_bytes(),
-        at: *at,
+    let planned = mapping.columns.iter().map(|mapped| PlanColumn {
+        name: columns[mapped.at].name.to_owned(),
+        typ: columns[mapped.at].typ,
+        raw: mapped.source.is_bytes(),
+        at: mapped.at,
     });
     let plan = MemoryPlan {
         table: name.to_owned(),

@@ -9,8 +9,8 @@ use plimsoll_sink_api::{Mode, Sink};
 const REFUSED: [(&str, &str); 10] = [
     (
         "CREATE TABLE o (id int PRIMARY KEY); CREATE RULE swallow AS ON INSERT TO o DO INSTEAD NOTHING",
-        "has the rule \"swallow\" on INSERT, which writes something else than the rows, table \
-         \"l_refused.o\"; hint: DROP RULE swallow ON l_refused.o",
+        "table \"l_refused.o\" has the rule \"swallow\" on INSERT, which writes something else \
+         than the rows; hint: DROP RULE swallow ON l_refused.o",
     ),
     (
         "CREATE TABLE o (id int PRIMARY KEY); CREATE RULE r AS ON UPDATE TO o DO ALSO NOTHING",
@@ -28,7 +28,8 @@ const REFUSED: [(&str, &str); 10] = [
         "CREATE TABLE o (id int PRIMARY KEY) PARTITION BY RANGE (id); \
          CREATE TABLE m PARTITION OF o DEFAULT PARTITION BY RANGE (id); \
          CREATE UNLOGGED TABLE p PARTITION OF m DEFAULT",
-        "table \"l_refused.p\"; hint: ALTER TABLE l_refused.p SET LOGGED",
+        "table \"l_refused.p\" is unlogged: a crash empties it, and the position stays; hint: ALTER \
+         TABLE l_refused.p SET LOGGED",
     ),
     (
         "CREATE TABLE o (id int PRIMARY KEY) PARTITION BY RANGE (id); \

@@ -1,0 +1,90 @@
+//! What tells one row from another.
+
+use super::{COORDINATES, Target, halt};
+use crate::text::idents;
+use crate::{Mode, SinkError, Source, TableSettings};
+
+/// What makes rows unique.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unique<'c> {
+    /// Whether it is the primary key.
+    pub primary: bool,
+    /// Its columns.
+    pub columns: Vec<&'c str>,
+}
+
+/// What tells one row from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its place in [`Target::uniques`].
+    pub unique: usize,
+    /// Its columns in its own order, by their place in [`super::Mapping::columns`].
+    pub columns: Vec<usize>,
+}
+
+impl Target<'_> {
+    pub(super) fn key(
+        &self,
+        settings: &TableSettings,
+        sources: &[(usize, Source)],
+    ) -> Result<Option<Key>, SinkError> {
+        let unique = match settings.mode {
+            Mode::Append => return Ok(None),
+            Mode::Log => self.log_key()?,
+            Mode::Upsert => self.upsert_key(settings)?,
+        };
+        let written = |name: &&str| {
+            let at = self.find(name);
+            let place = sources.iter().position(|(written, _)| Some(*written) == at);
+            place.ok_or_else(|| {
+                halt(format!(
+                    "key column \"{name}\" of table \"{}\" is generated and cannot be written",
+                    self.name
+                ))
+                .hint("name the columns of another unique index as key_columns")
+            })
+        };
+        let columns = self.uniques[unique].columns.iter().map(written);
+        Ok(Some(Key {
+            unique,
+            columns: columns.collect::<Result<_, _>>()?,
+        }))
+    }
+
+    /// The first over exactly these columns, in any order.
+    fn over(&self, wanted: &[&str]) -> Option<usize> {
+        let same = |unique: &Unique<'_>| {
+            let holds = |w: &&str| unique.columns.iter().any(|c| self.same(c, w));
+            unique.columns.len() == wanted.len() && wanted.iter().all(holds)
+        };
+        self.uniques.iter().position(same)
+    }
+
+    fn log_key(&self) -> Result<usize, SinkError> {
+        let names = COORDINATES.each_ref().map(|(name, _)| *name);
+        self.over(&names).ok_or_else(|| {
+            let what = format!("has no primary key over {}", names.join(", "));
+            self.refuse(&what)
+                .hint("add it: it is what makes a replay harmless; or use mode = \"append\"")
+        })
+    }
+
+    fn upsert_key(&self, settings: &TableSettings) -> Result<usize, SinkError> {
+        if settings.key_columns.is_empty() {
+            return self.uniques.iter().position(|u| u.primary).ok_or_else(|| {
+                self.refuse("has no primary key, and mode = \"upsert\" needs a key")
+                    .hint("add one, or name the columns of a unique index as key_columns")
+            });
+        }
+        let wanted: Vec<&str> = settings.key_columns.iter().map(String::as_str).collect();
+        self.over(&wanted).ok_or_else(|| {
+            let list = idents(wanted.iter().copied());
+            let what = format!("has no unique index over exactly ({list})");
+            self.refuse(&what).hint(format!(
+                "CREATE UNIQUE INDEX … ON {} ({list}); partial indexes and indexes over \
+                 expressions do not count",
+                self.sql
+            ))
+        })
+    }
+}
