@@ -3,7 +3,7 @@
 
 use plimsoll_cassandra::CassandraSettings;
 use plimsoll_postgres::PostgresSettings;
-use plimsoll_sink_api::Backend as _;
+use plimsoll_sink_api::{Backend as _, Mode, TableRule};
 use plimsoll_sqlite::SqliteSettings;
 
 /// Makes [`Backend`], and `with_backend!`, which does the same with any of them. `$`: a
@@ -44,6 +44,17 @@ macro_rules! backends {
 backends!($ Postgres(PostgresSettings), Sqlite(SqliteSettings), Cassandra(CassandraSettings));
 
 impl Backend {
+    /// The modes of its tables.
+    #[must_use]
+    pub fn modes(&self) -> Vec<Mode> {
+        let modes = |tables: &[TableRule]| tables.iter().map(|t| t.settings.mode).collect();
+        match self {
+            Self::Postgres(settings) => modes(&settings.tables),
+            Self::Sqlite(settings) => modes(&settings.tables),
+            Self::Cassandra(_) => vec![Mode::Upsert],
+        }
+    }
+
     /// Its name in a config.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -7,8 +7,8 @@ use crate::stats::Series;
 use crate::{Bench, Failed, Result, kafka};
 use plimsoll_protocol::{Claim, Class, Epoch, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Column, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member,
-    Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Shape, Sink,
+    Batch, Claimed, Column, Committed, Holds, Identity, KeptLetter, LetterFilter, LetterPage,
+    Member, Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Shape, Sink,
     SinkError, Source, StoredPosition, Table,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -207,6 +207,7 @@ impl Sink for Discard {
             shape: Shape::Scalar,
             key: false,
             type_name: "text".to_owned(),
+            holds: Holds::Other,
         };
         let names = [
             "id",

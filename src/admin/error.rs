@@ -4,6 +4,7 @@ use crate::config::Faults;
 use crate::error::KafkaFault;
 use crate::exit::Exit;
 use plimsoll_protocol::Class;
+use plimsoll_record::Unavailable;
 use plimsoll_sink_api::SinkError;
 use std::io;
 
@@ -24,6 +25,9 @@ pub enum AdminError {
         /// What it said.
         error: SinkError,
     },
+    /// What reading records needs cannot be had.
+    #[error("{0}")]
+    Unavailable(#[from] Unavailable),
     /// Plimsoll itself refuses.
     #[error("{0}")]
     Refused(String),
@@ -48,6 +52,10 @@ impl AdminError {
         match self {
             Self::Config(_) => Exit::Config,
             Self::Kafka(_) => Exit::Unreachable,
+            Self::Unavailable(unavailable) => match unavailable.class {
+                Class::Away => Exit::Unreachable,
+                _ => Exit::Refused,
+            },
             Self::Sink { error, .. } => match error.class {
                 Class::Away | Class::Again | Class::Moved => Exit::Unreachable,
                 Class::Rejected | Class::Suspect | Class::Stale | Class::Halt => Exit::Refused,

@@ -189,7 +189,7 @@ fn kind(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plimsoll_sink_api::{Column, Mode, Shape};
+    use plimsoll_sink_api::{Column, Holds, Mode, Shape};
 
     fn table(columns: &[(&str, &str, &str)]) -> Table {
         Table {
@@ -203,6 +203,7 @@ mod tests {
                     shape: Shape::Scalar,
                     key: *name == "id",
                     type_name: (*type_name).to_owned(),
+                    holds: Holds::Other,
                 })
                 .collect(),
         }

@@ -9,8 +9,7 @@ use crate::kafka::{Cluster, LogReader, Reads, SAMPLE, ShortLog, cluster_config};
 use plimsoll_protocol::{
     Claim, Class, Epoch, Owner, Position, Question, Span, Then, TopicPartition, then,
 };
-use plimsoll_record::Chunk;
-use plimsoll_record::Decoder;
+use plimsoll_record::{Arena, Chunk, Decoder, Unavailable};
 use plimsoll_sink_api::{Batch, Marks, Prepared, Rows, Sink, SinkError};
 use std::time::Instant;
 
@@ -110,15 +109,11 @@ pub(super) async fn try_out<S: Sink>(
             tp,
             chunk,
             prepared,
-            decoder: Decoder::new(
-                &prepared.table,
-                topic,
-                tp.partition,
-                settings.unknown_fields,
-            ),
+            decoder: Decoder::new(&prepared.table, topic, tp.partition, &settings.formats()),
         };
+        let good = rehearsal.decode(&mut tried).await?;
         rehearsal
-            .run(&mut tried)
+            .run(&good, &mut tried)
             .await
             .map_err(AdminError::sink(&settings.name))?;
     }
@@ -145,22 +140,29 @@ struct Rehearsal<'a, S: Sink> {
 }
 
 impl<S: Sink> Rehearsal<'_, S> {
-    async fn run(&self, tried: &mut Tried) -> Result<(), SinkError> {
+    /// Which records can be rows, by their index.
+    async fn decode(&self, tried: &mut Tried) -> Result<Vec<usize>, Unavailable> {
         let mut good = Vec::with_capacity(self.chunk.len());
-        let mut scratch = Rows::with_capacity(self.prepared.table.columns.len(), 1);
         for i in 0..self.chunk.len() {
-            match self.decoder.decode(&self.chunk.record(i), &mut scratch) {
-                Ok(()) => {
-                    scratch.pop();
-                    good.push(i);
-                }
+            let arena = Arena::new();
+            let mut scratch = Rows::with_capacity(self.prepared.table.columns.len(), 1);
+            let record = self.chunk.record(i);
+            let decoded = self
+                .decoder
+                .decode_when_ready(&record, &arena, &mut scratch);
+            match decoded.await? {
+                Ok(()) => good.push(i),
                 Err(bad) => tried.bad.push(self.name(i, &bad.to_string())),
             }
         }
+        Ok(good)
+    }
+
+    async fn run(&self, good: &[usize], tried: &mut Tried) -> Result<(), SinkError> {
         if good.is_empty() {
             return Ok(());
         }
-        let whole = match self.write(&good).await {
+        let whole = match self.write(good).await {
             Ok(rows) => {
                 tried.rows += rows;
                 return Ok(());
@@ -170,7 +172,7 @@ impl<S: Sink> Rehearsal<'_, S> {
         };
         // Halves, to find which: the order of the log is kept.
         let (before, written) = (tried.bad.len(), tried.rows);
-        let mut todo = vec![good.as_slice()];
+        let mut todo = vec![good];
         while let Some(part) = todo.pop() {
             if tried.bad.len() > SHOWN {
                 break;
@@ -203,11 +205,13 @@ impl<S: Sink> Rehearsal<'_, S> {
     }
 
     async fn write(&self, records: &[usize]) -> Result<u64, SinkError> {
+        let arena = Arena::new();
         let mut rows = Rows::with_capacity(self.prepared.table.columns.len(), records.len());
         for &i in records {
             // It was decoded before.
-            if let Err(bad) = self.decoder.decode(&self.chunk.record(i), &mut rows) {
-                return Err(SinkError::new(Class::Rejected, bad.to_string()));
+            let record = self.chunk.record(i);
+            if let Err(undecoded) = self.decoder.decode(&record, &arena, &mut rows) {
+                return Err(SinkError::new(Class::Rejected, undecoded.to_string()));
             }
         }
         let batch = Batch {

@@ -8,6 +8,7 @@ mod cassandra;
 mod environment;
 mod expand;
 mod fault;
+mod formats;
 mod judge;
 mod kafka;
 mod reader;

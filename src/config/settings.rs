@@ -2,6 +2,7 @@
 
 pub use crate::backends::Backend;
 pub use plimsoll_record::{BatchLimits, UnknownFields};
+use plimsoll_record::{Envelope, Formats};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -92,10 +93,23 @@ pub struct Sink {
     pub on_bad_record: OnBadRecord,
     /// What a field without a column does.
     pub unknown_fields: UnknownFields,
+    /// What stands around the row in a value.
+    pub envelope: Envelope,
     /// When a batch is closed.
     pub batch: BatchLimits,
     /// Where it writes.
     pub backend: Backend,
+}
+
+impl Sink {
+    /// How the keys and values of its records are read.
+    #[must_use]
+    pub fn formats(&self) -> Formats {
+        Formats {
+            envelope: self.envelope.clone(),
+            ..Formats::json(self.unknown_fields)
+        }
+    }
 }
 
 /// What a sink reads.

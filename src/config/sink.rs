@@ -1,6 +1,7 @@
 //! `[sinks.NAME]`.
 
 use super::backend;
+use super::formats;
 use super::judge::At;
 use super::reader::Reader;
 use super::settings::{BatchLimits, OnBadRecord, Sink, UnknownFields};
@@ -23,9 +24,6 @@ const UNKNOWN_FIELDS: [(&str, UnknownFields); 2] = [
 ];
 pub(super) const UNKNOWN_FIELDS_WORDS: [&str; 2] = words(&UNKNOWN_FIELDS);
 
-const FORMATS: [(&str, ()); 1] = [("json", ())];
-pub(super) const FORMAT_WORDS: [&str; 1] = words(&FORMATS);
-
 /// What all sinks' tables have to agree on.
 #[derive(Default)]
 pub(super) struct Groups(BTreeMap<String, String>);
@@ -41,12 +39,15 @@ pub(super) fn read(
     check_name(&reader, name, name_at);
     let topics = topics::read(&reader);
     let group_id = read_group(&reader, name, groups);
-    let _ = reader.choice("format", &FORMATS);
+    let envelope = formats::read(&mut reader);
     let start = start::read(&reader);
     let on_bad_record = reader.choice("on_bad_record", &BAD_RECORD);
     let unknown_fields = reader.choice("unknown_fields", &UNKNOWN_FIELDS);
     let batch = read_batch(&reader, memory_limit);
     let backend = backend::read(&reader, name, topics.as_ref());
+    if let (Some(envelope), Some(backend)) = (&envelope, &backend) {
+        formats::check_modes(&reader, envelope, &backend.modes());
+    }
     reader.finish();
     Some(Sink {
         name: name.to_owned(),
@@ -55,6 +56,7 @@ pub(super) fn read(
         start: start?,
         on_bad_record: on_bad_record?,
         unknown_fields: unknown_fields?,
+        envelope: envelope?,
         batch: batch?,
         backend: backend?,
     })

@@ -1,13 +1,14 @@
 //! What the tasks of one sink share.
 
 use super::control::Control;
-use crate::config::{OnBadRecord, UnknownFields};
+use crate::config::OnBadRecord;
 use crate::health::Health;
 use crate::kafka::Looks;
 use crate::metrics as names;
 use crate::route::Router;
 use metrics::counter;
 use plimsoll_protocol::TopicPartition;
+use plimsoll_record::Formats;
 use plimsoll_sink_api::{Identity, Member, Sink, SinkError};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -27,8 +28,8 @@ pub struct Lane<S: Sink> {
     pub identity: Identity,
     /// What a bad record does.
     pub on_bad_record: OnBadRecord,
-    /// What a field without a column does.
-    pub unknown_fields: UnknownFields,
+    /// How records are read.
+    pub formats: Formats,
     /// Where it is asked what a batch was fetched from.
     pub looks: Looks,
     /// Told about halts and outages.

@@ -2,9 +2,8 @@
 
 use crate::config::UnknownFields;
 use plimsoll_protocol::{Position, Span};
-use plimsoll_record::Decoder;
-use plimsoll_record::{Budget, Filling, Incoming};
-use plimsoll_sink_api::{Cell, Column, Mode, Rows, Shape, Table};
+use plimsoll_record::{Arena, Budget, Decoder, Filling, Formats, Incoming};
+use plimsoll_sink_api::{Cell, Column, Holds, Mode, Rows, Shape, Table};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -42,6 +41,7 @@ pub fn json(data: &[u8]) {
         shape,
         key: false,
         type_name: String::new(),
+        holds: Holds::Other,
     };
     let table = Table {
         name: "t".to_owned(),
@@ -63,8 +63,9 @@ pub fn json(data: &[u8]) {
         true => UnknownFields::Reject,
         false => UnknownFields::Ignore,
     };
-    let accepted = Decoder::new(&table, "orders", 3, unknown)
-        .decode(&chunk.record(0), &mut rows)
+    let arena = Arena::new();
+    let accepted = Decoder::new(&table, "orders", 3, &Formats::json(unknown))
+        .decode(&chunk.record(0), &arena, &mut rows)
         .is_ok();
     assert_eq!(rows.len(), usize::from(accepted), "a row per good record");
 

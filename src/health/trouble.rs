@@ -32,6 +32,8 @@ pub enum About {
     Database,
     /// Kafka does not answer a question as it should.
     Kafka(Asking),
+    /// The schema registry does not answer as it should.
+    Registry,
     /// Nothing is assigned to this process, and should be.
     Unassigned,
     /// A topic, or all that match a pattern, cannot be read.
@@ -61,6 +63,7 @@ impl About {
         match self {
             Self::Database => "database_away",
             Self::Kafka(_) => "kafka_away",
+            Self::Registry => "schema_registry_away",
             Self::Unassigned => "unassigned",
             Self::Topic(_) => "topic_unreadable",
             Self::Claiming(_) => "claiming",
@@ -106,6 +109,7 @@ impl About {
             Self::Lock(tp) => tp.as_ref(),
             Self::Kafka(Asking::Start | Asking::Claims | Asking::Watch)
             | Self::Database
+            | Self::Registry
             | Self::Unassigned
             | Self::Topic(_)
             | Self::Group => None,
@@ -117,6 +121,7 @@ impl About {
             Self::Topic(_) | Self::Group => Weight::ActNow,
             Self::Database
             | Self::Kafka(_)
+            | Self::Registry
             | Self::Unassigned
             | Self::Claiming(_)
             | Self::Lock(_)
@@ -129,6 +134,7 @@ impl About {
         match self {
             Self::Database => "the database is away",
             Self::Kafka(_) => "Kafka does not answer",
+            Self::Registry => "the schema registry is away",
             Self::Unassigned => "nothing is assigned",
             Self::Topic(_) => "nothing is read",
             Self::Claiming(_) => "not consumed yet",
@@ -143,6 +149,7 @@ impl About {
         match self {
             Self::Database => "the database is back",
             Self::Kafka(_) => "Kafka answers again",
+            Self::Registry => "the schema registry is back",
             Self::Unassigned => "partitions are assigned",
             Self::Topic(_) => "the topics are read",
             Self::Claiming(_) => "consumed",
@@ -158,6 +165,7 @@ impl About {
         match self {
             Self::Database
             | Self::Kafka(_)
+            | Self::Registry
             | Self::Topic(_)
             | Self::Group
             // It was waited for already before it was looked at.
@@ -179,6 +187,7 @@ impl About {
             Self::Lock(_) => Some(Duration::from_secs(15)),
             Self::Kafka(Asking::Start | Asking::Claims | Asking::Watch)
             | Self::Database
+            | Self::Registry
             | Self::Unassigned
             | Self::Topic(_)
             | Self::Claiming(_)

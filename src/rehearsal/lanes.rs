@@ -6,6 +6,7 @@ use crate::health::Health;
 use crate::kafka::Looks;
 use crate::route::Router;
 use crate::service::member;
+use plimsoll_record::Formats;
 use plimsoll_sink_api::Identity;
 use plimsoll_sink_api::memory::MemorySink;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub(crate) fn lane(sink: &MemorySink, looks: Looks, control: Sender<Control>) ->
             cluster_id: "c".into(),
         },
         on_bad_record: OnBadRecord::Halt,
-        unknown_fields: UnknownFields::Ignore,
+        formats: Formats::json(UnknownFields::Ignore),
         looks,
         health: Arc::new(Health::default()),
         control,

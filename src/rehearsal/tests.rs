@@ -8,6 +8,7 @@ use crate::engine::Control;
 use crate::health::Health;
 use crate::service::{RunError, Running, member, start};
 use plimsoll_protocol::TopicPartition;
+use plimsoll_record::Envelope;
 use plimsoll_sink_api::memory::{Fault, MemorySink, Shutting};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
@@ -158,6 +159,7 @@ fn begin(
         start: Start::Earliest,
         on_bad_record,
         unknown_fields: UnknownFields::Ignore,
+        envelope: Envelope::None,
         batch: BatchLimits {
             max_records: 10,
             max_bytes: 1 << 20,

@@ -124,7 +124,7 @@ impl<S: Sink> Starting<S> {
                 cluster_id,
             },
             on_bad_record: self.settings.on_bad_record,
-            unknown_fields: self.settings.unknown_fields,
+            formats: self.settings.formats(),
             looks,
             health: self.health.clone(),
             control: self.control.clone(),

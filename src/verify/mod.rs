@@ -101,7 +101,7 @@ async fn all(config: &Config, args: &VerifyArgs) -> Compared {
         };
         let sink = OneSink {
             name: &settings.name,
-            unknown_fields: settings.unknown_fields,
+            formats: settings.formats(),
             log: &log,
             cluster_id: &id,
             sample: args.sample,

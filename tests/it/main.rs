@@ -4,6 +4,7 @@ mod alerts;
 mod answers;
 mod bad_records;
 mod cassandra;
+mod change_events;
 mod commands;
 mod dead_letters;
 mod harness;

@@ -1,7 +1,7 @@
 //! The fold of the log against the rows that were found. Pure.
 
 use crate::entry::{Entry, Op, identity_of_content};
-use plimsoll_sink_api::snapshot::hash::{ABSENT, SKIPPED};
+use plimsoll_sink_api::snapshot::hash::{ABSENT, SKIPPED, UNCHANGED};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Offsets of each finding that are shown.
@@ -221,11 +221,15 @@ impl Folding<'_> {
             Op::Bad => before,
             Op::Delete | Op::SkippedDelete => None,
             Op::Put | Op::SkippedPut => {
-                let before = before.filter(|_| self.keep);
                 let mut columns = entry.columns.clone();
                 for (i, column) in columns.iter_mut().enumerate() {
-                    if *column == ABSENT {
-                        *column = before.as_ref().map_or(self.defaults[i], |row| row[i]);
+                    match (*column, &before) {
+                        (UNCHANGED, Some(row)) => *column = row[i],
+                        // No row has the value: the record was a bad one.
+                        (UNCHANGED, None) => return None,
+                        (ABSENT, Some(row)) if self.keep => *column = row[i],
+                        (ABSENT, _) => *column = self.defaults[i],
+                        _ => {}
                     }
                 }
                 Some(columns)
@@ -272,8 +276,13 @@ impl State {
             }
             return;
         }
+        let unavailable = entry.op == Op::Put && self.row.is_none();
         match entry.op {
             Op::Bad => {
+                self.offset = entry.offset;
+                self.bad = Some(entry.offset);
+            }
+            Op::Put if unavailable && entry.columns.contains(&UNCHANGED) => {
                 self.offset = entry.offset;
                 self.bad = Some(entry.offset);
             }

@@ -1,6 +1,7 @@
 //! Why a table could not be compared.
 
 use crate::log::LogError;
+use plimsoll_record::Unavailable;
 use plimsoll_sink_api::SinkError;
 use plimsoll_sink_api::snapshot::Stopped;
 use std::io;
@@ -14,6 +15,9 @@ pub enum Error {
     /// The database.
     #[error("{0}")]
     Sink(#[from] SinkError),
+    /// What reading the log's records needs.
+    #[error("{0}")]
+    Unavailable(#[from] Unavailable),
     /// A temporary file.
     #[error("a temporary file: {0}; hint: TMPDIR names another place for it")]
     Disk(#[from] io::Error),

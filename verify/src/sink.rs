@@ -4,7 +4,7 @@ use crate::log::Log;
 use crate::report::{Failure, TableReport};
 use crate::sample::Sample;
 use crate::table::Comparing;
-use plimsoll_record::UnknownFields;
+use plimsoll_record::Formats;
 use plimsoll_sink_api::SinkError;
 use plimsoll_sink_api::snapshot::{Feed, Place, Snapshot, Standing};
 use std::collections::{BTreeMap, HashSet};
@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct OneSink<'s, L> {
     /// The sink's name.
     pub name: &'s str,
-    /// What its config says of fields without a column.
-    pub unknown_fields: UnknownFields,
+    /// How its records are read.
+    pub formats: Formats,
     /// The log.
     pub log: &'s L,
     /// Whose log it is.

@@ -10,7 +10,7 @@ use crate::report::{PartitionReport, TableReport};
 use crate::sink::{Group, OneSink};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plimsoll_protocol::{Position, Span, TopicPartition};
-use plimsoll_record::Decoder;
+use plimsoll_record::{Arena, Decoder};
 use plimsoll_sink_api::snapshot::hash;
 use plimsoll_sink_api::snapshot::{
     Canonical, Place, Snapshot, SnapshotTable, Standing, Texts, Unreadable,
@@ -527,8 +527,9 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
         part.passed += passed;
         let applied = (0..chunk.len()).filter(|&i| chunk.record(i).offset < part.position);
         part.records += applied.count() as u64;
-        let unknown = self.comparing.sink.unknown_fields;
-        let decoder = Decoder::new(table, &tp.topic, tp.partition, unknown);
+        let formats = &self.comparing.sink.formats;
+        let decoder = Decoder::new(table, &tp.topic, tp.partition, formats);
+        let arena = Arena::new();
         let mut rows = Rows::with_capacity(table.columns.len(), chunk.len());
         let mut bad = Vec::new();
         for i in 0..chunk.len() {
@@ -538,8 +539,11 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
                 part.dead += 1;
             } else if part.passed_over.dropped.contains(record.offset) {
                 part.dropped += 1;
-            } else if decoder.decode(&record, &mut rows).is_err() {
-                bad.push(record.offset);
+            } else {
+                let decoded = decoder.decode_when_ready(&record, &arena, &mut rows);
+                if decoded.await?.is_err() {
+                    bad.push(record.offset);
+                }
             }
         }
         let (puts, deletes): (Vec<usize>, Vec<usize>) =

@@ -2,13 +2,17 @@
 //! payload is walked over once; there is no tree in between.
 
 mod bad;
-mod fields;
+mod decoder;
+mod envelope;
+mod format;
 mod json;
-mod record;
-mod scan;
 
 pub use bad::BadRecord;
-pub use record::Decoder;
+pub use decoder::{Decoder, Formats};
+pub use envelope::{Connector, Decimals, Envelope, PLACEHOLDER};
+pub use format::{
+    Fetching, Field, Format, Need, Reader, SchemaId, Side, Unavailable, Undecoded, Wanted,
+};
 
 /// What a field without a column does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

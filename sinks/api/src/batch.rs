@@ -84,6 +84,14 @@ impl<'a> Rows<'a> {
         )
     }
 
+    /// Whether a column of a row is to stay as it is.
+    #[must_use]
+    pub fn keep_some(&self) -> bool {
+        self.cells
+            .iter()
+            .any(|cell| matches!(cell, Cell::Unchanged))
+    }
+
     /// All rows, lowest offset first.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (Row, &[Cell<'a>])> {
         (0..self.len()).map(|i| self.row(i))

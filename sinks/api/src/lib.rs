@@ -32,7 +32,7 @@ pub use sink::{
     Settled, Sink, StoredPosition,
 };
 pub use table::{
-    Column, Missing, Mode, Path, Prepared, Shape, Source, SourceError, Table, TableRule,
+    Column, Holds, Missing, Mode, Path, Prepared, Shape, Source, SourceError, Table, TableRule,
     TableSettings, rule_for,
 };
-pub use value::Cell;
+pub use value::{Cell, Clock, Decimal, Float, Interval, TimeOfDay, Timestamp, Unit};

@@ -10,7 +10,7 @@ pub use key::{Key, Unique};
 pub use table::{log_tables, missing_table, no_table, rule, table_name};
 
 use crate::text::{idents, nearest};
-use crate::{Column, Mode, Path, Shape, SinkError, Source, TableSettings};
+use crate::{Column, Holds, Mode, Path, Shape, SinkError, Source, TableSettings};
 use plimsoll_protocol::Class;
 
 /// The coordinate columns of a `log` table, and where they come from.
@@ -83,7 +83,7 @@ pub struct Mapped {
 }
 
 impl Mapped {
-    /// The same for the decoder.
+    /// The same for the decoder; it is for what its type's name says.
     #[must_use]
     pub fn column(&self, name: &str, shape: Shape, type_name: String) -> Column {
         Column {
@@ -91,6 +91,7 @@ impl Mapped {
             source: self.source.clone(),
             shape,
             key: self.key,
+            holds: Holds::named(&type_name),
             type_name,
         }
     }

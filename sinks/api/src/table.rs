@@ -183,6 +183,41 @@ pub enum Shape {
     /// A whole key or a header as [`crate::Cell::Bytes`], whatever stands in it:
     /// for columns of bytes.
     Bytes,
+    /// Whether there is a value: [`crate::Cell::Bool`], true, for every one but null. No
+    /// column has it; envelopes ask.
+    Presence,
+}
+
+/// What a column is for, where a value alone does not tell what it means: a number may be
+/// a time, and a text a number in base64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Holds {
+    /// Numbers.
+    Numbers,
+    /// Days.
+    Days,
+    /// Timestamps, and times of day.
+    Times,
+    /// Anything else.
+    #[default]
+    Other,
+}
+
+impl Holds {
+    /// By the name of a type below all domains, in any of the databases here.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        let word = name.split(|c: char| !c.is_ascii_alphanumeric()).next();
+        match word.unwrap_or_default() {
+            "date" => Self::Days,
+            "time" | "timetz" | "timestamp" | "timestamptz" | "datetime" => Self::Times,
+            "int" | "int2" | "int4" | "int8" | "integer" | "smallint" | "bigint" | "tinyint"
+            | "varint" | "counter" | "numeric" | "decimal" | "real" | "float" | "float4"
+            | "float8" | "double" | "money" => Self::Numbers,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// One column that records are written to.
@@ -198,6 +233,8 @@ pub struct Column {
     pub key: bool,
     /// Its type as the database prints it, for people.
     pub type_name: String,
+    /// What it is for.
+    pub holds: Holds,
 }
 
 /// A target table, as far as the decoder needs to know it.

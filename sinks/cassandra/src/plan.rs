@@ -6,7 +6,9 @@ use crate::types;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::mapping::{Candidate, Closed, Target, Unique};
 use plimsoll_sink_api::text::{ident, idents};
-use plimsoll_sink_api::{Column, Missing, Mode, Shape, SinkError, Source, Table, TableSettings};
+use plimsoll_sink_api::{
+    Column, Holds, Missing, Mode, Shape, SinkError, Source, Table, TableSettings,
+};
 use scylla::cluster::metadata::{ColumnType, NativeType};
 use scylla::statement::prepared::PreparedStatement;
 
@@ -101,6 +103,7 @@ pub(crate) fn layout(
     let ttl = settings.ttl.as_ref().map(|ttl| {
         let mut hidden = |name: &str, source: Source, typ: NativeType| {
             decoded.push(Column {
+                holds: Holds::Other,
                 name: name.to_owned(),
                 source,
                 shape: Shape::Scalar,

@@ -92,7 +92,11 @@ impl Encoded {
             // What has outlived its time is deleted, cell by cell: what other
             // records set stays.
             let cell = match (remains, cell) {
-                (Remains::Nothing, cell) if i >= layout.key && *cell != Cell::Absent => &Cell::Null,
+                (Remains::Nothing, cell)
+                    if i >= layout.key && !matches!(cell, Cell::Absent | Cell::Unchanged) =>
+                {
+                    &Cell::Null
+                }
                 (_, cell) => cell,
             };
             let out = CellWriter::new(&mut self.bytes);
@@ -161,18 +165,28 @@ fn remains(ttl: TtlPlan, cells: &[Cell<'_>], now_ms: i64) -> Result<Remains, Ref
     let seconds = match ttl.seconds {
         Err(seconds) => i64::from(seconds),
         Ok(i) => match &cells[i] {
-            Cell::Absent | Cell::Null => return Ok(Remains::Table),
+            Cell::Absent | Cell::Unchanged | Cell::Null => return Ok(Remains::Table),
             Cell::Number(text) => text.parse().map_err(|_| Refusal::NotTtl)?,
             Cell::Text(text) => text.parse().map_err(|_| Refusal::NotTtl)?,
-            Cell::Int(value) | Cell::Millis(value) => *value,
-            Cell::Bool(_) | Cell::Json(_) | Cell::Bytes(_) => return Err(Refusal::NotTtl),
+            Cell::Int(value) => *value,
+            Cell::Unsigned(value) => i64::try_from(*value).map_err(|_| Refusal::NotTtl)?,
+            Cell::Timestamp(at) => at.value,
+            Cell::Bool(_)
+            | Cell::Float(_)
+            | Cell::Decimal(_)
+            | Cell::Json(_)
+            | Cell::Bytes(_)
+            | Cell::Date(_)
+            | Cell::Time(_)
+            | Cell::Uuid(_)
+            | Cell::Interval(_) => return Err(Refusal::NotTtl),
         },
     };
     if !(1..=i64::from(MAX_TTL_S)).contains(&seconds) {
         return Err(Refusal::NotTtl);
     }
     let since = match cells[ttl.time] {
-        Cell::Millis(millis) => millis,
+        Cell::Timestamp(at) => at.millis(),
         // A record without a time: from now on.
         _ => now_ms,
     };

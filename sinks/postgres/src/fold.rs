@@ -50,12 +50,11 @@ pub(crate) fn last_of_each_key(rows: &Rows<'_>, columns: &[usize]) -> Vec<usize>
 mod tests {
     use super::*;
     use plimsoll_sink_api::{Op, Row};
-    use std::borrow::Cow;
 
     #[test]
     fn the_last_record_of_a_key_stays_in_its_place() {
         let mut rows = Rows::with_capacity(3, 8);
-        let text = |t: &'static str| Cell::Text(Cow::Borrowed(t));
+        let text = |t: &'static str| Cell::Text(t);
         for (offset, (a, b)) in [
             (text("x"), Cell::Number("1")),
             (text("x"), Cell::Number("2")),

@@ -10,7 +10,9 @@ use crate::shape;
 use crate::statement::Statements;
 use crate::text::ident;
 use plimsoll_sink_api::mapping::{self, COORDINATES, Candidate, Closed, EVENT, Mapped, Target};
-use plimsoll_sink_api::{Mode, Prepared, Shape, SinkError, Source, Table, TableSettings};
+use plimsoll_sink_api::{
+    Column, Holds, Mode, Prepared, Shape, SinkError, Source, Table, TableSettings,
+};
 use std::sync::Arc;
 
 /// What the sink keeps of a table.
@@ -203,7 +205,11 @@ pub(crate) fn build(
             .map(|(mapped, planned)| {
                 let column = &relation.columns[mapped.at];
                 let shape = decoded_shape(mapped, planned);
-                mapped.column(&column.name, shape, column.type_name.clone())
+                let name = column.base_name.as_deref();
+                Column {
+                    holds: name.map_or(Holds::Other, Holds::named),
+                    ..mapped.column(&column.name, shape, column.type_name.clone())
+                }
             })
             .collect(),
     };

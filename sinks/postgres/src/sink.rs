@@ -472,7 +472,7 @@ impl Sink for PostgresSink {
                 Err(error) => error,
             };
             let plan = &batch.table.plan;
-            let raced = statement::lost_a_race(plan, &error);
+            let raced = statement::lost_a_race(plan, batch.rows, &error);
             if raced && race < RACES {
                 race += 1;
                 continue;

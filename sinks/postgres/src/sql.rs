@@ -54,6 +54,7 @@ impl Shape {
 }
 
 /// Writes the statements' text.
+#[derive(Clone)]
 pub(crate) struct Writer<'a> {
     pub(crate) names: &'a Names,
     pub(crate) target: &'a str,
@@ -64,6 +65,23 @@ pub(crate) struct Writer<'a> {
     pub(crate) keys: Vec<(usize, String)>,
     pub(crate) flagged: &'a [usize],
 }
+
+/// What a record says of a column, where some columns are to stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
+pub(crate) enum Says {
+    /// Nothing, and what stands there stays, or the default.
+    Nothing = 0,
+    /// Its value.
+    Value = 1,
+    /// Nothing, which is the default.
+    Default = 2,
+    /// What stands there stays, and must stand there.
+    Unchanged = 3,
+}
+
+/// What the server reads as a number where a value is to stay that no row has.
+pub(crate) const UNAVAILABLE: &str = "value_unavailable";
 
 /// Nothing is written, and nothing else evaluated, unless the fence let it.
 const MOVED: &str = "(SELECT fence.moved FROM fence)";
@@ -105,9 +123,10 @@ impl Writer<'_> {
         (sql, next)
     }
 
-    /// All records of the batch: `c0 …` as text, `p… ` present or not, `gone`,
-    /// `n` in their order, and the keys as the index will see them.
-    fn records(&self, next: usize) -> String {
+    /// All records of the batch: `c0 …` as text, `p…` of the flagged columns, present or
+    /// not (or [`Says`]), `gone`, `n` in their order, and the keys as the index will see
+    /// them.
+    fn records(&self, next: usize, flags: &str) -> String {
         let columns = self.columns.len();
         let mut arrays = Vec::new();
         let mut aliases = Vec::new();
@@ -116,7 +135,7 @@ impl Writer<'_> {
             aliases.push(format!("c{i}"));
         }
         for (at, i) in self.flagged.iter().enumerate() {
-            arrays.push(format!("${}::bool[]", next + columns + at));
+            arrays.push(format!("${}::{flags}[]", next + columns + at));
             aliases.push(format!("p{i}"));
         }
         arrays.push(format!("${}::bool[]", next + columns + self.flagged.len()));
@@ -195,7 +214,7 @@ impl Writer<'_> {
     /// A table without a key: each record is a row.
     pub(crate) fn insert_each(&self, shape: Shape) -> String {
         let (mut sql, next) = self.head(shape);
-        let from = format!("({}) AS i WHERE {MOVED}", self.records(next));
+        let from = format!("({}) AS i WHERE {MOVED}", self.records(next, "bool"));
         let insert = self.insert(|i| self.own_value(i), &from, "i.n");
         let _ = write!(
             sql,
@@ -212,7 +231,7 @@ impl Writer<'_> {
         let _ = write!(
             sql,
             ", input AS (SELECT DISTINCT ON ({keys}) r.* FROM ({}) AS r ORDER BY {keys}, r.n DESC)",
-            self.records(next)
+            self.records(next, "bool")
         );
         let value = |i: usize| self.own_value(i);
         let (order, conflict) = (self.key_names("i."), self.on_conflict());
@@ -247,7 +266,7 @@ impl Writer<'_> {
             sql,
             ", records AS (SELECT r.*, coalesce(max(r.n) FILTER (WHERE r.gone) \
              OVER (PARTITION BY {keys}), 0) AS since FROM ({}) AS r)",
-            self.records(next)
+            self.records(next, "bool")
         );
         let last =
             |i: usize, filter: &str| format!("(array_agg(r.c{i} ORDER BY r.n DESC){filter})[1]");
@@ -314,5 +333,108 @@ impl Writer<'_> {
             self.on_conflict()
         );
         sql
+    }
+
+    /// Where columns are to stay as they are that the source did not send: as
+    /// [`Self::merge`], but each record tells what it says of each column, and a value
+    /// that nothing has stops the statement.
+    pub(crate) fn keep(&self, shape: Shape) -> String {
+        let (mut sql, next) = self.head(shape);
+        let keys = self.key_names("r.");
+        let _ = write!(
+            sql,
+            ", records AS (SELECT r.*, coalesce(max(r.n) FILTER (WHERE r.gone) \
+             OVER (PARTITION BY {keys}), 0) AS since FROM ({}) AS r)",
+            self.records(next, "int2")
+        );
+        let _ = write!(
+            sql,
+            ", input AS MATERIALIZED (SELECT {}, max(r.n) AS id, max(r.since) > 0 AS fresh, \
+             NOT bool_or(r.n > r.since) AS gone FROM records AS r GROUP BY {keys})",
+            self.list((0..self.columns.len()).map(|i| self.last_said(i)))
+        );
+        let others = || (0..self.columns.len()).filter(|&i| !self.is_key(i));
+        let standing: String = others()
+            .map(|i| format!(", t.{} AS o{i}", self.columns[i].quoted))
+            .collect();
+        let _ = write!(
+            sql,
+            ", old AS (SELECT i.id{standing} FROM {} AS t JOIN input AS i ON {} \
+             WHERE NOT i.gone AND NOT i.fresh AND {MOVED} ORDER BY {} FOR UPDATE OF t)",
+            self.target,
+            self.same_key(),
+            self.key_names("i.")
+        );
+        let lost = others()
+            .map(|i| format!("i.p{i} = {}", Says::Unchanged as i16))
+            .chain(["false".to_owned()])
+            .collect::<Vec<_>>()
+            .join(" OR ");
+        let joined = "input AS i LEFT JOIN old AS o ON o.id = i.id WHERE NOT i.gone";
+        let _ = write!(
+            sql,
+            ", lost AS (SELECT count(*) AS n FROM {joined} AND o.id IS NULL AND ({lost}) \
+             AND {MOVED}), gone AS ({})",
+            self.delete()
+        );
+        let value = |i: usize| {
+            let column = &self.columns[i];
+            if self.is_key(i) {
+                return format!("i.k{i}");
+            }
+            format!(
+                "CASE WHEN i.p{i} = {} THEN {} WHEN i.p{i} <> {} AND o.id IS NOT NULL THEN o.o{i} \
+                 ELSE {} END",
+                Says::Value as i16,
+                column.value(&format!("i.c{i}")),
+                Says::Default as i16,
+                column.default_value()
+            )
+        };
+        let order = self.key_names("i.");
+        let put = self.insert(
+            value,
+            &format!("{joined} AND (i.fresh OR o.id IS NOT NULL) AND {MOVED}"),
+            &order,
+        );
+        let new = self.insert(
+            value,
+            &format!("{joined} AND NOT i.fresh AND o.id IS NULL AND {MOVED}"),
+            &order,
+        );
+        // What is no number stops the statement, and all of it with that.
+        let _ = write!(
+            sql,
+            ", put AS ({put} {} RETURNING 1), new AS ({new} RETURNING 1) SELECT {MOVED} AS moved, \
+             (SELECT count(*) FROM gone) + (SELECT count(*) FROM put) \
+             + (SELECT count(*) FROM new) \
+             + (SELECT CASE WHEN l.n = 0 THEN 0 ELSE ('{UNAVAILABLE}' || left('', l.n::int))::int8 END \
+             FROM lost AS l) AS written",
+            self.on_conflict()
+        );
+        sql
+    }
+
+    /// What the records of a key say of a column in the end, and its value: the last
+    /// that says something counts; else, whether one wants it to stay.
+    fn last_said(&self, i: usize) -> String {
+        let column = &self.columns[i];
+        let last = |what: &str, filter: &str| {
+            format!("(array_agg(r.{what}{i} ORDER BY r.n DESC){filter})[1]")
+        };
+        match (self.is_key(i), column.many_forms) {
+            (true, true) => format!("{} AS k{i}", column.stored(&last("c", ""))),
+            (true, false) => format!("r.k{i}"),
+            (false, _) => {
+                let (value, default) = (Says::Value as i16, Says::Default as i16);
+                let said = format!("r.p{i} IN ({value}, {default}) AND r.n > r.since");
+                let filter = format!(" FILTER (WHERE {said})");
+                format!(
+                    "{} AS c{i}, coalesce({}, max(r.p{i}) FILTER (WHERE r.n > r.since)) AS p{i}",
+                    last("c", &filter),
+                    last("p", &filter)
+                )
+            }
+        }
     }
 }

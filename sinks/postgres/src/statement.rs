@@ -14,8 +14,9 @@ use crate::fold::last_of_each_key;
 use crate::names::Names;
 use crate::plan::{PgPlan, PlanColumn};
 use crate::shape;
-use crate::sql::{Shape, Way, Writer};
+use crate::sql::{Says, Shape, UNAVAILABLE, Way, Writer};
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::canonical::Unfit;
 use plimsoll_sink_api::{Cell, DeadLetter, Missing, Op, Rows, SinkError};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -26,8 +27,12 @@ use std::sync::Arc;
 pub(crate) struct Statements {
     /// By [`Shape::index`].
     texts: Vec<Arc<str>>,
+    /// The same where columns are to stay as they are; empty without a key.
+    keeping: Vec<Arc<str>>,
     /// Columns whose presence is told to the server.
     flagged: Vec<usize>,
+    /// Columns of which [`Says`] is told to the server, in [`Self::keeping`].
+    told: Vec<usize>,
     /// The columns of the key.
     keys: Vec<usize>,
     way: Way,
@@ -60,6 +65,7 @@ impl Statements {
         let flagged: Vec<usize> = (0..columns.len())
             .filter(|&i| !is_key(i) && (way == Way::Merge || columns[i].default.is_some()))
             .collect();
+        let told: Vec<usize> = (0..columns.len()).filter(|&i| !is_key(i)).collect();
         let writer = Writer {
             names,
             target: &relation.sql,
@@ -69,6 +75,17 @@ impl Statements {
             columns,
             keys,
             flagged: &flagged,
+        };
+        let keeping = match way {
+            Way::Insert => Vec::new(),
+            Way::Replace | Way::Merge => {
+                let writer = Writer {
+                    flagged: &told,
+                    ..writer.clone()
+                };
+                let text = |&shape: &Shape| writer.keep(shape).into();
+                Shape::ALL.iter().map(text).collect()
+            }
         };
         let key_columns = writer.keys.iter().map(|(k, _)| *k).collect();
         let texts = Shape::ALL
@@ -81,17 +98,31 @@ impl Statements {
             .collect();
         Self {
             texts,
+            keeping,
             flagged,
+            told,
             keys: key_columns,
             way,
         }
     }
 
     /// Which records of a batch the server has to see.
-    fn wanted(&self, rows: &Rows<'_>) -> Vec<usize> {
+    fn wanted(&self, rows: &Rows<'_>, keeps: bool) -> Vec<usize> {
         match self.way {
+            Way::Replace if keeps => (0..rows.len()).collect(),
             Way::Replace => last_of_each_key(rows, &self.keys),
             Way::Insert | Way::Merge => (0..rows.len()).collect(),
+        }
+    }
+}
+
+impl Statements {
+    fn says(&self, cell: &Cell<'_>) -> Says {
+        match (cell, self.way) {
+            (Cell::Unchanged, _) => Says::Unchanged,
+            (Cell::Absent, Way::Merge) => Says::Nothing,
+            (Cell::Absent, Way::Insert | Way::Replace) => Says::Default,
+            _ => Says::Value,
         }
     }
 }
@@ -108,7 +139,8 @@ pub(crate) async fn run(
     rows: &Rows<'_>,
 ) -> Result<u64, SinkError> {
     let sql = &plan.statements;
-    let wanted = sql.wanted(rows);
+    let keeps = rows.keep_some() && sql.way != Way::Insert;
+    let wanted = sql.wanted(rows, keeps);
     let gone: Vec<bool> = wanted
         .iter()
         .map(|&i| rows.row(i).0.op == Op::Delete)
@@ -121,7 +153,8 @@ pub(crate) async fn run(
     if let (Way::Insert, Some(at)) = (sql.way, gone.iter().position(|gone| *gone)) {
         return Err(tombstone(rows.row(wanted[at]).0.offset));
     }
-    let mut query = sqlx::query(AssertSqlSafe(Arc::clone(&sql.texts[shape.index()])));
+    let texts = if keeps { &sql.keeping } else { &sql.texts };
+    let mut query = sqlx::query(AssertSqlSafe(Arc::clone(&texts[shape.index()])));
     if let Some(fence) = fence {
         query = fence.bind(query);
         if shape.dead {
@@ -130,16 +163,21 @@ pub(crate) async fn run(
     }
     let mut bytes = 0;
     for (i, column) in plan.columns.iter().enumerate() {
-        let text = column_text(i, column, rows, &wanted)?;
+        let text = column_text(i, column, rows, &wanted, keeps)?;
         bytes += text.size();
         query = query.bind(text);
     }
-    for &i in &sql.flagged {
-        let present: Vec<bool> = wanted
-            .iter()
-            .map(|&row| !matches!(rows.row(row).1[i], Cell::Absent))
-            .collect();
-        query = query.bind(present);
+    let cells = |i: usize| wanted.iter().map(move |&row| &rows.row(row).1[i]);
+    if keeps {
+        for &i in &sql.told {
+            let says: Vec<i16> = cells(i).map(|cell| sql.says(cell) as i16).collect();
+            query = query.bind(says);
+        }
+    } else {
+        for &i in &sql.flagged {
+            let present: Vec<bool> = cells(i).map(|c| !matches!(c, Cell::Absent)).collect();
+            query = query.bind(present);
+        }
     }
     query = query.bind(gone);
     // Read to the end: a deferred constraint fails after the row came.
@@ -160,11 +198,16 @@ fn column_text(
     column: &PlanColumn,
     rows: &Rows<'_>,
     wanted: &[usize],
+    keeps: bool,
 ) -> Result<TextArray, SinkError> {
     let mut array = TextArray::default();
     for (row, cells) in wanted.iter().map(|&at| rows.row(at)) {
+        let cell = match cells[i] {
+            Cell::Unchanged if keeps => Cell::Null,
+            cell => cell,
+        };
         array
-            .push(|out| encode::write(column.kind, &cells[i], out))
+            .push(|out| encode::write(column.kind, &cell, out))
             .map_err(|fault| bad_value(fault, &column.name, row.offset))?;
     }
     Ok(array)
@@ -173,6 +216,11 @@ fn column_text(
 /// Two keys that only became equal on their way into the table, by a trigger
 /// perhaps: apart from each other the records are good.
 fn judged(mut error: SinkError, rows: usize) -> SinkError {
+    let text = error.detail.text.reveal();
+    if has_code(&error, "22P02") && text.contains(&format!("\"{UNAVAILABLE}\"")) {
+        let unfit = Unfit::Unavailable;
+        error = SinkError::new(Class::Rejected, unfit.condition()).hint(unfit.hint());
+    }
     if has_code(&error, "21000") && rows > 1 {
         error.class = Class::Rejected;
     }
@@ -180,6 +228,11 @@ fn judged(mut error: SinkError, rows: usize) -> SinkError {
 }
 
 /// Whether the statement may simply be run again ([`Writer::merge`]).
-pub(crate) fn lost_a_race(plan: &PgPlan, error: &SinkError) -> bool {
-    plan.statements.way == Way::Merge && has_code(error, "23505")
+pub(crate) fn lost_a_race(plan: &PgPlan, rows: &Rows<'_>, error: &SinkError) -> bool {
+    let merges = match plan.statements.way {
+        Way::Insert => false,
+        Way::Replace => rows.keep_some(),
+        Way::Merge => true,
+    };
+    has_code(error, "23505") && merges
 }

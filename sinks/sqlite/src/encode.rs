@@ -2,8 +2,8 @@
 
 use crate::affinity::Affinity;
 use crate::number::{Number, looks_like_number, nearest, number};
-use plimsoll_sink_api::Cell;
-use plimsoll_sink_api::canonical::{self, Unfit};
+use plimsoll_sink_api::canonical::{self, Unfit, Wanted};
+use plimsoll_sink_api::{Cell, Float};
 use std::borrow::Cow;
 
 /// How a column takes values.
@@ -32,6 +32,18 @@ pub enum Bind<'a> {
     Blob(Cow<'a, [u8]>),
 }
 
+impl Bind<'_> {
+    fn into_owned(self) -> Bind<'static> {
+        match self {
+            Bind::Null => Bind::Null,
+            Bind::Int(value) => Bind::Int(value),
+            Bind::Real(value) => Bind::Real(value),
+            Bind::Text(text) => Bind::Text(Cow::Owned(text.into_owned())),
+            Bind::Blob(bytes) => Bind::Blob(Cow::Owned(bytes.into_owned())),
+        }
+    }
+}
+
 /// The value to bind for a cell.
 ///
 /// # Errors
@@ -42,6 +54,8 @@ pub fn bind<'a>(form: Form, cell: &'a Cell<'_>) -> Result<Bind<'a>, Unfit> {
     Ok(match cell {
         // What an absent field means depends on the column: see `plan`.
         Cell::Absent | Cell::Null => Bind::Null,
+        // Who keeps a column leaves it out of the statement.
+        Cell::Unchanged => return Err(Unfit::Unavailable),
         Cell::Bool(value) => boolean(affinity, *value)?,
         Cell::Number(text) => numeral(affinity, text)?,
         Cell::Text(text) if json => string(form, canonical::json(text)?)?,
@@ -56,19 +70,45 @@ pub fn bind<'a>(form: Form, cell: &'a Cell<'_>) -> Result<Bind<'a>, Unfit> {
             Affinity::Untyped if !json => Bind::Blob(Cow::Borrowed(bytes)),
             _ => return Err(Unfit::NotText),
         },
-        Cell::Int(value) => match affinity {
-            Affinity::Blob => return Err(Unfit::NotBytes),
-            _ => Bind::Int(*value),
-        },
-        Cell::Millis(millis) => match affinity {
-            Affinity::Blob => return Err(Unfit::NotBytes),
-            _ if json => Bind::Int(*millis),
-            Affinity::Integer | Affinity::Decimal | Affinity::Real => Bind::Int(*millis),
-            Affinity::Numeric | Affinity::Text | Affinity::Untyped => {
-                Bind::Text(Cow::Owned(canonical::rfc3339(*millis)?))
-            }
-        },
+        Cell::Uuid(bytes) if affinity == Affinity::Blob => Bind::Blob(Cow::Borrowed(bytes)),
+        _ if affinity == Affinity::Blob => return Err(Unfit::NotBytes),
+        Cell::Int(value) => Bind::Int(*value),
+        Cell::Float(value) if json && !value.as_f64().is_finite() => told(Wanted::Json, cell)?,
+        Cell::Float(Float::Double(value)) if affinity == Affinity::Real => real(*value)?,
+        Cell::Unsigned(_) | Cell::Float(_) | Cell::Decimal(_) => {
+            numeral(affinity, &canonical::written(Wanted::Number, cell)?)?.into_owned()
+        }
+        Cell::Date(days) => counted(form, cell, (*days).into())?,
+        Cell::Time(time) => counted(form, cell, time.value)?,
+        Cell::Timestamp(at) if json => Bind::Int(at.value),
+        Cell::Timestamp(at) => counted(form, cell, at.value)?,
+        Cell::Uuid(_) | Cell::Interval(_) if json => told(Wanted::Json, cell)?,
+        Cell::Uuid(_) | Cell::Interval(_) => told(Wanted::Text, cell)?,
     })
+}
+
+fn told(wanted: Wanted, cell: &Cell<'_>) -> Result<Bind<'static>, Unfit> {
+    canonical::written(wanted, cell).map(|text| Bind::Text(Cow::Owned(text)))
+}
+
+/// SQLite would make a NULL of what is not a number, and keeps infinity as no number
+/// that another database reads.
+fn real(value: f64) -> Result<Bind<'static>, Unfit> {
+    match value.is_finite() {
+        true => Ok(Bind::Real(value)),
+        false => Err(Unfit::OutOfRange),
+    }
+}
+
+/// A time: as its sender counted it in a column of numbers, as text elsewhere.
+fn counted(form: Form, cell: &Cell<'_>, count: i64) -> Result<Bind<'static>, Unfit> {
+    match form.affinity {
+        _ if form.json => told(Wanted::Json, cell),
+        Affinity::Integer | Affinity::Decimal | Affinity::Real => Ok(Bind::Int(count)),
+        Affinity::Numeric | Affinity::Text | Affinity::Untyped | Affinity::Blob => {
+            told(Wanted::Text, cell)
+        }
+    }
 }
 
 fn boolean(affinity: Affinity, value: bool) -> Result<Bind<'static>, Unfit> {
@@ -184,13 +224,13 @@ mod tests {
 
     #[test]
     fn a_string_of_digits_is_held_to_the_same_rule() {
-        let long = Cell::Text(Cow::Borrowed(" 12345678901234567890.5 "));
+        let long = Cell::Text(" 12345678901234567890.5 ");
         assert_eq!(
             bind(plain(Affinity::Numeric), &long),
             Err(Unfit::OutOfRange)
         );
         assert!(bind(plain(Affinity::Text), &long).is_ok());
-        let day = Cell::Text(Cow::Borrowed("2024-01-01"));
+        let day = Cell::Text("2024-01-01");
         assert_eq!(bind(plain(Affinity::Numeric), &day), Ok(text("2024-01-01")));
     }
 
@@ -208,15 +248,15 @@ mod tests {
 
     #[test]
     fn blobs_take_base64_from_values_and_bytes_from_keys() {
-        let hello = Cell::Text(Cow::Borrowed("aGVsbG8="));
+        let hello = Cell::Text("aGVsbG8=");
         assert_eq!(
             bind(plain(Affinity::Blob), &hello),
             Ok(Bind::Blob(b"hello"[..].into()))
         );
         assert_eq!(bind(raw(), &hello), Ok(Bind::Blob(b"aGVsbG8="[..].into())));
-        let unpadded = Cell::Text(Cow::Borrowed("aGVsbG8"));
+        let unpadded = Cell::Text("aGVsbG8");
         assert_eq!(bind(plain(Affinity::Blob), &unpadded), Err(Unfit::Base64));
-        let broken = Cell::Text(Cow::Borrowed("§"));
+        let broken = Cell::Text("§");
         assert_eq!(bind(plain(Affinity::Blob), &broken), Err(Unfit::Base64));
         assert_eq!(
             bind(plain(Affinity::Blob), &Cell::Number("1")),
@@ -226,7 +266,7 @@ mod tests {
 
     #[test]
     fn timestamps_are_numbers_in_columns_of_numbers_and_dates_elsewhere() {
-        let at = Cell::Millis(1_700_000_000_123);
+        let at = Cell::millis(1_700_000_000_123);
         assert_eq!(
             bind(plain(Affinity::Integer), &at),
             Ok(Bind::Int(1_700_000_000_123))
@@ -240,18 +280,18 @@ mod tests {
             assert_eq!(bind(plain(affinity), &at), millis);
         }
         assert_eq!(
-            bind(plain(Affinity::Text), &Cell::Millis(-1)),
+            bind(plain(Affinity::Text), &Cell::millis(-1)),
             Ok(text("1969-12-31T23:59:59.999Z"))
         );
         assert_eq!(
-            bind(plain(Affinity::Text), &Cell::Millis(i64::MAX)),
+            bind(plain(Affinity::Text), &Cell::millis(i64::MAX)),
             Err(Unfit::Time)
         );
     }
 
     #[test]
     fn what_is_no_text_or_no_json_goes_nowhere_else() {
-        let (bytes, word) = (Cell::Bytes(b"\xff"), Cell::Text(Cow::Borrowed("word")));
+        let (bytes, word) = (Cell::Bytes(b"\xff"), Cell::Text("word"));
         let json = |affinity| Form {
             json: true,
             ..plain(affinity)
@@ -265,9 +305,9 @@ mod tests {
             bind(plain(Affinity::Untyped), &bytes),
             Ok(Bind::Blob(_))
         ));
-        let quoted = Cell::Text(Cow::Borrowed("\"word\""));
+        let quoted = Cell::Text("\"word\"");
         assert_eq!(bind(json(Affinity::Text), &quoted), Ok(text("\"word\"")));
-        for cell in [Cell::Int(1), Cell::Millis(1)] {
+        for cell in [Cell::Int(1), Cell::millis(1)] {
             assert_eq!(bind(plain(Affinity::Blob), &cell), Err(Unfit::NotBytes));
         }
     }
@@ -275,7 +315,7 @@ mod tests {
     #[test]
     fn a_float_becomes_neither_nothing_nor_infinity() {
         for digits in ["1e-400", "1e400", " -1e999 "] {
-            let string = Cell::Text(Cow::Borrowed(digits));
+            let string = Cell::Text(digits);
             assert_eq!(bind(plain(Affinity::Real), &string), Err(Unfit::OutOfRange));
             let number = Cell::Number(digits.trim());
             assert_eq!(bind(plain(Affinity::Real), &number), Err(Unfit::OutOfRange));

@@ -35,6 +35,7 @@ pub async fn write(
                 return Err(table_error(plan, error));
             }
             Op::Delete => committed.rows += delete(connection, plan, rows, run).await?,
+            Op::Put if keeps(cells) => committed.rows += keep(connection, plan, cells).await?,
             Op::Put => {
                 let shape = plan.shape(cells);
                 if plan.mode == Mode::Upsert && plan.merges_only(&shape) {
@@ -52,9 +53,13 @@ pub async fn write(
 fn run_at(plan: &SqlitePlan, rows: &Rows<'_>, start: usize) -> Range<usize> {
     let (head, cells) = rows.row(start);
     let shape = plan.shape(cells);
+    let alone = keeps(cells);
     let mut end = start + 1;
-    while end < rows.len() {
+    while end < rows.len() && !alone {
         let (next, cells) = rows.row(end);
+        if keeps(cells) {
+            break;
+        }
         if next.op != head.op || (next.op == Op::Put && !plan.has_shape(cells, &shape)) {
             break;
         }
@@ -121,6 +126,50 @@ async fn merge(
         written += merged;
     }
     Ok(written)
+}
+
+/// Whether a column is to stay as it is.
+fn keeps(cells: &[Cell<'_>]) -> bool {
+    cells.iter().any(|cell| matches!(cell, Cell::Unchanged))
+}
+
+/// Updates the row of a key, some columns of which stay as they are.
+async fn keep(
+    connection: &mut SqliteConnection,
+    plan: &SqlitePlan,
+    cells: &[Cell<'_>],
+) -> Result<u64, SinkError> {
+    let unavailable = || {
+        let kept = cells.iter().position(|c| matches!(c, Cell::Unchanged));
+        let unfit = Unfit::Unavailable;
+        let mut error = SinkError::new(Class::Rejected, unfit.condition()).hint(unfit.hint());
+        error.detail.column = kept.map(|i| plan.columns[i].name.clone());
+        table_error(plan, error)
+    };
+    if plan.mode != Mode::Upsert {
+        return Err(unavailable());
+    }
+    let mut arguments = SqliteArguments::default();
+    let mut sets = Vec::new();
+    for (i, column) in plan.columns.iter().enumerate() {
+        match (&cells[i], &column.absent) {
+            (Cell::Unchanged, _) | (Cell::Absent, Absent::Omitted) => {}
+            (Cell::Absent, Absent::Expression(sql)) => sets.push((i, Some(sql.as_str()))),
+            (cell, _) => {
+                bind_cell(plan, i, cell, &mut arguments)?;
+                sets.push((i, None));
+            }
+        }
+    }
+    bind_key(plan, cells, &mut arguments)?;
+    let sets = sets
+        .iter()
+        .map(|(i, sql)| (plan.columns[*i].name.as_str(), *sql));
+    let sql = plan.statements.keep(sets).into();
+    match execute(connection, plan, sql, arguments).await? {
+        0 => Err(unavailable()),
+        written => Ok(written),
+    }
 }
 
 async fn delete(

@@ -156,6 +156,21 @@ impl Statements {
         )
     }
 
+    /// The statement that sets some columns of the row of a key, each to an expression or
+    /// to what is bound; binds the values, then the key.
+    pub fn keep<'c>(&self, sets: impl Iterator<Item = (&'c str, Option<&'c str>)>) -> String {
+        let set = |(name, sql): (&str, Option<&str>)| match sql {
+            Some(sql) => format!("{} = ({sql})", ident(name)),
+            None => format!("{} = ?", ident(name)),
+        };
+        format!(
+            "UPDATE {} SET {} WHERE {}",
+            self.table,
+            sets.map(set).collect::<Vec<_>>().join(", "),
+            self.key_equals
+        )
+    }
+
     /// The statement that deletes the next of `left` rows by their keys, which
     /// are compared as the key's index compares them; and how many it takes.
     pub fn delete(&self, left: usize) -> (Arc<str>, usize) {

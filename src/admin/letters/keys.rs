@@ -3,6 +3,7 @@
 //! known here, any two keys may be equal. To refuse a replay for nothing is
 //! harmless; to overwrite a newer row is not.
 
+use plimsoll_sink_api::canonical::{self, Wanted};
 use plimsoll_sink_api::{Cell, Column};
 
 /// Forms of keys, equal wherever the database may say that the keys are.
@@ -18,14 +19,11 @@ pub(super) fn form(columns: &[Column], cells: &[Cell<'_>]) -> Form {
         .collect()
 }
 
+/// Bytes as their digits, and what no text tells as nothing, for it is no key.
 fn text(cell: &Cell<'_>) -> String {
     match cell {
-        Cell::Absent | Cell::Null => String::new(),
-        Cell::Bool(b) => b.to_string(),
-        Cell::Number(s) | Cell::Json(s) => (*s).to_owned(),
-        Cell::Text(s) => s.to_string(),
         Cell::Bytes(b) => b.iter().map(|b| format!("{b:02x}")).collect(),
-        Cell::Int(n) | Cell::Millis(n) => n.to_string(),
+        other => canonical::written(Wanted::Text, other).unwrap_or_default(),
     }
 }
 

@@ -12,8 +12,7 @@ use crate::exit::Exit;
 use crate::kafka::{LogReader, Reads, ShortLog, cluster_config};
 use clap::Args;
 use plimsoll_protocol::{Position, Question, Span, Then, TopicPartition, then};
-use plimsoll_record::Decoder;
-use plimsoll_record::{Budget, Chunk, Filling, Incoming};
+use plimsoll_record::{Arena, Budget, Chunk, Decoder, Filling, Incoming};
 use plimsoll_sink_api::{
     KeptLetter, LetterFilter, LetterPage, Mode, Prepared, Replay, Rows, Sink, SinkError,
 };
@@ -118,7 +117,7 @@ impl Replaying<'_> {
                 &prepared.table,
                 &tp.topic,
                 tp.partition,
-                self.settings.unknown_fields,
+                &self.settings.formats(),
             );
             let lane = Lane {
                 sink,
@@ -184,8 +183,11 @@ impl Replaying<'_> {
                 let mut guard = Superseded::new(lane.tp, &table.columns, lane.decoder, kept);
                 for &offset in offsets {
                     if let Some(chunk) = self.fetch(lane, offset).await? {
+                        let arena = Arena::new();
                         let mut rows = Rows::with_capacity(table.columns.len(), 1);
-                        if lane.decoder.decode(&chunk.record(0), &mut rows).is_ok() {
+                        let record = chunk.record(0);
+                        let decoded = lane.decoder.decode_when_ready(&record, &arena, &mut rows);
+                        if decoded.await?.is_ok() {
                             guard.add(offset, &rows);
                         }
                     }
@@ -255,8 +257,11 @@ impl Replaying<'_> {
                 tally.gone += 1;
                 return Ok("gone meanwhile".to_owned());
             };
+            let arena = Arena::new();
             let mut rows = Rows::with_capacity(lane.prepared.table.columns.len(), 1);
-            if let Err(bad) = lane.decoder.decode(&chunk.record(0), &mut rows) {
+            let record = chunk.record(0);
+            let decoded = lane.decoder.decode_when_ready(&record, &arena, &mut rows);
+            if let Err(bad) = decoded.await? {
                 tally.bad += 1;
                 return Ok(format!("still bad: {}: {bad}", bad.condition()));
             }
@@ -271,7 +276,7 @@ impl Replaying<'_> {
             let stands_at = match &mut guard {
                 None => None,
                 Some((superseded, reader)) => {
-                    superseded.look(reader, position)?;
+                    superseded.look(reader, position).await?;
                     match superseded.newer(offset) {
                         Newer::None => {}
                         Newer::At(by) => {

@@ -2,11 +2,11 @@
 //! must not overwrite a newer row.
 
 use super::keys::{Form, form, may_be_equal};
+use crate::admin::AdminError;
 use crate::error::KafkaFault;
 use crate::kafka::LogReader;
 use plimsoll_protocol::{Position, Span, TopicPartition};
-use plimsoll_record::Chunk;
-use plimsoll_record::Decoder;
+use plimsoll_record::{Arena, Chunk, Decoder};
 use plimsoll_sink_api::{Column, Rows};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,11 +70,11 @@ impl<'a> Superseded<'a> {
 
     /// Reads the log from the first letter, or from where the last look ended,
     /// up to a position.
-    pub(super) fn look(
+    pub(super) async fn look(
         &mut self,
         reader: &mut LogReader,
         position: Position,
-    ) -> Result<(), KafkaFault> {
+    ) -> Result<(), AdminError> {
         let Some((&first, _)) = self.letters.first_key_value() else {
             return Ok(());
         };
@@ -88,32 +88,35 @@ impl<'a> Superseded<'a> {
         }
         if let Some(span) = Span::new(from.max(log_begins), position) {
             reader.begin([(self.tp.clone(), span)])?;
-            while let Some(piece) = reader.next()? {
-                self.compare(&piece.chunk);
+            while let Some(piece) = reader.next().map_err(KafkaFault::from)? {
+                self.compare(&piece.chunk).await?;
             }
         }
         self.looked = Some(from.max(position));
         Ok(())
     }
 
-    fn compare(&mut self, chunk: &Chunk) {
-        let mut rows = Rows::with_capacity(self.columns.len(), 1);
+    async fn compare(&mut self, chunk: &Chunk) -> Result<(), AdminError> {
         for i in 0..chunk.len() {
             let record = chunk.record(i);
+            if self.kept.contains(&record.offset) {
+                continue;
+            }
+            let arena = Arena::new();
+            let mut rows = Rows::with_capacity(self.columns.len(), 1);
+            let decoded = self.decoder.decode_when_ready(&record, &arena, &mut rows);
             // What cannot be decoded was not applied either.
-            if self.kept.contains(&record.offset)
-                || self.decoder.decode(&record, &mut rows).is_err()
-            {
+            if decoded.await?.is_err() {
                 continue;
             }
             let later = form(self.columns, rows.row(0).1);
-            rows.pop();
             for (_, letter) in self.letters.range_mut(..record.offset) {
                 if letter.by.is_none() && may_be_equal(&letter.key, &later) {
                     letter.by = Some(record.offset);
                 }
             }
         }
+        Ok(())
     }
 
     /// What is known of a letter, as far as was looked.

@@ -5,8 +5,10 @@ use super::backends::BACKENDS;
 use super::{
     Check, Group, Kind, Rule, Setting, Table, Texts, Value, When, choice, integer, size, text,
 };
+use crate::config::formats::{DECIMALS_WORDS, ENVELOPE_WORDS, FORMAT_WORDS};
 use crate::config::kafka::{ISOLATION_WORDS, PROTOCOL_WORDS};
-use crate::config::sink::{BAD_RECORD_WORDS, FORMAT_WORDS, UNKNOWN_FIELDS_WORDS};
+use crate::config::sink::{BAD_RECORD_WORDS, UNKNOWN_FIELDS_WORDS};
+use plimsoll_record::PLACEHOLDER;
 
 /// The whole file.
 pub(in crate::config) static ROOT: Table = Table {
@@ -323,7 +325,7 @@ static IN_SINK: Group = Group {
             .doc("The consumer group."),
         choice("format", &FORMAT_WORDS)
             .default(Value::Text("json"))
-            .doc("The format of the values."),
+            .doc("The format of the values: short for `value = { format = … }`."),
         Setting::new("start", Kind::Start(&START))
             .default(Value::Text("earliest"))
             .doc(
@@ -363,7 +365,48 @@ static START: Table = Table {
 
 static SINK_TABLES: Group = Group {
     place: "sinks.NAME",
-    settings: &[Setting::new("batch", Kind::Table(&BATCH))],
+    settings: &[
+        Setting::new("value", Kind::Table(&VALUE)),
+        Setting::new("batch", Kind::Table(&BATCH)),
+    ],
+};
+
+static VALUE: Table = Table {
+    name: "value",
+    doc: "How values are read.",
+    groups: &[&IN_VALUE],
+    rules: &[],
+    foreign: &[],
+};
+
+static IN_VALUE: Group = Group {
+    place: "sinks.NAME.value",
+    settings: &[
+        choice("format", &FORMAT_WORDS)
+            .default(Value::Text("json"))
+            .doc("The format of the values."),
+        choice("envelope", &ENVELOPE_WORDS)
+            .default(Value::Text("none"))
+            .also("Debezium's need `mode = \"upsert\"`")
+            .doc(
+                "What stands around the row: `\"debezium\"`, a change event with `before`, \
+                 `after` and `op`; `\"debezium_flat\"`, the same flattened by \
+                 `ExtractNewRecordState`. See FORMATS.md.",
+            ),
+        text("unavailable_value", &[])
+            .default(Value::Text(PLACEHOLDER))
+            .doc(
+                "The `unavailable.value.placeholder` of the connector: a value that the source \
+                 did not send, because it did not change. The column stays as it is.",
+            ),
+        choice("decimals", &DECIMALS_WORDS)
+            .default(Value::Text("unknown"))
+            .doc(
+                "How the connector writes decimals in JSON without a schema. `\"digits\"`: \
+                 `decimal.handling.mode = string`. `\"unknown\"`: a text for a column of numbers \
+                 that may be base64 as well is a bad record.",
+            ),
+    ],
 };
 
 static BATCH: Table = Table {

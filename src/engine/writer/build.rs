@@ -1,8 +1,7 @@
 //! A part of a chunk → rows and dead letters.
 
 use plimsoll_protocol::{Position, Span};
-use plimsoll_record::{BadRecord, Decoder};
-use plimsoll_record::{Chunk, Record, fingerprint};
+use plimsoll_record::{Arena, BadRecord, Chunk, Decoder, Record, Undecoded, fingerprint};
 use plimsoll_sink_api::{DeadLetter, Marks, Rows, SinkError};
 use std::ops::Range;
 
@@ -87,8 +86,17 @@ pub struct Built<'c> {
     pub rows: Rows<'c>,
     /// The dead letters.
     pub dead: Vec<DeadLetter<'c>>,
-    /// The first bad record, where decoding had to stop: its index, and why.
-    pub stopped: Option<(usize, BadRecord)>,
+    /// Where decoding had to stop.
+    pub stopped: Option<Stopped>,
+}
+
+/// Where decoding a part had to stop, and why.
+#[derive(Debug)]
+pub struct Stopped {
+    /// The record that was not decoded, by its index.
+    pub at: usize,
+    /// Why.
+    pub why: Undecoded,
 }
 
 /// Decodes a part. With `keep_bad` a bad record becomes a dead letter; without,
@@ -100,6 +108,7 @@ pub fn build<'c>(
     chunk: &'c Chunk,
     part: &Part,
     keep_bad: bool,
+    arena: &'c Arena,
 ) -> Built<'c> {
     let mut built = Built {
         rows: Rows::with_capacity(width, part.records.len()),
@@ -112,11 +121,11 @@ pub fn build<'c>(
             built.dead.push(refused(&record, error));
             continue;
         }
-        match decoder.decode(&record, &mut built.rows) {
+        match decoder.decode(&record, arena, &mut built.rows) {
             Ok(()) => {}
-            Err(bad) if keep_bad => built.dead.push(undecodable(&record, &bad)),
-            Err(bad) => {
-                built.stopped = Some((i, bad));
+            Err(Undecoded::Bad(bad)) if keep_bad => built.dead.push(undecodable(&record, &bad)),
+            Err(why) => {
+                built.stopped = Some(Stopped { at: i, why });
                 break;
             }
         }

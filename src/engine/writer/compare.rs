@@ -1,13 +1,13 @@
 //! One record was refused, and the code does not tell whether it is bad or the
 //! table refuses all: it is compared with others of its batch.
 
-use super::Writer;
 use super::build::{Built, Part, build};
 use super::trouble::{Changes, Done, Trouble};
+use super::{Target, Writer};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::{Answer, Ask, Assignment, Comparison, Finding, Next, Question, Then, then};
-use plimsoll_record::Chunk;
+use plimsoll_record::{Arena, Chunk};
 use plimsoll_sink_api::{Batch, Op, Prepared, Sink, SinkError};
 use std::hash::{BuildHasher, RandomState};
 
@@ -22,6 +22,19 @@ enum Unknown {
     Away(SinkError),
     /// The table, or the partition.
     Other(Trouble),
+}
+
+/// One record of a chunk, decoded.
+fn only<'c, S: Sink>(
+    target: &Target<S>,
+    chunk: &'c Chunk,
+    index: usize,
+    arena: &'c Arena,
+) -> (Part, Built<'c>) {
+    let one = Part::only(chunk, index);
+    let width = target.table.table.columns.len();
+    let built = build(&target.decoder, width, chunk, &one, true, arena);
+    (one, built)
 }
 
 impl<S: Sink> Writer<S> {
@@ -76,19 +89,9 @@ impl<S: Sink> Writer<S> {
     ) -> Result<Finding, Unknown> {
         let target = self.route(false).await.map_err(Unknown::Other)?;
         let table = &target.table;
-        let decode = |index: usize| {
-            let one = Part::only(chunk, index);
-            let built = build(
-                &target.decoder,
-                table.table.columns.len(),
-                chunk,
-                &one,
-                true,
-            );
-            (one, built)
-        };
         let at = part.records.start;
-        let (one, refused) = decode(at);
+        let arena = Arena::new();
+        let (one, refused) = only(&target, chunk, at, &arena);
         let Some(op) = operation(&refused) else {
             return Ok(Finding::Alone);
         };
@@ -98,7 +101,8 @@ impl<S: Sink> Writer<S> {
                 Next::Found(finding) => return Ok(finding),
                 Next::Ask(Ask::Refused) => self.ask(table, chunk, &one, &refused, error).await?,
                 Next::Ask(Ask::Neighbour(index)) => {
-                    let (one, built) = decode(index);
+                    let arena = Arena::new();
+                    let (one, built) = only(&target, chunk, index, &arena);
                     // A delete needs other rights than an insert.
                     match operation(&built) == Some(op) {
                         true => self.ask(table, chunk, &one, &built, error).await?,

@@ -5,9 +5,10 @@ mod build;
 mod commit;
 mod compare;
 mod confirm;
+mod fetch;
 mod trouble;
 
-use self::build::{Built, Part, build, marks};
+use self::build::{Built, Part, Stopped, build, marks};
 use self::trouble::{Changes, Done, Trouble, Written};
 use crate::config::OnBadRecord;
 use crate::engine::assignment::{Generation, Leased};
@@ -18,8 +19,7 @@ use crate::health::{About, Halt, Until};
 use crate::kafka::{Looked, epoch_fell};
 use crate::metrics::PartitionMetrics;
 use plimsoll_protocol::{Assignment, Claim, Question, Then, TopicPartition, older_epoch, then};
-use plimsoll_record::Chunk;
-use plimsoll_record::Decoder;
+use plimsoll_record::{Arena, Chunk, Decoder, Undecoded};
 use plimsoll_sink_api::{Batch, Claimed, Prepared, Sink, SinkError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,6 +49,16 @@ struct Target<S: Sink> {
     table: Arc<Prepared<S::Plan>>,
     decoder: Decoder,
     read: Instant,
+}
+
+/// A halt before a record that was not decoded.
+fn undecoded(chunk: &Chunk, stopped: &Stopped, reason: String) -> Halt {
+    Halt {
+        offset: Some(chunk.record(stopped.at).offset),
+        column: None,
+        reason,
+        until: Until::Committed,
+    }
 }
 
 impl<S: Sink> Writer<S> {
@@ -231,25 +241,30 @@ impl<S: Sink> Writer<S> {
         loop {
             let target = self.route(!reread.is_empty()).await?;
             let (table, decoder) = (&target.table, &target.decoder);
-            let built = build(decoder, table.table.columns.len(), chunk, part, keep_bad);
-            if let Some((index, bad)) = &built.stopped {
-                let (before, behind) = part.cut(chunk, *index);
-                let Some(before) = before else {
-                    let reason = format!("{}: {bad}", bad.condition());
-                    let offset = Some(chunk.record(*index).offset);
-                    let halt = Halt {
-                        offset,
+            let arena = Arena::new();
+            let width = table.table.columns.len();
+            let built = build(decoder, width, chunk, part, keep_bad, &arena);
+            if let Some(stopped) = &built.stopped {
+                let (before, behind) = part.cut(chunk, stopped.at);
+                if let Some(before) = before {
+                    // All before the record is written; then it is met again, with
+                    // nothing before it.
+                    todo.extend(behind);
+                    todo.push(before);
+                    return Ok(());
+                }
+                let halt = match &stopped.why {
+                    Undecoded::Bad(bad) => Halt {
                         column: bad.column().map(str::to_owned),
-                        reason,
-                        until: Until::Committed,
-                    };
-                    return Err(Trouble::End(Done::Halt(Box::new(halt))));
+                        ..undecoded(chunk, stopped, format!("{}: {bad}", bad.condition()))
+                    },
+                    Undecoded::Unusable(why) => undecoded(chunk, stopped, why.to_string()),
+                    Undecoded::Needs(need) => match self.fetch(decoder, need).await? {
+                        Ok(()) => continue,
+                        Err(why) => undecoded(chunk, stopped, why.to_string()),
+                    },
                 };
-                // All before the bad record is written; then it is met again,
-                // with nothing before it.
-                todo.extend(behind);
-                todo.push(before);
-                return Ok(());
+                return Err(Trouble::End(Done::Halt(Box::new(halt))));
             }
             self.confirm(chunk).await?;
             let written = self.commit_built(table, chunk, part, &built, &mut reread);
@@ -295,7 +310,7 @@ impl<S: Sink> Writer<S> {
                         &table.table,
                         &self.tp.topic,
                         self.tp.partition,
-                        self.lane.unknown_fields,
+                        &self.lane.formats,
                     );
                     let target = Arc::new(Target {
                         table,

@@ -21,6 +21,8 @@ pub struct Capabilities {
     pub nul: Nul,
     /// Whether there is a type for JSON.
     pub json: Json,
+    /// What becomes of a value that was not sent, where no row has it.
+    pub unsent: Unsent,
     /// What is kept of a dead letter's time: a letter has to be writable, whatever
     /// time its record claims.
     pub letter_time: fn(i64) -> Option<i64>,
@@ -109,6 +111,16 @@ pub enum Json {
     Text,
 }
 
+/// What becomes of a value that was not sent, where no row has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsent {
+    /// The record is a bad one.
+    Checked,
+    /// It is null: without a transaction, whether there is a row could only be read
+    /// before the write, which is another moment.
+    Trusted,
+}
+
 impl Capabilities {
     /// All that a database with transactions and strict types does.
     pub const FULL: Self = Self {
@@ -120,6 +132,7 @@ impl Capabilities {
         decimals: Decimals::EveryDigit,
         nul: Nul::Kept,
         json: Json::Typed,
+        unsent: Unsent::Checked,
         letter_time: Some,
     };
 

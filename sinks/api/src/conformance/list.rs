@@ -83,6 +83,12 @@ macro_rules! conformance {
             a_log_table_has_its_coordinates_and_what_the_config_adds,
             a_table_without_the_coordinates_or_their_key_is_no_log,
         ]);
+        $crate::conformance!($harness, unsent: [
+            a_value_that_was_not_sent_stays_as_it_is,
+            a_missing_field_beside_one_that_was_not_sent_follows_its_own_rule,
+            a_value_that_was_not_sent_and_no_row_has_is_a_bad_record,
+            a_value_that_was_not_sent_is_a_bad_record_of_a_table_without_a_key,
+        ]);
         $crate::conformance!($harness, values: [
             each_type_keeps_what_was_sent,
             json_is_kept_whole,

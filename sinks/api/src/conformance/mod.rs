@@ -30,10 +30,14 @@ pub mod sources;
 #[allow(missing_docs, reason = "their names are sentences")]
 pub mod tables;
 #[allow(missing_docs, reason = "their names are sentences")]
+pub mod unsent;
+#[allow(missing_docs, reason = "their names are sentences")]
 pub mod values;
 mod world;
 
-pub use capabilities::{Capabilities, Claims, Decimals, Json, Late, Nul, Tables, Trials, Typing};
+pub use capabilities::{
+    Capabilities, Claims, Decimals, Json, Late, Nul, Tables, Trials, Typing, Unsent,
+};
 pub use harness::{ColumnSpec, Harness, TableSpec, column};
 pub use kept::{Kept, Type};
 pub use odd::{Odd, all as odd_records};

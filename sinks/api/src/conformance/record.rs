@@ -17,6 +17,7 @@ enum Plain {
     Number,
     Text(String),
     Nested,
+    Unsent,
 }
 
 impl Said {
@@ -25,6 +26,14 @@ impl Said {
     pub fn null() -> Self {
         let json = "null".to_owned();
         let plain = Plain::Null;
+        Self { json, plain }
+    }
+
+    /// That it is what it was.
+    #[must_use]
+    pub fn unsent() -> Self {
+        let json = String::new();
+        let plain = Plain::Unsent;
         Self { json, plain }
     }
 
@@ -69,17 +78,18 @@ impl Said {
     pub fn as_text(&self) -> Option<&str> {
         match &self.plain {
             Plain::Text(text) => Some(text),
-            Plain::Null | Plain::Bool(_) | Plain::Number | Plain::Nested => None,
+            Plain::Null | Plain::Bool(_) | Plain::Number | Plain::Nested | Plain::Unsent => None,
         }
     }
 
     fn cell(&self, shape: Shape) -> Cell<'_> {
         match (&self.plain, shape) {
             (Plain::Null, _) => Cell::Null,
+            (Plain::Unsent, _) => Cell::Unchanged,
             (_, Shape::Json) | (Plain::Nested, _) => Cell::Json(&self.json),
             (Plain::Bool(yes), _) => Cell::Bool(*yes),
             (Plain::Number, _) => Cell::Number(&self.json),
-            (Plain::Text(text), _) => Cell::Text(text.into()),
+            (Plain::Text(text), _) => Cell::Text(text),
         }
     }
 }
@@ -169,7 +179,7 @@ impl Record {
         self.op == Op::Delete
     }
 
-    fn cell(&self, source: &Source, shape: Shape, place: &Place<'_>) -> Cell<'_> {
+    fn cell<'r>(&'r self, source: &Source, shape: Shape, place: &Place<'r>) -> Cell<'r> {
         match source {
             Source::Value(Path(path)) if path.is_empty() => {
                 self.event.as_deref().map_or(Cell::Null, Cell::Json)
@@ -187,10 +197,10 @@ impl Record {
                 Some((_, None)) => Cell::Null,
                 Some((_, Some(bytes))) => text_or_bytes(bytes, shape),
             },
-            Source::Topic => Cell::Text(place.topic.to_owned().into()),
+            Source::Topic => Cell::Text(place.topic),
             Source::Partition => Cell::Int(place.partition.into()),
             Source::Offset => Cell::Int(place.offset),
-            Source::Timestamp => self.timestamp.map_or(Cell::Null, Cell::Millis),
+            Source::Timestamp => self.timestamp.map_or(Cell::Null, Cell::millis),
         }
     }
 }
@@ -208,7 +218,7 @@ pub struct Place<'p> {
 
 fn text_or_bytes(bytes: &[u8], shape: Shape) -> Cell<'_> {
     match std::str::from_utf8(bytes) {
-        Ok(text) if shape != Shape::Bytes => Cell::Text(text.into()),
+        Ok(text) if shape != Shape::Bytes => Cell::Text(text),
         Ok(_) | Err(_) => Cell::Bytes(bytes),
     }
 }
@@ -220,14 +230,14 @@ fn whole_key(key: &[u8], shape: Shape) -> Cell<'_> {
     match (shape, crate::canonical::json(text)) {
         (Shape::Json, Ok(json)) => Cell::Json(json),
         (Shape::Scalar, Ok(_)) if text.starts_with('"') => {
-            Cell::Text(serde_json::from_str::<String>(text).map_or(text.into(), Into::into))
+            Cell::Text(serde_json::from_str::<&str>(text).unwrap_or(text))
         }
         _ => text_or_bytes(key, shape),
     }
 }
 
 /// Adds the row of a record, as the decoder does.
-pub fn push<'r>(rows: &mut Rows<'r>, table: &Table, record: &'r Record, place: &Place<'_>) {
+pub fn push<'r>(rows: &mut Rows<'r>, table: &Table, record: &'r Record, place: &Place<'r>) {
     // In a log a tombstone is an event without a value.
     let op = match table.mode {
         Mode::Log => Op::Put,

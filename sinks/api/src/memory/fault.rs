@@ -71,7 +71,7 @@ pub(super) fn coded(code: &str, condition: &str) -> SinkError {
 pub(super) fn judge(rows: &Rows<'_>) -> Result<(), SinkError> {
     let any = |what: &str| {
         let mut rows = rows.iter();
-        rows.any(|(_, cells)| matches!(cells.first(), Some(Cell::Text(t)) if t == what))
+        rows.any(|(_, cells)| matches!(cells.first(), Some(Cell::Text(t)) if *t == what))
     };
     if any("bad") {
         return Err(SinkError::new(Class::Rejected, "check_violation"));

@@ -138,6 +138,14 @@ impl MemoryPlan {
         error
     }
 
+    /// The columns, by their places in a row, that a record leaves as they are.
+    fn kept<'p>(&'p self, cells: &'p [Cell<'_>]) -> impl Iterator<Item = usize> + 'p {
+        let columns = self.columns.iter().zip(cells);
+        columns
+            .filter(|(_, cell)| matches!(cell, Cell::Unchanged))
+            .map(|(column, _)| column.at)
+    }
+
     /// What a record says of each column; `None`: nothing.
     fn values(&self, offset: i64, cells: &[Cell<'_>]) -> Result<Vec<Option<Kept>>, SinkError> {
         let columns = self.columns.iter().zip(cells);
@@ -162,6 +170,13 @@ impl Stored {
         let mut committed = Committed::default();
         for (head, cells) in rows.iter() {
             let said = plan.values(head.offset, cells)?;
+            let kept: Vec<usize> = plan.kept(cells).collect();
+            let stands = plan.mode == Mode::Upsert && self.find(plan, &said).is_some();
+            if let (Some(&at), false) = (kept.first(), stands) {
+                let column = plan.columns.iter().find(|c| c.at == at);
+                let column = column.map(|c| c.name.as_str());
+                return Err(plan.refused(Unfit::Unavailable, column, head.offset));
+            }
             let of = (tp.clone(), head.offset);
             match (plan.mode, head.op) {
                 (Mode::Append, Op::Delete) => {
@@ -181,7 +196,7 @@ impl Stored {
                     same.map(|at| self.rows.remove(at));
                     continue;
                 }
-                (Mode::Upsert, Op::Put) => self.upsert(plan, of, said),
+                (Mode::Upsert, Op::Put) => self.upsert(plan, of, said, &kept),
             }
             committed.rows += 1;
         }
@@ -200,11 +215,21 @@ impl Stored {
         self.rows.push(StoredRow { of, values });
     }
 
-    fn upsert(&mut self, plan: &MemoryPlan, of: (TopicPartition, i64), said: Vec<Option<Kept>>) {
+    /// `kept`: the columns, by their places in a row, that stay as they are.
+    fn upsert(
+        &mut self,
+        plan: &MemoryPlan,
+        of: (TopicPartition, i64),
+        said: Vec<Option<Kept>>,
+        kept: &[usize],
+    ) {
         match (self.find(plan, &said), plan.missing) {
             (None, _) => self.insert(plan, of, said),
             (Some(at), Missing::Default) => {
-                let values = self.whole(plan, said);
+                let mut values = self.whole(plan, said);
+                for &column in kept {
+                    values[column] = self.rows[at].values[column].clone();
+                }
                 self.rows[at] = StoredRow { of, values };
             }
             (Some(at), Missing::Keep) => {

@@ -1,65 +1,56 @@
 //! A cell → the value that its column keeps, by the strictest rules.
 
-use crate::Cell;
-use crate::canonical::{self, Unfit};
+use crate::canonical::{self, Unfit, Wanted};
 use crate::conformance::{Kept, Type};
+use crate::{Cell, Unit};
 use jiff::civil::Date;
 
 /// The value; `None`: the record says nothing of the column. `raw`: keys and headers
 /// are bytes as they came.
 pub(super) fn keep(typ: Type, raw: bool, cell: &Cell<'_>) -> Result<Option<Kept>, Unfit> {
     Ok(Some(match (typ, cell) {
-        (_, Cell::Absent) => return Ok(None),
+        (_, Cell::Absent | Cell::Unchanged) => return Ok(None),
         (_, Cell::Null) => Kept::Null,
         (Type::Bytes, _) => Kept::Bytes(bytes(raw, cell)?),
         (_, Cell::Bytes(_)) => return Err(Unfit::NotText),
-        (Type::Text, Cell::Millis(millis)) => Kept::Text(canonical::rfc3339(*millis)?),
-        (Type::Text, _) => Kept::Text(written(cell)),
+        (Type::Text, _) => Kept::Text(written(cell)?),
         (Type::Json, Cell::Text(text)) => Kept::json(canonical::json(text)?),
-        (Type::Json, _) => Kept::json(&written(cell)),
-        (Type::Time, Cell::Millis(millis)) => Kept::Time(*millis),
-        (Type::Time, _) => Kept::time(&written(cell)).ok_or(Unfit::NotTime)?,
-        (Type::Date, Cell::Millis(millis)) => {
-            Kept::Text(canonical::rfc3339(*millis)?[..10].to_owned())
-        }
+        (Type::Json, _) => Kept::json(&canonical::written(Wanted::Json, cell)?),
+        (Type::Time, Cell::Timestamp(at)) if at.unit == Unit::Millis => Kept::Time(at.value),
+        (Type::Time, _) => Kept::time(&written(cell)?).ok_or(Unfit::NotTime)?,
+        (Type::Date, Cell::Timestamp(_)) => Kept::Text(written(cell)?[..10].to_owned()),
         (Type::Date, _) => {
-            let day: Date = written(cell).parse().map_err(|_| Unfit::NotTime)?;
+            let day: Date = written(cell)?.parse().map_err(|_| Unfit::NotTime)?;
             Kept::Text(day.to_string())
         }
         (Type::Bool, Cell::Bool(yes)) => Kept::Bool(*yes),
-        (Type::Bool, _) => match written(cell).as_str() {
+        (Type::Bool, _) => match written(cell)?.as_str() {
             "true" => Kept::Bool(true),
             "false" => Kept::Bool(false),
             _ => return Err(Unfit::Form),
         },
-        (Type::Uuid, _) => Kept::Text(uuid(&written(cell))?),
+        (Type::Uuid, _) => Kept::Text(uuid(&written(cell)?)?),
         (Type::Int | Type::Decimal | Type::Float, Cell::Bool(_) | Cell::Json(_)) => {
             return Err(Unfit::Form);
         }
-        (Type::Int, _) => integer(&written(cell))?,
-        (Type::Decimal, _) => number(&written(cell))?,
-        (Type::Float, _) => float(&written(cell))?,
+        (Type::Int, _) => integer(&canonical::written(Wanted::Number, cell)?)?,
+        (Type::Decimal, _) => number(&canonical::written(Wanted::Number, cell)?)?,
+        (Type::Float, _) => float(&canonical::written(Wanted::Number, cell)?)?,
     }))
 }
 
 fn bytes(raw: bool, cell: &Cell<'_>) -> Result<Vec<u8>, Unfit> {
     match cell {
         Cell::Bytes(bytes) => Ok(bytes.to_vec()),
+        Cell::Uuid(bytes) => Ok(bytes.to_vec()),
         Cell::Text(text) if raw => Ok(text.as_bytes().to_vec()),
         Cell::Text(text) => canonical::base64(text),
         _ => Err(Unfit::NotBytes),
     }
 }
 
-/// As text; a time as its milliseconds.
-fn written(cell: &Cell<'_>) -> String {
-    match cell {
-        Cell::Absent | Cell::Null | Cell::Bytes(_) => String::new(),
-        Cell::Bool(yes) => yes.to_string(),
-        Cell::Number(text) | Cell::Json(text) => (*text).to_owned(),
-        Cell::Text(text) => text.to_string(),
-        Cell::Int(number) | Cell::Millis(number) => number.to_string(),
-    }
+fn written(cell: &Cell<'_>) -> Result<String, Unfit> {
+    canonical::written(Wanted::Text, cell)
 }
 
 fn number(text: &str) -> Result<Kept, Unfit> {

@@ -7,6 +7,9 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 pub const ABSENT: u64 = u64::MAX;
 /// NULL.
 pub const NULL: u64 = u64::MAX - 1;
+/// A value that the source did not send: what stands in the column stays, and a row
+/// stands there.
+pub const UNCHANGED: u64 = u64::MAX - 2;
 /// A column that is not compared.
 pub const SKIPPED: u64 = 0;
 
@@ -22,8 +25,8 @@ pub fn hash(text: Option<&str>) -> u64 {
 /// A value that is bytes.
 #[must_use]
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
-    // The three words above mean something else.
-    xxh3_64(bytes).clamp(SKIPPED + 1, NULL - 1)
+    // The words above mean something else.
+    xxh3_64(bytes).clamp(SKIPPED + 1, UNCHANGED - 1)
 }
 
 /// What two rows have in common when they are the same one.

@@ -20,7 +20,7 @@ pub(super) fn write(typ: &ColumnType<'_>, json: &str, out: CellWriter<'_>) -> Re
             let mut builder = out.into_value_builder();
             count(elements.len(), &mut builder)?;
             for json in elements {
-                inside(element, &of_json(json)?, builder.make_sub_writer())?;
+                inside(element, &of_json(json)?.cell(), builder.make_sub_writer())?;
             }
             done(builder)
         }
@@ -33,8 +33,8 @@ pub(super) fn write(typ: &ColumnType<'_>, json: &str, out: CellWriter<'_>) -> Re
             count(pairs.len(), &mut builder)?;
             for (name, json) in pairs {
                 // JSON's names are strings, whatever they stand for.
-                inside(key, &Cell::Text(name), builder.make_sub_writer())?;
-                inside(value, &of_json(json)?, builder.make_sub_writer())?;
+                inside(key, &Cell::Text(&name), builder.make_sub_writer())?;
+                inside(value, &of_json(json)?.cell(), builder.make_sub_writer())?;
             }
             done(builder)
         }
@@ -45,7 +45,12 @@ pub(super) fn write(typ: &ColumnType<'_>, json: &str, out: CellWriter<'_>) -> Re
             }
             let mut builder = out.into_value_builder();
             for (typ, json) in types.iter().zip(elements) {
-                cell(typ, false, &of_json(json)?, builder.make_sub_writer())?;
+                cell(
+                    typ,
+                    false,
+                    &of_json(json)?.cell(),
+                    builder.make_sub_writer(),
+                )?;
             }
             done(builder)
         }
@@ -83,7 +88,7 @@ fn udt(definition: &UserDefinedType<'_>, json: &str, out: CellWriter<'_>) -> Res
     for (field, typ) in &definition.field_types {
         let out = builder.make_sub_writer();
         match pairs.iter().rev().find(|(name, _)| name == field) {
-            Some((_, json)) => cell(typ, false, &of_json(json)?, out)?,
+            Some((_, json)) => cell(typ, false, &of_json(json)?.cell(), out)?,
             None => {
                 out.set_null();
             }
@@ -109,6 +114,7 @@ fn vector(
     let mut element = Vec::new();
     for json in elements {
         let value = of_json(json)?;
+        let value = value.cell();
         if fixed {
             inside(typ, &value, builder.make_sub_writer_without_size())?;
         } else {
@@ -153,7 +159,7 @@ fn vint(value: u64) -> ([u8; 9], usize) {
 /// A part that must be there.
 fn inside(typ: &ColumnType<'_>, value: &Cell<'_>, out: CellWriter<'_>) -> Result<(), Refusal> {
     match value {
-        Cell::Null | Cell::Absent => Err(Refusal::NullInside),
+        Cell::Null | Cell::Absent | Cell::Unchanged => Err(Refusal::NullInside),
         _ => cell(typ, false, value, out),
     }
 }
@@ -200,12 +206,27 @@ fn object(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Refusal> {
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A JSON value as a cell, by its first character.
-fn of_json(json: &str) -> Result<Cell<'_>, Refusal> {
-    Ok(match json.as_bytes().first() {
+/// A JSON value, a string without its quotes.
+enum Json<'a> {
+    Text(Cow<'a, str>),
+    Other(Cell<'a>),
+}
+
+impl Json<'_> {
+    fn cell(&self) -> Cell<'_> {
+        match self {
+            Self::Text(text) => Cell::Text(text),
+            Self::Other(cell) => *cell,
+        }
+    }
+}
+
+/// By its first character.
+fn of_json(json: &str) -> Result<Json<'_>, Refusal> {
+    Ok(Json::Other(match json.as_bytes().first() {
         Some(b'"') => {
             let Name(text) = serde_json::from_str(json).map_err(|_| Refusal::NotString)?;
-            Cell::Text(text)
+            return Ok(Json::Text(text));
         }
         Some(b'{' | b'[') => Cell::Json(json),
         Some(b't') => Cell::Bool(true),
@@ -213,5 +234,5 @@ fn of_json(json: &str) -> Result<Cell<'_>, Refusal> {
         Some(b'n') => Cell::Null,
         Some(_) => Cell::Number(json),
         None => return Err(Refusal::NotString),
-    })
+    }))
 }

@@ -34,7 +34,8 @@ pub(crate) fn cell(
     out: CellWriter<'_>,
 ) -> Result<(), Refusal> {
     match (typ, cell) {
-        (_, Cell::Absent) => {
+        // Whether there is a row whose column can stay is not known without a read.
+        (_, Cell::Absent | Cell::Unchanged) => {
             out.set_unset();
             Ok(())
         }
@@ -45,9 +46,7 @@ pub(crate) fn cell(
         (ColumnType::Native(native), _) => simple::write(native.clone(), raw, cell, out),
         (_, Cell::Json(json)) => collection::write(typ, json, out),
         (_, Cell::Bytes(_)) => Err(Unfit::NotText.into()),
-        (_, Cell::Bool(_) | Cell::Number(_) | Cell::Text(_) | Cell::Int(_) | Cell::Millis(_)) => {
-            Err(collection::wants(typ))
-        }
+        (_, _) => Err(collection::wants(typ)),
     }
 }
 

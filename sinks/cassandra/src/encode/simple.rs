@@ -1,8 +1,8 @@
 //! The types without parts.
 
-use super::{Refusal, number, put, put_millis, time};
-use plimsoll_sink_api::Cell;
-use plimsoll_sink_api::canonical::{self, Unfit};
+use super::{Refusal, number, put, time};
+use plimsoll_sink_api::canonical::{self, Unfit, Wanted};
+use plimsoll_sink_api::{Cell, Float};
 use scylla::cluster::metadata::NativeType;
 use scylla::serialize::writers::CellWriter;
 use scylla::value::CqlTimeuuid;
@@ -18,17 +18,25 @@ pub(super) fn write(
 ) -> Result<(), Refusal> {
     match cell {
         // The caller has written these.
-        Cell::Absent | Cell::Null => Err(Refusal::NullInside),
+        Cell::Absent | Cell::Unchanged | Cell::Null => Err(Refusal::NullInside),
         Cell::Text(text) => string(native, raw, text, out),
         Cell::Number(text) => numeral(native, text, out),
-        Cell::Int(value) => numeral(native, &value.to_string(), out),
-        Cell::Millis(millis) => match native {
-            NativeType::Timestamp => put_millis(*millis, out),
-            NativeType::Date => time::date(&canonical::rfc3339(*millis)?[..10], out),
-            NativeType::Text | NativeType::Ascii => {
-                value(canonical::rfc3339(*millis)?.as_bytes(), out)
+        Cell::Float(Float::Double(value)) if native == NativeType::Double => {
+            put(native, value, out)
+        }
+        Cell::Float(Float::Single(value)) if native == NativeType::Float => put(native, value, out),
+        Cell::Int(_) | Cell::Unsigned(_) | Cell::Float(_) | Cell::Decimal(_) => {
+            numeral(native, &canonical::written(Wanted::Number, cell)?, out)
+        }
+        Cell::Timestamp(_) | Cell::Date(_) | Cell::Time(_) | Cell::Interval(_) => {
+            time::typed(native, cell, out)
+        }
+        Cell::Uuid(bytes) if native == NativeType::Blob => value(bytes, out),
+        Cell::Uuid(_) => match native {
+            NativeType::Uuid | NativeType::Timeuuid | NativeType::Text | NativeType::Ascii => {
+                string(native, raw, &canonical::written(Wanted::Text, cell)?, out)
             }
-            _ => numeral(native, &millis.to_string(), out),
+            _ => Err(wants(&native)),
         },
         Cell::Bool(value) => boolean(native, *value, out),
         Cell::Json(json) => match native {
@@ -43,7 +51,7 @@ pub(super) fn write(
     }
 }
 
-fn value(bytes: &[u8], out: CellWriter<'_>) -> Result<(), Refusal> {
+pub(super) fn value(bytes: &[u8], out: CellWriter<'_>) -> Result<(), Refusal> {
     out.set_value(bytes)
         .map(|_| ())
         .map_err(|_| Refusal::TooLarge)
@@ -65,7 +73,7 @@ fn boolean(native: NativeType, flag: bool, out: CellWriter<'_>) -> Result<(), Re
     }
 }
 
-fn numeral(native: NativeType, text: &str, out: CellWriter<'_>) -> Result<(), Refusal> {
+pub(super) fn numeral(native: NativeType, text: &str, out: CellWriter<'_>) -> Result<(), Refusal> {
     match native {
         NativeType::TinyInt => put(native, &number::integer::<i8>(text)?, out),
         NativeType::SmallInt => put(native, &number::integer::<i16>(text)?, out),
@@ -118,7 +126,7 @@ fn uuid(text: &str) -> Result<Uuid, Refusal> {
 }
 
 /// What a type takes, for a value of quite another kind.
-fn wants(native: &NativeType) -> Refusal {
+pub(super) fn wants(native: &NativeType) -> Refusal {
     match native {
         NativeType::Boolean => Refusal::NotBoolean,
         NativeType::Blob => Unfit::NotBytes.into(),

@@ -15,7 +15,7 @@ fn encoded(typ: &ColumnType<'_>, value: &Cell<'_>) -> Result<Vec<u8>, Refusal> {
 }
 
 fn text(typ: NativeType, value: &str) -> Result<Vec<u8>, Refusal> {
-    encoded(&native(typ), &Cell::Text(value.into()))
+    encoded(&native(typ), &Cell::Text(value))
 }
 
 fn number(typ: NativeType, value: &str) -> Result<Vec<u8>, Refusal> {
@@ -80,7 +80,7 @@ fn no_number_becomes_infinite() {
 
 #[test]
 fn times_are_read_in_utc() {
-    let at = |text: &str| encoded(&native(NativeType::Timestamp), &Cell::Text(text.into()));
+    let at = |text: &str| encoded(&native(NativeType::Timestamp), &Cell::Text(text));
     let millis = |value: i64| Ok(value.to_be_bytes().to_vec());
     assert_eq!(at("1970-01-01T00:00:01.5Z"), millis(1_500));
     assert_eq!(at("1970-01-01T01:00:01+01:00"), millis(1_000));

@@ -1,15 +1,71 @@
 //! Points in time, dates, times of day, durations.
 
 use super::number::integer;
+use super::simple::{numeral, value, wants};
 use super::{Refusal, put, put_millis};
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
+use plimsoll_sink_api::canonical::{self, Wanted};
+use plimsoll_sink_api::{Cell, Interval};
 use scylla::cluster::metadata::NativeType;
 use scylla::serialize::writers::CellWriter;
 use scylla::value::{CqlDate, CqlDuration, CqlTime};
 
 const DAY_NANOS: i64 = 86_400_000_000_000;
+
+/// A typed time. In a column of numbers it is what its sender counted; a local time is
+/// taken as UTC, as a text without a zone is.
+pub(super) fn typed(
+    native: NativeType,
+    cell: &Cell<'_>,
+    out: CellWriter<'_>,
+) -> Result<(), Refusal> {
+    let text = || canonical::written(Wanted::Text, cell);
+    match (&native, cell) {
+        (NativeType::Timestamp, Cell::Timestamp(at)) => {
+            // Digits below the millisecond are cut, as those of a text.
+            put_millis(at.millis(), out)
+        }
+        (NativeType::Timestamp, Cell::Date(_)) => timestamp_text(&text()?, out),
+        (NativeType::Date, Cell::Timestamp(_) | Cell::Date(_)) => date(&text()?[..10], out),
+        (NativeType::Time, Cell::Time(time)) => {
+            let nanos = time
+                .value
+                .checked_mul(1_000_000_000 / time.unit.per_second());
+            put_time(nanos.ok_or(Refusal::NotTime)?, out)
+        }
+        (NativeType::Duration, Cell::Interval(interval)) => duration_of(*interval, out),
+        (NativeType::Text | NativeType::Ascii, _) => value(text()?.as_bytes(), out),
+        (_, Cell::Interval(_)) | (NativeType::Date | NativeType::Duration, _) => {
+            Err(wants(&native))
+        }
+        _ => numeral(native, &canonical::written(Wanted::Number, cell)?, out),
+    }
+}
+
+/// The parts of a duration have one sign.
+fn duration_of(interval: Interval, out: CellWriter<'_>) -> Result<(), Refusal> {
+    let Interval {
+        months,
+        days,
+        nanos,
+    } = interval;
+    let signs = [
+        i64::from(months).signum(),
+        i64::from(days).signum(),
+        nanos.signum(),
+    ];
+    if signs.contains(&1) && signs.contains(&-1) {
+        return Err(Refusal::NotDuration);
+    }
+    let duration = CqlDuration {
+        months,
+        days,
+        nanoseconds: nanos,
+    };
+    put(NativeType::Duration, &duration, out)
+}
 
 /// Of text: RFC 3339, with UTC where no zone is given; a date alone is its
 /// midnight. Digits below the millisecond are cut, towards the past, so that

@@ -4,7 +4,7 @@ use super::World;
 use crate::{CassandraSettings, CassandraSink, CassandraTable, Consistency};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::conformance::{
-    Capabilities, Claims, Harness, Json, Kept, Late, TableSpec, Tables, Trials, Type,
+    Capabilities, Claims, Harness, Json, Kept, Late, TableSpec, Tables, Trials, Type, Unsent,
 };
 use plimsoll_sink_api::text::ident;
 use plimsoll_sink_api::{Act, TableRule};
@@ -99,6 +99,7 @@ impl Harness for Place {
         claims: Claims::BeforeIt,
         trials: Trials::Kept,
         json: Json::Text,
+        unsent: Unsent::Trusted,
         ..Capabilities::FULL
     };
 

@@ -36,7 +36,7 @@ async fn left(world: &World, id: i32) -> Option<i64> {
 async fn a_row_lives_for_what_is_left_since_its_record() {
     let world = world(Ttl::Fixed(Duration::from_secs(7_200))).await;
     let p = Process::start(&world, "sessions", 1).await;
-    let an_hour_ago = Cell::Millis(now_ms() - HOUR_MS);
+    let an_hour_ago = Cell::millis(now_ms() - HOUR_MS);
     let cells = vec![Cell::Number("1"), text("a"), text("b"), an_hour_ago];
     p.commit(0, 1, &[(0, Op::Put, cells)]).await.unwrap();
     let left = left(&world, 1).await.expect("a time to live");
@@ -48,7 +48,7 @@ async fn a_row_lives_for_what_is_left_since_its_record() {
 async fn what_has_outlived_its_time_goes_and_leaves_what_others_set() {
     let world = world(Ttl::Source("value.ttl".parse().unwrap())).await;
     let p = Process::start(&world, "sessions", 1).await;
-    let time = || Cell::Millis(now_ms() - HOUR_MS);
+    let time = || Cell::millis(now_ms() - HOUR_MS);
     let rows = [
         // The table's own time: for ever.
         (
@@ -81,7 +81,7 @@ async fn what_has_outlived_its_time_goes_and_leaves_what_others_set() {
                 Cell::Number("2"),
                 text("a"),
                 Cell::Null,
-                Cell::Text("7200".into()),
+                Cell::Text("7200"),
                 time(),
             ],
         ),

@@ -210,7 +210,7 @@ impl Process {
                 op: *op,
             });
             for (to, cell) in row.iter_mut().zip(cells) {
-                *to = cell.clone();
+                *to = *cell;
             }
         }
         self.sink
@@ -229,5 +229,5 @@ impl Process {
 }
 
 pub fn text(value: &str) -> Cell<'_> {
-    Cell::Text(value.into())
+    Cell::Text(value)
 }

@@ -113,7 +113,7 @@ impl Said {
     fn cell(self) -> Cell<'static> {
         match self {
             Self::Number(text) => Cell::Number(text),
-            Self::Text(text) => Cell::Text(text.into()),
+            Self::Text(text) => Cell::Text(text),
             Self::Bool(value) => Cell::Bool(value),
             Self::Json(text) => Cell::Json(text),
         }

@@ -9,8 +9,9 @@ mod number;
 mod time;
 
 use crate::encode::Kind;
-use plimsoll_sink_api::Cell;
-use plimsoll_sink_api::canonical::base64_into;
+use plimsoll_sink_api::canonical::{self, Wanted, base64_into};
+use plimsoll_sink_api::{Cell, Float};
+use std::borrow::Cow;
 
 /// Types whose binary form is written here, by what they hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +29,10 @@ pub(crate) enum Binary {
     Bytea,
     Uuid,
     Date,
+    Time,
     Timestamp,
     Timestamptz,
+    Interval,
 }
 
 impl Binary {
@@ -48,6 +51,8 @@ impl Binary {
             "bytea" => Self::Bytea,
             "uuid" => Self::Uuid,
             "date" => Self::Date,
+            "time" => Self::Time,
+            "interval" => Self::Interval,
             "timestamp" => Self::Timestamp,
             "timestamptz" => Self::Timestamptz,
             _ => return None,
@@ -83,6 +88,9 @@ pub(crate) fn write(
     cell: &Cell<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), NotPlain> {
+    if matches!(cell, Cell::Unchanged) {
+        return Err(NotPlain);
+    }
     if matches!(cell, Cell::Absent | Cell::Null) {
         out.extend_from_slice(&NULL);
         return Ok(());
@@ -104,9 +112,9 @@ fn value(binary: Binary, kind: Kind, cell: &Cell<'_>, out: &mut Vec<u8>) -> Resu
         Binary::Int2 => put(&whole::<i16>(cell)?.to_be_bytes(), out),
         Binary::Int4 => put(&whole::<i32>(cell)?.to_be_bytes(), out),
         Binary::Int8 => put(&whole::<i64>(cell)?.to_be_bytes(), out),
-        Binary::Float4 => put(&number::float4(written(cell)?)?.to_be_bytes(), out),
-        Binary::Float8 => put(&number::float8(written(cell)?)?.to_be_bytes(), out),
-        Binary::Numeric => number::numeric(written(cell)?, out)?,
+        Binary::Float4 => put(&single(cell)?.to_be_bytes(), out),
+        Binary::Float8 => put(&double(cell)?.to_be_bytes(), out),
+        Binary::Numeric => number::numeric(&digits(cell)?, out)?,
         Binary::Text => characters(kind, cell, out)?,
         Binary::Jsonb => {
             // The version of the form.
@@ -115,12 +123,15 @@ fn value(binary: Binary, kind: Kind, cell: &Cell<'_>, out: &mut Vec<u8>) -> Resu
         }
         Binary::Bytea => match (kind, cell) {
             (_, Cell::Bytes(bytes)) => put(bytes, out),
+            (_, Cell::Uuid(bytes)) => put(bytes, out),
             (Kind::RawBytea, Cell::Text(text)) => put(text.as_bytes(), out),
             (Kind::Bytea, Cell::Text(text)) => base64_into(text, out).map_err(|_| NotPlain)?,
             _ => return Err(NotPlain),
         },
         Binary::Uuid => put(&uuid(cell)?, out),
-        Binary::Date => put(&time::date(text(cell)?)?.to_be_bytes(), out),
+        Binary::Date => put(&day(cell)?.to_be_bytes(), out),
+        Binary::Time => put(&time_of_day(cell)?.to_be_bytes(), out),
+        Binary::Interval => interval(cell, out)?,
         Binary::Timestamp => put(&instant(cell, time::local)?.to_be_bytes(), out),
         Binary::Timestamptz => put(&instant(cell, time::zoned)?.to_be_bytes(), out),
     }
@@ -131,8 +142,8 @@ fn put(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// The digits of a number, from JSON or from a text.
-fn written<'c>(cell: &'c Cell<'_>) -> Result<&'c str, NotPlain> {
+/// The digits of a number as its sender wrote them, in JSON or in a text.
+fn written<'c>(cell: &Cell<'c>) -> Result<&'c str, NotPlain> {
     match cell {
         Cell::Number(digits) => Ok(digits),
         Cell::Text(text) => Ok(text),
@@ -140,12 +151,75 @@ fn written<'c>(cell: &'c Cell<'_>) -> Result<&'c str, NotPlain> {
     }
 }
 
+/// The digits of any number.
+fn digits<'c>(cell: &Cell<'c>) -> Result<Cow<'c, str>, NotPlain> {
+    match cell {
+        Cell::Number(digits) => Ok(Cow::Borrowed(digits)),
+        Cell::Text(text) => Ok(Cow::Borrowed(text)),
+        typed => told(Wanted::Number, typed).map(Cow::Owned),
+    }
+}
+
+fn told(wanted: Wanted, cell: &Cell<'_>) -> Result<String, NotPlain> {
+    canonical::written(wanted, cell).map_err(|_| NotPlain)
+}
+
 fn whole<T: TryFrom<i64>>(cell: &Cell<'_>) -> Result<T, NotPlain> {
     let number = match cell {
-        Cell::Int(number) | Cell::Millis(number) => *number,
+        Cell::Int(number) => *number,
+        Cell::Unsigned(number) => i64::try_from(*number).map_err(|_| NotPlain)?,
+        Cell::Timestamp(at) => at.value,
+        Cell::Time(time) => time.value,
+        Cell::Date(days) => i64::from(*days),
         other => number::integer(written(other)?)?,
     };
     T::try_from(number).map_err(|_| NotPlain)
+}
+
+fn single(cell: &Cell<'_>) -> Result<f32, NotPlain> {
+    match cell {
+        Cell::Float(Float::Single(number)) => Ok(*number),
+        // A double is rounded from its digits, as the server does.
+        other => number::float4(&digits(other)?),
+    }
+}
+
+fn double(cell: &Cell<'_>) -> Result<f64, NotPlain> {
+    match cell {
+        Cell::Float(Float::Double(number)) => Ok(*number),
+        // From its digits: to the server 0.1 of 32 bits is 0.1.
+        other => number::float8(&digits(other)?),
+    }
+}
+
+/// Days since 2000-01-01.
+fn day(cell: &Cell<'_>) -> Result<i32, NotPlain> {
+    match cell {
+        Cell::Date(days) => time::epoch_days(*days),
+        other => time::date(text(other)?),
+    }
+}
+
+/// Microseconds since midnight.
+fn time_of_day(cell: &Cell<'_>) -> Result<i64, NotPlain> {
+    match cell {
+        Cell::Time(time) => time::of_day(time.micros().ok_or(NotPlain)?),
+        _ => Err(NotPlain),
+    }
+}
+
+/// Microseconds, days, months.
+fn interval(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<(), NotPlain> {
+    let Cell::Interval(interval) = cell else {
+        return Err(NotPlain);
+    };
+    if interval.nanos % 1_000 != 0 {
+        return Err(NotPlain);
+    }
+    put(&(interval.nanos / 1_000).to_be_bytes(), out);
+    put(&interval.days.to_be_bytes(), out);
+    put(&interval.months.to_be_bytes(), out);
+    Ok(())
 }
 
 /// The same characters as in [`crate::encode::write`].
@@ -155,15 +229,12 @@ fn characters(kind: Kind, cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<(), NotP
         (Cell::Number(text) | Cell::Json(text), _) => put(text.as_bytes(), out),
         (Cell::Bool(true), _) => put(b"true", out),
         (Cell::Bool(false), _) => put(b"false", out),
-        (Cell::Int(number), _) | (Cell::Millis(number), Kind::Json) => {
-            put(number.to_string().as_bytes(), out);
-        }
-        _ => return Err(NotPlain),
+        (typed, _) => put(told(kind.wanted(), typed)?.as_bytes(), out),
     }
     Ok(())
 }
 
-fn text<'c>(cell: &'c Cell<'_>) -> Result<&'c str, NotPlain> {
+fn text<'c>(cell: &Cell<'c>) -> Result<&'c str, NotPlain> {
     match cell {
         Cell::Text(text) => Ok(text),
         _ => Err(NotPlain),
@@ -173,13 +244,16 @@ fn text<'c>(cell: &'c Cell<'_>) -> Result<&'c str, NotPlain> {
 /// Microseconds since 2000-01-01.
 fn instant(cell: &Cell<'_>, read: fn(&str) -> Result<i64, NotPlain>) -> Result<i64, NotPlain> {
     match cell {
-        Cell::Millis(ms) => time::millis(*ms),
+        Cell::Timestamp(at) => time::epoch_micros(at.micros().ok_or(NotPlain)?),
         other => read(text(other)?),
     }
 }
 
 /// With hyphens, 8-4-4-4-12.
 fn uuid(cell: &Cell<'_>) -> Result<[u8; 16], NotPlain> {
+    if let Cell::Uuid(bytes) = cell {
+        return Ok(*bytes);
+    }
     let text = text(cell)?.as_bytes();
     if text.len() != 36 {
         return Err(NotPlain);
@@ -211,7 +285,6 @@ fn hex(digit: u8) -> Result<u8, NotPlain> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::borrow::Cow;
 
     fn bytes(binary: Binary, cell: &Cell<'_>) -> Result<Vec<u8>, NotPlain> {
         let mut out = Vec::new();
@@ -222,7 +295,7 @@ mod tests {
     }
 
     fn text(text: &str) -> Cell<'_> {
-        Cell::Text(Cow::Borrowed(text))
+        Cell::Text(text)
     }
 
     #[test]

@@ -33,13 +33,32 @@ pub(super) fn local(text: &str) -> Result<i64, NotPlain> {
     local_and_zone(text).map(|(local, _)| local)
 }
 
-/// The same from milliseconds since 1970-01-01, in the years that have a text.
-pub(super) fn millis(ms: i64) -> Result<i64, NotPlain> {
-    // 0001-01-01 and 10000-01-01: beyond, the text form says what is wrong.
-    const FIRST: i64 = -62_135_596_800_000;
-    const BEYOND: i64 = 253_402_300_800_000;
-    match (FIRST..BEYOND).contains(&ms) {
-        true => Ok(ms * 1_000 - EPOCH_DAYS * DAY * MICROS),
+/// 0001-01-01 and 10000-01-01, in days since 1970-01-01: beyond, the text form says what
+/// is wrong.
+const FIRST: i64 = -719_162;
+const BEYOND: i64 = 2_932_897;
+
+/// Days since 2000-01-01 from those since 1970-01-01, in the years that have a text.
+pub(super) fn epoch_days(days: i32) -> Result<i32, NotPlain> {
+    match (FIRST..BEYOND).contains(&days.into()) {
+        true => Ok(days - EPOCH_DAYS as i32),
+        false => Err(NotPlain),
+    }
+}
+
+/// Microseconds since 2000-01-01 from those since 1970-01-01, in the years that have a
+/// text.
+pub(super) fn epoch_micros(micros: i64) -> Result<i64, NotPlain> {
+    match (FIRST * DAY * MICROS..BEYOND * DAY * MICROS).contains(&micros) {
+        true => Ok(micros - EPOCH_DAYS * DAY * MICROS),
+        false => Err(NotPlain),
+    }
+}
+
+/// Microseconds since midnight, as far as a day has them.
+pub(super) fn of_day(micros: i64) -> Result<i64, NotPlain> {
+    match (0..=DAY * MICROS).contains(&micros) {
+        true => Ok(micros),
         false => Err(NotPlain),
     }
 }
@@ -162,8 +181,12 @@ mod tests {
         assert_eq!(zoned("2000-01-01T02:30:00+02:30"), Ok(0));
         assert_eq!(zoned("1999-12-31 23:59:59.5-00:00"), Ok(-500_000));
         assert_eq!(local("2000-01-01T02:30:00+02:30"), Ok(9_000_000_000));
-        assert_eq!(millis(946_684_800_001), Ok(1_000));
-        assert_eq!(millis(i64::MAX), Err(NotPlain));
+        assert_eq!(epoch_micros(946_684_800_001_000), Ok(1_000));
+        assert_eq!(epoch_micros(i64::MAX), Err(NotPlain));
+        assert_eq!(epoch_days(10_957), Ok(0));
+        assert_eq!(epoch_days(i32::MIN), Err(NotPlain));
+        assert_eq!(of_day(86_400_000_000), Ok(86_400_000_000));
+        assert_eq!(of_day(-1), Err(NotPlain));
     }
 
     #[test]

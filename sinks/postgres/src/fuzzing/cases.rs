@@ -3,7 +3,6 @@
 use crate::encode::{Element, Kind};
 use plimsoll_sink_api::Cell;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 
 /// One cell for one kind of column.
 #[derive(Debug)]
@@ -33,11 +32,11 @@ impl Case {
             Content::Null => Cell::Null,
             Content::Bool(b) => Cell::Bool(*b),
             Content::Number(s) => Cell::Number(s),
-            Content::Text(s) => Cell::Text(Cow::Borrowed(s)),
+            Content::Text(s) => Cell::Text(s),
             Content::Json(s) => Cell::Json(s),
             Content::Bytes(b) => Cell::Bytes(b),
             Content::Int(i) => Cell::Int(*i),
-            Content::Millis(ms) => Cell::Millis(*ms),
+            Content::Millis(ms) => Cell::millis(*ms),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! nothing that the writers use.
 
 use plimsoll_sink_api::snapshot::Unreadable;
-use plimsoll_sink_api::snapshot::told::{base64, rfc3339};
+use plimsoll_sink_api::snapshot::told::{As, base64, told};
 use plimsoll_sink_api::{Cell, Column, Source};
 use serde_json::value::RawValue;
 
@@ -50,18 +50,18 @@ impl Form {
 pub fn text_of(form: Form, cell: &Cell<'_>) -> Result<Option<String>, Unreadable> {
     let array = matches!(form, Form::Array | Form::ArrayOfJson | Form::ArrayOfBase64);
     Ok(Some(match (cell, form) {
-        (Cell::Absent | Cell::Null, _) => return Ok(None),
+        (Cell::Absent | Cell::Unchanged | Cell::Null, _) => return Ok(None),
         (Cell::Text(text), Form::Base64) => hex(&base64(text)?),
         (Cell::Text(text), Form::Bytes) => hex(text.as_bytes()),
         (Cell::Bytes(bytes), Form::Bytes | Form::Base64) => hex(bytes),
+        (Cell::Uuid(bytes), Form::Bytes | Form::Base64) => hex(bytes),
         (Cell::Bytes(_), _) | (_, Form::Bytes | Form::Base64) => return Err(Unreadable::Value),
         (Cell::Json(json), _) if array => literal(json, form, DIMENSIONS)?,
-        (Cell::Millis(ms), Form::Number | Form::Json) => ms.to_string(),
-        (Cell::Millis(ms), _) => rfc3339(*ms)?,
-        (Cell::Bool(yes), _) => yes.to_string(),
-        (Cell::Int(number), _) => number.to_string(),
-        (Cell::Number(text) | Cell::Json(text), _) => (*text).to_owned(),
-        (Cell::Text(text), _) => text.clone().into_owned(),
+        (_, Form::Number) => told(As::Number, cell)?,
+        (_, Form::Json) => told(As::Json, cell)?,
+        (_, Form::Text | Form::Array | Form::ArrayOfJson | Form::ArrayOfBase64) => {
+            told(As::Text, cell)?
+        }
     }))
 }
 
@@ -111,7 +111,6 @@ fn element(json: &str, form: Form, dimensions: usize) -> Result<String, Unreadab
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::borrow::Cow;
 
     fn of(form: Form, cell: Cell<'_>) -> String {
         text_of(form, &cell).unwrap().unwrap()
@@ -119,11 +118,11 @@ mod tests {
 
     #[test]
     fn texts_are_those_of_the_documented_rules() {
-        let text = |t: &'static str| Cell::Text(Cow::Borrowed(t));
+        let text = |t: &'static str| Cell::Text(t);
         assert_eq!(of(Form::Base64, text("YWJj")), "\\x616263");
         assert_eq!(of(Form::Bytes, text("YWJj")), "\\x59574a6a");
-        assert_eq!(of(Form::Text, Cell::Millis(-1)), "1969-12-31T23:59:59.999Z");
-        assert_eq!(of(Form::Number, Cell::Millis(-1)), "-1");
+        assert_eq!(of(Form::Text, Cell::millis(-1)), "1969-12-31T23:59:59.999Z");
+        assert_eq!(of(Form::Number, Cell::millis(-1)), "-1");
         assert_eq!(
             of(Form::Array, Cell::Json(r#"[1.50,null,"a\"\\",[true]]"#)),
             r#"{"1.50",NULL,"a\"\\",{"true"}}"#
@@ -135,6 +134,53 @@ mod tests {
         assert!(text_of(Form::Base64, &Cell::Number("1")).is_err());
         assert!(text_of(Form::Text, &Cell::Bytes(b"\xff")).is_err());
         assert!(matches!(text_of(Form::Text, &Cell::Null), Ok(None)));
+    }
+
+    #[test]
+    fn typed_values_are_told_as_they_are_written() {
+        use crate::encode::{Kind, Out, write};
+        struct Plain(Vec<u8>);
+        impl Out for Plain {
+            fn raw(&mut self, text: &[u8]) {
+                self.0.extend_from_slice(text);
+            }
+            fn text(&mut self, text: &[u8]) {
+                self.0.extend_from_slice(text);
+            }
+        }
+        let mut told = 0;
+        for base in [
+            "int2",
+            "float8",
+            "numeric",
+            "text",
+            "bytea",
+            "uuid",
+            "date",
+            "timestamp",
+        ] {
+            let (fit, unfit) = crate::tests::typed_cells::of(base);
+            for cell in fit.iter().chain(&unfit) {
+                for (form, kind) in [
+                    (Form::Text, Kind::Plain),
+                    (Form::Number, Kind::Number),
+                    (Form::Json, Kind::Json),
+                    (Form::Base64, Kind::Bytea),
+                    (Form::Bytes, Kind::RawBytea),
+                ] {
+                    let mut out = Plain(Vec::new());
+                    let written = write(kind, cell, &mut out).ok();
+                    let written = written.map(|_| String::from_utf8(out.0).unwrap());
+                    assert_eq!(
+                        text_of(form, cell).ok().flatten(),
+                        written,
+                        "{cell:?} {kind:?}"
+                    );
+                    told += usize::from(written.is_some());
+                }
+            }
+        }
+        assert!(told > 100, "{told}");
     }
 
     #[test]

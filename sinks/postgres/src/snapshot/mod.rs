@@ -253,6 +253,7 @@ impl Snapshot for PostgresSnapshot {
             for (at, &i) in wanted.iter().enumerate() {
                 columns[i] = match cells[i] {
                     Cell::Absent => hash::ABSENT,
+                    Cell::Unchanged => hash::UNCHANGED,
                     _ if clocks.contains(&(n, i)) => hash::SKIPPED,
                     _ => hash::hash(answer.try_get(table.keys.len() + at).map_err(failed)?),
                 };

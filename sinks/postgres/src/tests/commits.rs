@@ -759,7 +759,7 @@ async fn a_type_that_refuses_a_value_in_its_own_way_is_suspect_and_its_column_is
             let sink = world.sink(world.settings(mode, "o"), "m").await;
             let mut writer = Writer::claim(&sink, &member(1)).await;
             let mut cells = good();
-            cells[column] = value.clone();
+            cells[column] = value;
             let error = writer.commit(&[put(0, cells)]).await.unwrap_err();
             assert_eq!(error.class, Class::Suspect, "{error}");
             let named = error.detail.column.clone();

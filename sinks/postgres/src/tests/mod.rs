@@ -11,5 +11,6 @@ mod proof;
 mod roundtrip;
 mod shapes;
 mod stale;
+pub(crate) mod typed_cells;
 mod types;
 mod world;

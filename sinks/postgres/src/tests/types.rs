@@ -33,12 +33,12 @@ fn matrix() -> Vec<(&'static str, Cell<'static>, &'static str)> {
         ),
         (
             "timestamptz",
-            Cell::Millis(1_700_000_000_123),
+            Cell::millis(1_700_000_000_123),
             "2023-11-14 22:13:20.123+00",
         ),
         (
             "timestamp",
-            Cell::Millis(1_700_000_000_123),
+            Cell::millis(1_700_000_000_123),
             "2023-11-14 22:13:20.123",
         ),
         (
@@ -47,8 +47,8 @@ fn matrix() -> Vec<(&'static str, Cell<'static>, &'static str)> {
             "2024-05-06 07:08:10",
         ),
         ("date", text("2024-05-06"), "2024-05-06"),
-        ("date", Cell::Millis(1_700_000_000_123), "2023-11-14"),
-        ("bigint", Cell::Millis(1_700_000_000_123), "1700000000123"),
+        ("date", Cell::millis(1_700_000_000_123), "2023-11-14"),
+        ("bigint", Cell::millis(1_700_000_000_123), "1700000000123"),
         ("time", text("07:08:09.123456"), "07:08:09.123456"),
         ("interval", text("1 day 2 hours"), "1 day 02:00:00"),
         (
@@ -126,7 +126,7 @@ async fn every_type_is_reached_by_copy_and_by_unnest() {
         let mut writer = Writer::claim(&sink, &member(1)).await;
         let row = |id| {
             std::iter::once(Cell::Int(id))
-                .chain(matrix.iter().map(|(_, c, _)| c.clone()))
+                .chain(matrix.iter().map(|(_, c, _)| *c))
                 .collect()
         };
         let nulls = std::iter::once(Cell::Int(2))

@@ -9,7 +9,6 @@ use plimsoll_sink_api::{
 };
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,7 +79,7 @@ pub fn delete(offset: i64, cells: Vec<Cell<'static>>) -> Record {
 }
 
 pub fn text(text: &'static str) -> Cell<'static> {
-    Cell::Text(Cow::Borrowed(text))
+    Cell::Text(text)
 }
 
 pub fn number(digits: &'static str) -> Cell<'static> {

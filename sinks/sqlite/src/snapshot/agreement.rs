@@ -5,8 +5,8 @@ use crate::{SqliteSettings, SqliteSink, SqliteSnapshot};
 use plimsoll_protocol::{Class, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::snapshot::{Snapshot, Unreadable};
 use plimsoll_sink_api::{
-    Batch, Cell, Identity, Marks, Member, Missing, Mode, NewPosition, Op, Row, Rows, Sink,
-    TableRule, TableSettings,
+    Batch, Cell, Clock, Decimal, Float, Identity, Interval, Marks, Member, Missing, Mode,
+    NewPosition, Op, Row, Rows, Sink, TableRule, TableSettings, TimeOfDay, Timestamp, Unit,
 };
 use std::path::Path;
 
@@ -33,7 +33,7 @@ fn cells() -> Vec<Cell<'static>> {
         "{\"a\":1}",
         "true",
     ] {
-        cells.push(Cell::Text(text.into()));
+        cells.push(Cell::Text(text));
     }
     for number in [
         "1",
@@ -46,7 +46,58 @@ fn cells() -> Vec<Cell<'static>> {
         cells.push(Cell::Number(number));
     }
     for millis in [0, -1, 1_700_000_000_123, -62_135_596_800_001, i64::MAX] {
-        cells.push(Cell::Millis(millis));
+        cells.push(Cell::millis(millis));
+    }
+    cells.extend(typed());
+    cells
+}
+
+/// What formats with types say.
+fn typed() -> Vec<Cell<'static>> {
+    let decimal = |unscaled, scale| Cell::Decimal(Decimal { unscaled, scale });
+    let timestamp = |value, unit, clock| Cell::Timestamp(Timestamp { value, unit, clock });
+    let time = |value, unit| Cell::Time(TimeOfDay { value, unit });
+    let mut cells = vec![
+        Cell::Unsigned(7),
+        Cell::Unsigned(u64::MAX),
+        decimal(&[], 0),
+        decimal(&[0x04, 0xce], 2),
+        decimal(&[0xff], 1),
+        decimal(&[7], -3),
+        decimal(&[7], -400),
+        decimal(&[7], 400),
+        decimal(&[0x7f; 20], 5),
+        decimal(&[1; 5_000], 0),
+        Cell::Date(0),
+        Cell::Date(-1),
+        Cell::Date(i32::MAX),
+        time(0, Unit::Millis),
+        time(86_400_000_000, Unit::Micros),
+        time(-1, Unit::Nanos),
+        timestamp(-1, Unit::Micros, Clock::Local),
+        timestamp(i64::MAX, Unit::Micros, Clock::Utc),
+        timestamp(i64::MAX, Unit::Nanos, Clock::Utc),
+        Cell::Uuid(*b"0123456789abcdef"),
+    ];
+    for number in [
+        0.0,
+        -0.0,
+        0.1,
+        1e16,
+        -1e300,
+        f64::NAN,
+        f64::INFINITY,
+        f64::MIN_POSITIVE,
+    ] {
+        cells.push(Cell::Float(Float::Double(number)));
+        cells.push(Cell::Float(Float::Single(number as f32)));
+    }
+    for (months, days, nanos) in [(0, 0, 0), (14, -3, -500_000_000), (0, 1, 1)] {
+        cells.push(Cell::Interval(Interval {
+            months,
+            days,
+            nanos,
+        }));
     }
     cells
 }

@@ -2,8 +2,8 @@
 
 use super::Query;
 use plimsoll_sink_api::snapshot::Unreadable;
-use plimsoll_sink_api::snapshot::told::{base64, rfc3339};
-use plimsoll_sink_api::{Cell, Column, Shape};
+use plimsoll_sink_api::snapshot::told::{As, base64, told};
+use plimsoll_sink_api::{Cell, Column, Float, Shape};
 use serde_json::value::RawValue;
 
 /// What a column does to values, and what it asks of them.
@@ -65,19 +65,39 @@ impl Form {
     /// Binds a cell.
     pub fn bind<'q>(self, query: Query<'q>, cell: &Cell<'_>) -> Result<Query<'q>, Unreadable> {
         Ok(match (cell, self.class) {
-            (Cell::Absent | Cell::Null, _) => query.bind(None::<String>),
+            (Cell::Absent | Cell::Unchanged | Cell::Null, _) => query.bind(None::<String>),
             (Cell::Text(text), Class::Blob) if self.raw => query.bind(text.as_bytes().to_vec()),
             (Cell::Text(text), Class::Blob) => query.bind(base64(text)?),
             (Cell::Bytes(raw), Class::Blob) => query.bind(raw.to_vec()),
+            (Cell::Uuid(raw), Class::Blob) => query.bind(raw.to_vec()),
             (Cell::Bytes(raw), Class::Untyped) if !self.json => query.bind(raw.to_vec()),
             (Cell::Bytes(_), _) | (_, Class::Blob) => return Err(Unreadable::Value),
             (Cell::Text(text), _) if self.json => self.string(query, json(text)?)?,
             (Cell::Text(text), _) => self.string(query, text)?,
             (Cell::Json(text), _) => self.string(query, text)?,
             (Cell::Int(number), _) => query.bind(*number),
-            (Cell::Millis(ms), _) if self.json => query.bind(*ms),
-            (Cell::Millis(ms), Class::Integer | Class::Decimal | Class::Real) => query.bind(*ms),
-            (Cell::Millis(ms), _) => query.bind(rfc3339(*ms)?),
+            (Cell::Timestamp(at), _) if self.json => query.bind(at.value),
+            (Cell::Timestamp(at), _) if self.counts() => query.bind(at.value),
+            (Cell::Time(time), _) if self.counts() => query.bind(time.value),
+            (Cell::Date(days), _) if self.counts() => query.bind(i64::from(*days)),
+            (Cell::Float(value), _) if self.json && !value.as_f64().is_finite() => {
+                query.bind(told(As::Json, cell)?)
+            }
+            (Cell::Float(Float::Double(value)), Class::Real) => match value.is_finite() {
+                true => query.bind(*value),
+                false => return Err(Unreadable::Value),
+            },
+            (Cell::Unsigned(_) | Cell::Float(_) | Cell::Decimal(_), _) => {
+                return self.bind(query, &Cell::Number(&told(As::Number, cell)?));
+            }
+            (
+                Cell::Date(_)
+                | Cell::Time(_)
+                | Cell::Timestamp(_)
+                | Cell::Uuid(_)
+                | Cell::Interval(_),
+                _,
+            ) => query.bind(told(if self.json { As::Json } else { As::Text }, cell)?),
             (Cell::Bool(yes), Class::Text | Class::Untyped) => query.bind(yes.to_string()),
             (Cell::Bool(yes), _) => query.bind(i64::from(*yes)),
             (Cell::Number(text), Class::Text) => query.bind((*text).to_owned()),
@@ -89,6 +109,11 @@ impl Form {
                 Err(bad) => return Err(bad),
             },
         })
+    }
+
+    /// Whether a time is in it as its sender counted it.
+    fn counts(self) -> bool {
+        !self.json && matches!(self.class, Class::Integer | Class::Decimal | Class::Real)
     }
 
     /// A text that SQLite would turn into a number must be one that it can keep.

@@ -344,8 +344,10 @@ impl Snapshot for SqliteSnapshot {
             .map_err(failed)?;
             let (mut canonical, _) = table.read(&row).map_err(failed)?;
             for (i, cell) in cells.iter().enumerate() {
-                if matches!(cell, Cell::Absent) {
-                    canonical.columns[i] = hash::ABSENT;
+                match cell {
+                    Cell::Absent => canonical.columns[i] = hash::ABSENT,
+                    Cell::Unchanged => canonical.columns[i] = hash::UNCHANGED,
+                    _ => {}
                 }
             }
             // A row keeps the spelling that its key came with first.

@@ -99,7 +99,7 @@ fn settings(path: PathBuf, table: TableSettings) -> SqliteSettings {
 }
 
 fn text(text: &str) -> Cell<'_> {
-    Cell::Text(text.into())
+    Cell::Text(text)
 }
 
 fn number(text: &str) -> Cell<'_> {
@@ -123,11 +123,11 @@ fn rows<'a>(table: &Prepared<SqlitePlan>, from: i64, records: &[Record<'a>]) -> 
     for (offset, (op, cells)) in (from..).zip(records) {
         let row = rows.push(Row { offset, op: *op });
         for (name, cell) in cells {
-            row[columns.iter().position(|c| c.name == *name).unwrap()] = cell.clone();
+            row[columns.iter().position(|c| c.name == *name).unwrap()] = *cell;
         }
         for (cell, column) in row.iter_mut().zip(columns) {
             match column.source {
-                Source::Topic => *cell = Cell::Text(TOPIC.into()),
+                Source::Topic => *cell = Cell::Text(TOPIC),
                 Source::Partition => *cell = Cell::Int(0),
                 Source::Offset => *cell = Cell::Int(offset),
                 _ => {}

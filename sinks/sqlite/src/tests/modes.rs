@@ -38,7 +38,7 @@ async fn values_are_stored_by_the_affinity_of_their_column() {
             ("b", text("AP8=")),
             ("u", number(long)),
             ("j", Cell::Json("{\"a\":[1]}")),
-            ("d", Cell::Millis(0)),
+            ("d", Cell::millis(0)),
         ]),
         put([
             ("i", Cell::Bool(true)),

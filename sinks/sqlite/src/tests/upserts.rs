@@ -91,14 +91,14 @@ async fn keep_merges_field_by_field_and_starts_afresh_at_a_tombstone() {
     .await;
     let id = ("id", number("1"));
     it.commit(&[
-        put([id.clone(), ("a", text("a1")), ("b", text("b1"))]),
-        put([id.clone(), ("c", text("c1"))]),
-        put([id.clone(), ("b", Cell::Null)]),
+        put([id, ("a", text("a1")), ("b", text("b1"))]),
+        put([id, ("c", text("c1"))]),
+        put([id, ("b", Cell::Null)]),
     ])
     .await
     .unwrap();
     assert_eq!(it.query("a, b, c", "orders").await, ["'a1' NULL 'c1'"]);
-    it.commit(&[delete([id.clone()]), put([id.clone(), ("a", text("a2"))])])
+    it.commit(&[delete([id]), put([id, ("a", text("a2"))])])
         .await
         .unwrap();
     assert_eq!(it.query("a, b, c", "orders").await, ["'a2' 'd' NULL"]);

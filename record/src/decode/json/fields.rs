@@ -11,6 +11,8 @@ pub struct Fields {
     nodes: Vec<Node>,
     /// The node that the last object began with.
     first: AtomicUsize,
+    /// A field that is not among them makes the record a bad one.
+    strict: bool,
 }
 
 /// What a field is wanted for.
@@ -47,6 +49,27 @@ impl Fields {
                 .get_or_insert_with(Fields::default)
                 .insert(rest, column);
         }
+    }
+
+    /// Makes records bad whose object at a path, or one in it, has a field that nobody
+    /// takes.
+    pub fn reject_unknown(&mut self, path: &[String]) {
+        let Some((first, rest)) = path.split_first() else {
+            self.strict = true;
+            let below = self.nodes.iter_mut().filter_map(|node| node.below.as_mut());
+            below.for_each(|below| below.reject_unknown(path));
+            return;
+        };
+        let index = self.by_name.get(first).copied();
+        if let Some(below) = index.and_then(|index| self.nodes[index].below.as_mut()) {
+            below.reject_unknown(rest);
+        }
+    }
+
+    /// Whether a field that is not among them makes a record a bad one.
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// Whether no column takes a field.

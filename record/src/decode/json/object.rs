@@ -1,19 +1,21 @@
 //! JSON text → cells, borrowed from the payload.
 
-use super::BadRecord;
+use super::Target;
 use super::fields::{Fields, Node};
 use super::scan::{Scanner, unquoted};
-use plimsoll_sink_api::{Cell, Column, Shape};
+use crate::{Arena, BadRecord};
+use plimsoll_sink_api::{Cell, Shape};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// Reads one JSON object into the cells of its columns.
 pub struct ObjectReader<'t, 'c, 'de> {
-    /// The columns, for shapes and names.
-    pub columns: &'t [Column],
+    /// What takes values, by the numbers in [`Fields`].
+    pub targets: &'t [Target],
     /// The cells of the row.
     pub cells: &'c mut [Cell<'de>],
-    /// Whether a field without a column is an error.
-    pub reject_unknown: bool,
+    /// For strings with escapes.
+    pub arena: &'de Arena,
     /// What is wrong beyond JSON's grammar: the first thing found.
     pub bad: Option<BadRecord>,
 }
@@ -43,7 +45,7 @@ impl<'de> ObjectReader<'_, '_, 'de> {
                 None => {
                     let name = scanner.name()?;
                     let found = fields.get(&name, before);
-                    if found.is_none() && self.reject_unknown {
+                    if found.is_none() && fields.is_strict() {
                         self.bad.get_or_insert(BadRecord::UnknownField {
                             field: name.into_owned(),
                         });
@@ -61,7 +63,9 @@ impl<'de> ObjectReader<'_, '_, 'de> {
                     // Of two fields of one name the last one counts whole, as it
                     // does in a json column: nothing of the first one stays.
                     if parents.contains(&std::ptr::from_ref(node)) {
-                        below.each_column(&mut |i| self.cells[i] = Cell::Absent);
+                        below.each_column(&mut |i| {
+                            self.cells[self.targets[i].cell] = Cell::Absent;
+                        });
                     } else {
                         parents.push(node);
                     }
@@ -76,12 +80,12 @@ impl<'de> ObjectReader<'_, '_, 'de> {
     }
 
     fn put(&mut self, node: &Node, raw: &'de str) {
-        for &column in &node.columns {
-            match cell(raw, self.columns[column].shape) {
-                Some(cell) => self.cells[column] = cell,
+        for &target in &node.columns {
+            let target = &self.targets[target];
+            match cell(raw, target.shape, self.arena) {
+                Some(cell) => self.cells[target.cell] = cell,
                 None => {
-                    let column = self.columns[column].name.clone();
-                    self.bad.get_or_insert(BadRecord::BadString { column });
+                    self.bad.get_or_insert_with(|| target.bad());
                 }
             }
         }
@@ -121,16 +125,20 @@ fn byte_of(text: &str, error: &serde_json::Error) -> usize {
 /// One JSON value, as its text, as a cell; `None` for a string whose escapes
 /// are broken.
 #[must_use]
-pub fn cell(raw: &str, shape: Shape) -> Option<Cell<'_>> {
+pub fn cell<'c>(raw: &'c str, shape: Shape, arena: &'c Arena) -> Option<Cell<'c>> {
     let bytes = raw.as_bytes();
     Some(match (bytes.first()?, shape) {
         (b'n', _) => Cell::Null,
+        (_, Shape::Presence) => Cell::Bool(true),
         (_, Shape::Json) => Cell::Json(raw),
         (_, Shape::Bytes) => Cell::Bytes(bytes),
         (b't', Shape::Scalar) => Cell::Bool(true),
         (b'f', Shape::Scalar) => Cell::Bool(false),
         (b'{' | b'[', Shape::Scalar) => Cell::Json(raw),
-        (b'"', Shape::Scalar) => Cell::Text(unquoted(raw)?),
+        (b'"', Shape::Scalar) => Cell::Text(match unquoted(raw)? {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => arena.text(&text),
+        }),
         (_, Shape::Scalar) => Cell::Number(raw),
     })
 }

@@ -1,10 +1,13 @@
 //! Rules that every sink keeps alike, so that one log gives the same rows in every
-//! database: base64, bytes that are to be text, a record's time as text, JSON, and
-//! the words for what does not fit.
+//! database: base64, bytes that are to be text, typed values as text, JSON, and the
+//! words for what does not fit.
+
+mod written;
+
+pub use written::{Wanted, write, written};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -18,8 +21,10 @@ pub enum Unfit {
     NotBytes,
     /// Bytes that are not UTF-8, for a column that does not hold bytes.
     NotText,
-    /// A record's time before the year 1 or behind the year 9999.
+    /// A time before the year 1 or behind the year 9999.
     Time,
+    /// A time of day before 00:00 or behind 24:00.
+    TimeOfDay,
     /// A text that is not JSON, for a column of JSON.
     NotJson,
     /// A value that does not read as one of its column's type.
@@ -30,6 +35,8 @@ pub enum Unfit {
     OutOfRange,
     /// A row to delete, in a table without a key.
     Tombstone,
+    /// A value that the source did not send, where no row has it.
+    Unavailable,
 }
 
 impl Unfit {
@@ -41,10 +48,12 @@ impl Unfit {
             Self::NotBytes => "bytes_expected",
             Self::NotText => "invalid_utf8",
             Self::Time => "timestamp_out_of_range",
+            Self::TimeOfDay => "time_out_of_range",
             Self::NotJson | Self::Form => "invalid_text_representation",
             Self::NotTime => "invalid_datetime_format",
             Self::OutOfRange => "numeric_value_out_of_range",
             Self::Tombstone => "tombstone",
+            Self::Unavailable => "value_unavailable",
         }
     }
 
@@ -55,12 +64,19 @@ impl Unfit {
             Self::Base64 => "a column of bytes takes strings in base64, with its padding",
             Self::NotBytes => "a column of bytes takes strings in base64 and nothing else",
             Self::NotText => "a column of bytes takes keys and headers as they are",
-            Self::Time => "the record's timestamp lies outside the years 1 to 9999",
+            Self::Time => "a time outside the years 1 to 9999 fits a column of numbers alone",
+            Self::TimeOfDay => {
+                "a time of day lies between 00:00 and 24:00; a column of numbers takes any"
+            }
             Self::NotJson => "a column of JSON takes keys and headers that are JSON",
             Self::Form => "a value of the column's type is wanted, also as a string",
             Self::NotTime => "RFC 3339 is wanted: 2024-05-06T07:08:09.123Z",
             Self::OutOfRange => "a wider type, or a column of text, keeps every digit",
             Self::Tombstone => "mode \"append\" has no row to delete",
+            Self::Unavailable => {
+                "the source did not send the value, and no row has it: ALTER TABLE … REPLICA \
+                 IDENTITY FULL in the source database makes it send every value of a row"
+            }
         }
     }
 }
@@ -92,21 +108,6 @@ pub fn base64_into(text: &str, out: &mut Vec<u8>) -> Result<(), Unfit> {
 #[must_use]
 pub fn to_base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
-}
-
-/// A record's time as text: RFC 3339, UTC, with milliseconds, so that equal times are
-/// equal texts, in the order of time. Databases read years only from 1 on, and
-/// beyond 9999 a fifth digit.
-///
-/// # Errors
-/// [`Unfit::Time`]
-pub fn rfc3339(millis: i64) -> Result<String, Unfit> {
-    const FIRST: Timestamp = Timestamp::constant(-62_135_596_800, 0);
-    let at = Timestamp::from_millisecond(millis).map_err(|_| Unfit::Time)?;
-    if at < FIRST {
-        return Err(Unfit::Time);
-    }
-    Ok(format!("{at:.3}"))
 }
 
 /// A text that goes into a column of JSON as it stands.
@@ -142,18 +143,6 @@ mod tests {
             assert_eq!(base64_into(text, &mut Vec::new()), Err(Unfit::Base64));
         }
         assert_eq!(to_base64(b"hello"), "aGVsbG8=");
-    }
-
-    #[test]
-    fn times_are_texts_of_one_form_in_their_order() {
-        let of = |millis| rfc3339(millis).unwrap();
-        assert_eq!(of(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
-        assert_eq!(of(-1), "1969-12-31T23:59:59.999Z");
-        assert_eq!(of(-62_135_596_800_000), "0001-01-01T00:00:00.000Z");
-        assert_eq!(of(253_402_207_200_000), "9999-12-30T22:00:00.000Z");
-        for millis in [-62_135_596_800_001, i64::MIN, i64::MAX] {
-            assert_eq!(rfc3339(millis), Err(Unfit::Time), "{millis}");
-        }
     }
 
     #[test]

@@ -1,0 +1,306 @@
+//! Change events that Debezium 3.3.1 made of a Postgres that was written to, as rows: in
+//! the end they are the rows of the source (tests/data/debezium).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_protocol::{Position, Span};
+use plimsoll_record::{
+    Arena, Budget, Connector, Decimals, Decoder, Envelope, Filling, Formats, Incoming, Undecoded,
+    UnknownFields,
+};
+use plimsoll_sink_api::canonical::{Wanted, written};
+use plimsoll_sink_api::{Cell, Column, Holds, Mode, Op, Rows, Shape, Table};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+fn data(name: &str) -> String {
+    let path = format!("{}/tests/data/debezium/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+fn table(columns: &[(&str, bool)]) -> Table {
+    let column = |&(name, key): &(&str, bool)| Column {
+        name: name.to_owned(),
+        source: format!("value.{name}").parse().unwrap(),
+        shape: Shape::Scalar,
+        key,
+        type_name: String::new(),
+        holds: Holds::Other,
+    };
+    Table {
+        name: "t".to_owned(),
+        mode: Mode::Upsert,
+        columns: columns.iter().map(column).collect(),
+    }
+}
+
+fn bytes(value: &Value) -> Option<Vec<u8>> {
+    let text = |name: &str| value[name].as_str();
+    match (text("text"), text("b64")) {
+        (Some(text), _) => Some(text.as_bytes().to_vec()),
+        (None, Some(base64)) => Some(STANDARD.decode(base64).unwrap()),
+        (None, None) => None,
+    }
+}
+
+type Texts = Vec<Option<String>>;
+
+/// The rows in the end, by their keys, and the conditions of bad records by offset.
+fn folded(
+    file: &str,
+    topic: &str,
+    below: i64,
+    columns: &[(&str, bool)],
+    envelope: Envelope,
+) -> (Vec<Texts>, BTreeMap<i64, &'static str>) {
+    let table = table(columns);
+    let formats = Formats {
+        envelope,
+        ..Formats::json(UnknownFields::Ignore)
+    };
+    let decoder = Decoder::new(&table, topic, 0, &formats);
+    let mut rows: BTreeMap<Texts, Texts> = BTreeMap::new();
+    let mut bad = BTreeMap::new();
+    let mut seen = 0;
+    for line in data(file).lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        let offset = record["offset"].as_i64().unwrap();
+        if !record["topic"].as_str().unwrap().ends_with(topic) || offset >= below {
+            continue;
+        }
+        seen += 1;
+        let (key, value) = (bytes(&record["key"]), bytes(&record["value"]));
+        let mut filling = Filling::new(Budget::new(1 << 20));
+        let incoming = Incoming {
+            offset,
+            timestamp: None,
+            key: key.as_deref(),
+            value: value.as_deref(),
+        };
+        filling.push(&incoming, std::iter::empty(), None, Instant::now());
+        let at = |offset| Position::new(offset).unwrap();
+        let chunk = filling.seal(Span::new(at(offset), at(offset + 1)).unwrap());
+        let arena = Arena::new();
+        let mut decoded = Rows::with_capacity(columns.len(), 1);
+        match decoder.decode(&chunk.record(0), &arena, &mut decoded) {
+            Ok(()) => {}
+            Err(Undecoded::Bad(why)) => {
+                bad.insert(offset, why.condition());
+                continue;
+            }
+            Err(other) => panic!("{other}"),
+        }
+        for (head, cells) in decoded.iter() {
+            let text = |i: usize| written(Wanted::Text, &cells[i]).unwrap();
+            let is_key = |i: &usize| columns[*i].1;
+            let key: Texts = (0..cells.len())
+                .filter(is_key)
+                .map(|i| Some(text(i)))
+                .collect();
+            let stood = rows.remove(&key);
+            if head.op == Op::Delete {
+                continue;
+            }
+            let cell = |i: usize| match cells[i] {
+                Cell::Null => None,
+                Cell::Absent => None,
+                Cell::Unchanged => stood.as_ref().expect("a row that stands")[i].clone(),
+                _ => Some(text(i)),
+            };
+            let row = (0..cells.len()).map(cell).collect();
+            rows.insert(key, row);
+        }
+    }
+    assert!(seen > 0, "{file} has no records of {topic}");
+    (rows.into_values().collect(), bad)
+}
+
+fn debezium() -> Envelope {
+    Envelope::Debezium(Connector::default())
+}
+
+fn flat() -> Envelope {
+    Envelope::DebeziumFlat(Connector::default())
+}
+
+/// The rows of the source, of some of its columns; none of these holds a comma.
+fn expected(file: &str, columns: &[(&str, bool)]) -> Vec<Texts> {
+    let text = data(file);
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let names = lines.next().unwrap();
+    let at = |name: &str| names.iter().position(|n| *n == name).unwrap();
+    let places: Vec<usize> = columns.iter().map(|(name, _)| at(name)).collect();
+    let value = |text: &str| (text != "\\N").then(|| text.to_owned());
+    let mut rows: Vec<Texts> = lines
+        .map(|line| places.iter().map(|&i| value(line[i])).collect())
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn sorted((mut rows, bad): (Vec<Texts>, BTreeMap<i64, &'static str>)) -> Vec<Texts> {
+    assert_eq!(bad, BTreeMap::new());
+    rows.sort();
+    rows
+}
+
+#[test]
+fn deletes_and_changed_keys_of_several_columns_reach_their_rows() {
+    let columns = [("a", true), ("b", true), ("v", false)];
+    let rows = expected("expected.two.csv", &columns);
+    for (file, envelope) in [("pg-json.ndjson", debezium()), ("pg-flat.ndjson", flat())] {
+        let folded = folded(file, ".shop.two", 9, &columns, envelope);
+        assert_eq!(sorted(folded), rows, "{file}");
+    }
+}
+
+#[test]
+fn columns_that_came_later_are_absent_before() {
+    let columns = [("id", true), ("w", false)];
+    let rows = expected("expected.evolve.csv", &columns);
+    for (file, envelope) in [("pg-json.ndjson", debezium()), ("pg-flat.ndjson", flat())] {
+        let (found, bad) = folded(file, ".shop.evolve", i64::MAX, &columns, envelope);
+        assert_eq!(bad, BTreeMap::new(), "{file}");
+        let known: Vec<_> = found.into_iter().filter(|row| row[1].is_some()).collect();
+        let last: Vec<_> = rows.iter().filter(|row| known.contains(row)).collect();
+        assert_eq!(last.len(), known.len(), "{file}: {known:?}");
+        assert!(!known.is_empty(), "{file}");
+    }
+}
+
+#[test]
+fn a_value_that_was_not_sent_stays_and_of_a_new_row_is_bad() {
+    let columns = [("id", true), ("name", false), ("big", false)];
+    let mut rows = expected("expected.plain.csv", &columns);
+    // Its key was changed, and so its large value was not sent.
+    rows.retain(|row| row[0].as_deref() != Some("20"));
+    for (file, envelope) in [("pg-json.ndjson", debezium()), ("pg-flat.ndjson", flat())] {
+        let (mut found, bad) = folded(file, ".shop.plain", 12, &columns, envelope);
+        assert_eq!(bad, BTreeMap::from([(6, "value_unavailable")]), "{file}");
+        found.sort();
+        assert_eq!(found, rows, "{file}");
+    }
+}
+
+#[test]
+fn every_form_of_a_value_that_was_not_sent_is_known() {
+    let names = ["t", "b", "j", "ta", "ia", "la", "h", "ua", "x"];
+    let mut columns = vec![("id", true), ("n", false)];
+    columns.extend(names.map(|name| (name, false)));
+    let (rows, bad) = folded(
+        "pg-toast.ndjson",
+        ".shop.toast",
+        i64::MAX,
+        &columns,
+        debezium(),
+    );
+    assert_eq!((rows.len(), bad.len()), (1, 0));
+    assert_eq!(rows[0][1].as_deref(), Some("2"));
+    for (text, (name, _)) in rows[0].iter().zip(&columns).skip(2) {
+        let text = text.as_deref().unwrap();
+        match *name {
+            // It was sent again.
+            "j" => assert_eq!(text, "{\"a\": 1}"),
+            // 3,000 characters or 300 elements, and no word.
+            _ => assert!(text.len() > 1_000, "{name}: {text}"),
+        }
+    }
+}
+
+#[test]
+fn a_table_without_a_key_is_told_by_the_row_that_was() {
+    let columns = [("a", true), ("b", true)];
+    let (found, bad) = folded(
+        "pg-json.ndjson",
+        ".shop.nopk",
+        i64::MAX,
+        &columns,
+        debezium(),
+    );
+    assert_eq!(bad, BTreeMap::new());
+    // An update of a table without a key is no change of its key, to Debezium: both of
+    // its rows are there. Rows that are equal are one.
+    let row = |a: &str, b: &str| vec![Some(a.to_owned()), Some(b.to_owned())];
+    assert_eq!(found, [row("1", "a"), row("2", "b")]);
+}
+
+#[test]
+fn events_that_are_about_no_row_are_passed_over_and_others_are_bad() {
+    let columns = [("id", true)];
+    let messages = folded("pg-json.ndjson", ".message", i64::MAX, &columns, debezium());
+    assert_eq!(messages.0, Vec::<Texts>::new());
+    assert_eq!(messages.1, BTreeMap::new());
+    let marks = folded(
+        "pg-json.ndjson",
+        ".transaction",
+        i64::MAX,
+        &columns,
+        debezium(),
+    );
+    assert_eq!((marks.0.len(), marks.1.len()), (0, 0));
+    // Flattened ones have no op.
+    let (rows, bad) = folded("pg-flat.ndjson", ".shop.two", 3, &columns, debezium());
+    assert!(rows.is_empty());
+    assert_eq!(bad.len(), 3);
+    assert!(bad.values().all(|word| *word == "not_a_change_event"));
+}
+
+#[test]
+fn what_may_mean_several_things_without_a_schema_is_bad() {
+    let columns = [("id", true), ("amount", false)];
+    let holds = |holds| {
+        let mut table = table(&columns);
+        table.columns[1].holds = holds;
+        table
+    };
+    let of = |value: &str, table: &Table, decimals| {
+        let formats = Formats {
+            envelope: Envelope::Debezium(Connector {
+                decimals,
+                ..Connector::default()
+            }),
+            ..Formats::json(UnknownFields::Ignore)
+        };
+        let event = format!("{{\"op\":\"c\",\"after\":{{\"id\":1,\"amount\":{value}}}}}");
+        let mut filling = Filling::new(Budget::new(1 << 20));
+        let incoming = Incoming {
+            offset: 0,
+            timestamp: None,
+            key: None,
+            value: Some(event.as_bytes()),
+        };
+        filling.push(&incoming, std::iter::empty(), None, Instant::now());
+        let end = Position::new(1).unwrap();
+        let chunk = filling.seal(Span::new(Position::ZERO, end).unwrap());
+        let (arena, mut rows) = (Arena::new(), Rows::with_capacity(2, 1));
+        let decoder = Decoder::new(table, "t", 0, &formats);
+        match decoder.decode(&chunk.record(0), &arena, &mut rows) {
+            Ok(()) => written(Wanted::Text, &rows.row(0).1[1]).unwrap(),
+            Err(Undecoded::Bad(why)) => why.condition().to_owned(),
+            Err(other) => panic!("{other}"),
+        }
+    };
+    let numbers = holds(Holds::Numbers);
+    // Base64, or a number of four digits.
+    for text in ["\"bg==\"", "\"1234\"", "\"\""] {
+        assert_eq!(of(text, &numbers, Decimals::Unknown), "ambiguous_value");
+    }
+    for text in ["12.5", "-123", "12345"] {
+        let quoted = format!("\"{text}\"");
+        assert_eq!(of(&quoted, &numbers, Decimals::Unknown), text);
+        assert_eq!(of(text, &numbers, Decimals::Unknown), text);
+    }
+    assert_eq!(of("\"1234\"", &numbers, Decimals::Digits), "1234");
+    let times = holds(Holds::Times);
+    assert_eq!(of("20260102", &times, Decimals::Digits), "ambiguous_value");
+    let iso = "2026-01-02T03:04:05Z";
+    assert_eq!(of(&format!("\"{iso}\""), &times, Decimals::Unknown), iso);
+    let days = holds(Holds::Days);
+    assert_eq!(of("20000", &days, Decimals::Unknown), "2024-10-04");
+    assert_eq!(of("1.5", &days, Decimals::Unknown), "ambiguous_value");
+    assert_eq!(
+        of("\"bg==\"", &holds(Holds::Other), Decimals::Unknown),
+        "bg=="
+    );
+}

@@ -1,0 +1,213 @@
+//! Change events of a real Debezium into tables: in the end they are the tables of the
+//! source. (record/tests/data/debezium)
+
+use crate::harness::kafka::{Kafka, Message};
+use crate::harness::postgres::Database;
+use crate::harness::process::{Process, plimsoll_ok};
+use crate::harness::service::Service;
+use crate::harness::{unique, wait};
+use serde_json::Value;
+use std::time::Duration;
+
+/// The records of one topic, in their order.
+fn events(file: &str, topic: &str) -> Vec<Message> {
+    let path = format!(
+        "{}/record/tests/data/debezium/{file}",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = std::fs::read_to_string(&path).expect("events");
+    let record = |line| serde_json::from_str::<Value>(line).expect("an event");
+    let bytes = |value: &Value| value["text"].as_str().map(|text| text.as_bytes().to_vec());
+    text.lines()
+        .map(record)
+        .filter(|record| record["topic"].as_str().is_some_and(|t| t.ends_with(topic)))
+        .map(|record| Message {
+            key: bytes(&record["key"]),
+            value: bytes(&record["value"]),
+            ..Message::default()
+        })
+        .collect()
+}
+
+struct Case {
+    kafka: Kafka,
+    database: Database,
+    topic: String,
+    service: Service,
+}
+
+impl Case {
+    fn new(test: &str, create: &str, envelope: &str, batch: usize) -> Self {
+        let (kafka, database, topic) = (Kafka::shared(), Database::shared(test), unique(test));
+        kafka.create_topic(&topic, 1);
+        database.execute(create);
+        let mut service = Service::new(
+            test,
+            &topic,
+            &database.table("t"),
+            "upsert",
+            &database.state_schema(),
+        );
+        service.of_sink =
+            format!("on_bad_record = \"dead_letter\"\nvalue = {{ envelope = \"{envelope}\" }}\n");
+        service.batch = format!("max_records = {batch}\nlinger_ms = 20");
+        Self {
+            kafka,
+            database,
+            topic,
+            service,
+        }
+    }
+
+    fn wait(&self) {
+        self.database.wait_caught_up(&self.kafka, &self.topic);
+    }
+
+    fn bad(&self) -> Vec<String> {
+        let sql = "SELECT condition FROM {s}_state.dead_letters ORDER BY kafka_offset";
+        let rows = self.database.rows(sql);
+        rows.into_iter()
+            .map(|row| row[0].clone().expect("a word"))
+            .collect()
+    }
+
+    /// No row differs, but for what is a dead letter.
+    fn verify(&self) {
+        plimsoll_ok(&self.service.config(), &["verify"]);
+    }
+}
+
+fn texts(rows: &[Vec<Option<String>>]) -> Vec<Vec<&str>> {
+    let text =
+        |value: &Option<String>| value.as_deref().map_or("NULL", |v| v).to_owned().leak() as &str;
+    rows.iter()
+        .map(|row| row.iter().map(text).collect())
+        .collect()
+}
+
+#[test]
+fn deletes_and_changed_keys_reach_their_rows_at_any_batch_size_under_sigkills() {
+    for (file, envelope) in [
+        ("pg-json.ndjson", "debezium"),
+        ("pg-flat.ndjson", "debezium_flat"),
+    ] {
+        for batch in [1, 2, 500] {
+            let create = "CREATE TABLE {s}.t (a int, b uuid, v text, PRIMARY KEY (b, a))";
+            let case = Case::new("changes", create, envelope, batch);
+            // Behind it comes a truncation, which Debezium tells by an event about no row.
+            let events = events(file, ".shop.two")
+                .into_iter()
+                .take(9)
+                .collect::<Vec<_>>();
+            let producer = case.kafka.producer();
+            let (first, second) = events.split_at(5);
+            producer.send_all(&case.topic, first);
+            let process = Process::start_ready(&case.service);
+            process.kill();
+            producer.send_all(&case.topic, second);
+            let process = Process::start_ready(&case.service);
+            case.wait();
+            let rows = case.database.rows("SELECT a, b, v FROM {s}.t ORDER BY a");
+            let id = |last: char| format!("00000000-0000-0000-0000-00000000000{last}");
+            assert_eq!(
+                texts(&rows),
+                [["3", &*id('1'), "v2"], ["9", &*id('9'), "tx"]],
+                "{envelope}, {batch} at a time"
+            );
+            assert_eq!(case.bad(), Vec::<String>::new());
+            case.verify();
+            assert!(process.drain().success());
+        }
+    }
+}
+
+#[test]
+fn a_value_that_was_not_sent_stays_in_columns_of_every_type() {
+    for batch in [1, 500] {
+        let create = "CREATE TABLE {s}.t (id int PRIMARY KEY, n int, t text, b bytea, j jsonb, \
+                      ta text[], ia int[], la bigint[], h text, ua uuid[], x xml)";
+        let case = Case::new("unsent", create, "debezium", batch);
+        case.kafka
+            .producer()
+            .send_all(&case.topic, &events("pg-toast.ndjson", ".shop.toast"));
+        let process = Process::start_ready(&case.service);
+        case.wait();
+        let sizes = "SELECT n, length(t), length(b), j::text, cardinality(ta), cardinality(ia), \
+                     cardinality(la), length(h) > 3000, cardinality(ua), length(x::text) FROM {s}.t";
+        assert_eq!(
+            texts(&case.database.rows(sizes)),
+            [[
+                "2",
+                "3000",
+                "3000",
+                "{\"a\": 1}",
+                "600",
+                "1000",
+                "600",
+                "t",
+                "300",
+                "3007"
+            ]],
+            "{batch} at a time"
+        );
+        assert_eq!(case.bad(), Vec::<String>::new());
+        case.verify();
+        assert!(process.drain().success());
+    }
+}
+
+#[test]
+fn a_value_that_was_not_sent_and_no_row_has_is_a_dead_letter() {
+    let create = "CREATE TABLE {s}.t (id int PRIMARY KEY, name text, big text)";
+    for envelope in ["debezium", "debezium_flat"] {
+        let case = Case::new("nowhere", create, envelope, 500);
+        let file = match envelope {
+            "debezium" => "pg-json.ndjson",
+            _ => "pg-flat.ndjson",
+        };
+        let mut events = events(file, ".shop.plain");
+        // An update of a row that never was.
+        let mut lost = events[2].clone();
+        for bytes in [&mut lost.key, &mut lost.value].into_iter().flatten() {
+            let text = String::from_utf8_lossy(bytes).replace("\"id\":2", "\"id\":77");
+            *bytes = text.into_bytes();
+        }
+        events.insert(0, lost);
+        case.kafka.producer().send_all(&case.topic, &events);
+        let process = Process::start_ready(&case.service);
+        case.wait();
+        // The one in front, and a row whose key was changed.
+        assert_eq!(case.bad(), ["value_unavailable"; 2], "{envelope}");
+        let rows = case
+            .database
+            .rows("SELECT id, name, big FROM {s}.t ORDER BY id");
+        assert_eq!(
+            texts(&rows),
+            [
+                ["1", "NULL", "NULL"],
+                ["3", "three again", "NULL"],
+                ["100", "after truncate", "NULL"]
+            ]
+        );
+        case.verify();
+        assert!(process.drain().success());
+    }
+}
+
+#[test]
+fn a_topic_without_change_events_halts_with_a_hint() {
+    let create = "CREATE TABLE {s}.t (id int PRIMARY KEY)";
+    let mut case = Case::new("plain", create, "debezium", 500);
+    case.service.of_sink = case.service.of_sink.replace("dead_letter", "halt");
+    let producer = case.kafka.producer();
+    producer.send(&case.topic, &Message::of(0, "{\"id\":1}").key("{\"id\":1}"));
+    producer.flush();
+    let process = Process::start(&case.service);
+    wait::within(Duration::from_secs(60), "the halt is told", || {
+        let log = process.log();
+        let told = log.contains("not_a_change_event") && log.contains("debezium_flat");
+        if told { Ok(()) } else { Err(log) }
+    });
+    assert_eq!(case.database.number("SELECT count(*) FROM {s}.t"), 0);
+    process.kill();
+}
