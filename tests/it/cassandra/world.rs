@@ -9,12 +9,11 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-/// Of the table `orders`.
-pub const COLUMNS: &str = "id bigint PRIMARY KEY, customer text, status text, amount decimal, \
+const COLUMNS: &str = "id bigint PRIMARY KEY, customer text, status text, amount decimal, \
                        quantity int, placed_at text, note text, part int, off bigint";
 
 /// One table, the coordinates in it: a row tells which record made it.
-pub const TABLES: &str = "[[sinks.orders.cassandra.tables]]\ntable = \"{k}.orders\"\n\
+const TABLES: &str = "[[sinks.orders.cassandra.tables]]\ntable = \"{k}.orders\"\n\
                       columns = { part = \"partition\", off = \"offset\" }";
 
 /// The parts, for the test to play with.
@@ -121,26 +120,15 @@ impl World {
     #[track_caller]
     pub fn assert_exact(&self) {
         self.wait_caught_up();
-        let expected = expected(&self.kafka.log(&self.topic));
-        oracle::assert_rows(&expected, &found(&self.keyspace).expect("rows"));
+        let expected = fold(&self.kafka.log(&self.topic));
+        let found = self.keyspace.rows("* FROM {k}.orders");
+        let text = |rows: Vec<Value>| -> Vec<oracle::Row> {
+            rows.into_iter()
+                .map(|row| vec![Some(canonical(row))])
+                .collect()
+        };
+        oracle::assert_rows(&text(expected), &text(found));
     }
-}
-
-/// The rows of the table `orders`; why not, of a server that may be away.
-pub fn found(keyspace: &Keyspace) -> Result<Vec<oracle::Row>, String> {
-    let rows = keyspace.try_rows(
-        "id, customer, status, amount, quantity, placed_at, note, part, off FROM {k}.orders",
-    )?;
-    Ok(rows.into_iter().map(row).collect())
-}
-
-/// What they must be, told from the log alone.
-pub fn expected(log: &[Record]) -> Vec<oracle::Row> {
-    fold(log).into_iter().map(row).collect()
-}
-
-fn row(row: Value) -> oracle::Row {
-    vec![Some(canonical(row))]
 }
 
 /// Every column of an order, by its name; a decimal without its last zeros.

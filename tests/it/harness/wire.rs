@@ -1,17 +1,16 @@
-//! A TCP proxy in front of Cassandra that reads frames of the native protocol: it can
-//! keep writes back for as long as a test wants, lose them or the answers to them, and
-//! counts each.
+//! A TCP proxy in front of Cassandra that reads frames of the native protocol:
+//! it can keep writes back for as long as a test wants, and counts the answers to
+//! them.
 
 use super::{listen, wait};
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{Notify, watch};
 
 /// Length of a frame's head: version, flags, stream (2), opcode, length (4).
@@ -26,31 +25,14 @@ pub struct Wire {
     accept: tokio::task::JoinHandle<()>,
 }
 
-/// What becomes of writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Pass,
-    /// They wait here.
-    Hold,
-    /// They pass; the first answer to one ends all connections.
-    Unheard,
-}
-
 struct Shared {
     upstream: SocketAddr,
-    fate: watch::Sender<Fate>,
-    /// How often all connections were cut.
-    cuts: watch::Sender<usize>,
+    /// Whether writes wait here.
+    holding: watch::Sender<bool>,
     /// Writes that wait, or waited once.
     held: AtomicUsize,
     /// Answers to those.
     answered: AtomicUsize,
-    /// Of those, the ones whose connection ended without an answer.
-    lost: AtomicUsize,
-    /// Answers that no client heard.
-    unheard: AtomicUsize,
-    /// Connections now.
-    passing: AtomicUsize,
 }
 
 impl Wire {
@@ -58,13 +40,9 @@ impl Wire {
     pub fn start(upstream: SocketAddr) -> Self {
         let shared = Arc::new(Shared {
             upstream,
-            fate: watch::Sender::new(Fate::Pass),
-            cuts: watch::Sender::new(0),
+            holding: watch::Sender::new(false),
             held: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
-            lost: AtomicUsize::new(0),
-            unheard: AtomicUsize::new(0),
-            passing: AtomicUsize::new(0),
         });
         let carrying = shared.clone();
         let (address, accept) = listen(move |client| carrying.clone().carry(client));
@@ -82,210 +60,115 @@ impl Wire {
 
     /// From now on writes wait here; all else passes.
     pub fn hold(&self) {
-        self.shared.fate.send_replace(Fate::Hold);
-    }
-
-    /// How many writes wait here, or waited once.
-    pub fn held(&self) -> usize {
-        self.shared.held.load(Ordering::SeqCst)
+        self.shared.holding.send_replace(true);
     }
 
     /// Waits until so many writes wait.
     #[track_caller]
     pub fn wait_held(&self, writes: usize) {
-        wait::until(&format!("{writes} writes are held"), || match self.held() {
-            held if held >= writes => Ok(()),
-            held => Err(held),
+        wait::until(&format!("{writes} writes are held"), || {
+            match self.shared.held.load(Ordering::SeqCst) {
+                held if held >= writes => Ok(()),
+                held => Err(held),
+            }
         });
-    }
-
-    /// From now on all passes.
-    pub fn pass(&self) {
-        self.shared.fate.send_replace(Fate::Pass);
-    }
-
-    /// Whether what was held has been answered by the server, or is lost.
-    pub fn settled(&self) -> bool {
-        self.answered() + self.lost() >= self.held()
-    }
-
-    /// How many of the writes that waited the server has answered.
-    pub fn answered(&self) -> usize {
-        self.shared.answered.load(Ordering::SeqCst)
-    }
-
-    /// How many of them never will be.
-    pub fn lost(&self) -> usize {
-        self.shared.lost.load(Ordering::SeqCst)
     }
 
     /// Lets them go on, and waits until the server has answered each. Says how
     /// many those were.
     #[track_caller]
     pub fn release(&self) -> usize {
-        let held = self.held();
-        self.pass();
+        let held = self.shared.held.load(Ordering::SeqCst);
+        self.shared.holding.send_replace(false);
         wait::until("the server has answered what was held", || {
-            match self.answered() {
+            match self.shared.answered.load(Ordering::SeqCst) {
                 answered if answered >= held => Ok(()),
                 answered => Err(format!("{answered} of {held}")),
             }
         });
         held
     }
-
-    /// Ends all connections; what is held never arrives. Says how many there were.
-    pub fn cut(&self) -> usize {
-        let passing = self.shared.passing.load(Ordering::SeqCst);
-        self.shared.cut();
-        passing
-    }
-
-    /// From now on, until it is told to pass, writes reach the server, and its answer to
-    /// the first of them ends all connections.
-    pub fn drop_answers(&self) {
-        self.shared.fate.send_replace(Fate::Unheard);
-    }
-
-    /// How many answers were kept from their clients so.
-    pub fn unheard(&self) -> usize {
-        self.shared.unheard.load(Ordering::SeqCst)
-    }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
         self.accept.abort();
-        self.pass();
+        self.shared.holding.send_replace(false);
     }
 }
 
-/// Streams of writes that are not answered yet, and whether they waited here.
-type Writes = Mutex<HashMap<[u8; 2], bool>>;
-
 impl Shared {
-    fn is(&self, fate: Fate) -> bool {
-        *self.fate.borrow() == fate
-    }
-
-    fn cut(&self) {
-        self.cuts.send_modify(|cuts| *cuts += 1);
+    fn holds(&self) -> bool {
+        *self.holding.borrow()
     }
 
     async fn carry(self: Arc<Self>, client: TcpStream) -> io::Result<()> {
-        let mut cuts = self.cuts.subscribe();
-        let writes = Writes::default();
-        self.passing.fetch_add(1, Ordering::SeqCst);
-        let ended = tokio::select! {
-            ended = self.pass_on(client, &writes) => ended,
-            _ = cuts.changed() => Ok(()),
-        };
-        self.passing.fetch_sub(1, Ordering::SeqCst);
-        let writes = writes.into_inner().expect("not poisoned");
-        let lost = writes.values().filter(|held| **held).count();
-        self.lost.fetch_add(lost, Ordering::SeqCst);
-        ended
-    }
-
-    async fn pass_on(&self, client: TcpStream, writes: &Writes) -> io::Result<()> {
         let server = TcpStream::connect(self.upstream).await?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
-        let (mut from_client, to_client) = client.into_split();
-        let (from_server, to_server) = server.into_split();
-        let (frames, queue) = unbounded_channel();
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = server.into_split();
+        let (frames, mut queue) = unbounded_channel();
         let reading = async move {
             while let Some(frame) = frame(&mut from_client).await? {
                 let _ = frames.send(frame);
             }
             io::Result::Ok(())
         };
-        let answered = Notify::new();
-        let upward = self.upward(queue, to_server, writes, &answered);
-        let downward = self.downward(from_server, to_client, writes, &answered);
-        // It lasts as long as the server's side: the client's may end before.
-        tokio::select! {
-            ended = downward => ended,
-            never = async {
-                let _ = tokio::join!(reading, upward);
-                std::future::pending().await
-            } => never,
-        }
-    }
-
-    async fn upward(
-        &self,
-        mut queue: UnboundedReceiver<Vec<u8>>,
-        mut to: OwnedWriteHalf,
-        writes: &Writes,
-        answered: &Notify,
-    ) -> io::Result<()> {
-        let mut fate = self.fate.subscribe();
-        let mut kept = Vec::new();
-        loop {
-            tokio::select! {
-                frame = queue.recv() => match frame {
-                    Some(frame) if is_write(&frame) => {
-                        let hold = self.is(Fate::Hold);
-                        writes.lock().expect("not poisoned").insert(stream(&frame), hold);
-                        if hold {
+        // Streams of writes that were held, and are not answered yet.
+        let (waited, answered) = (Mutex::new(HashSet::new()), Notify::new());
+        let upward = async {
+            let mut holding = self.holding.subscribe();
+            let mut kept = Vec::new();
+            loop {
+                tokio::select! {
+                    frame = queue.recv() => match frame {
+                        Some(frame) if is_write(&frame) && self.holds() => {
+                            waited.lock().expect("not poisoned").insert(stream(&frame));
                             self.held.fetch_add(1, Ordering::SeqCst);
                             kept.push(frame);
-                        } else {
-                            to.write_all(&frame).await?;
                         }
-                    }
-                    Some(frame) => to.write_all(&frame).await?,
-                    None => break,
-                },
-                () = released(&mut fate), if !kept.is_empty() => {
-                    for frame in kept.drain(..) {
-                        to.write_all(&frame).await?;
+                        Some(frame) => to_server.write_all(&frame).await?,
+                        None => break,
+                    },
+                    () = released(&mut holding), if !kept.is_empty() => {
+                        for frame in kept.drain(..) {
+                            to_server.write_all(&frame).await?;
+                        }
                     }
                 }
             }
-        }
-        // The client has left; what it sent is still on its way.
-        released(&mut fate).await;
-        for frame in kept {
-            to.write_all(&frame).await?;
-        }
-        while !writes.lock().expect("not poisoned").is_empty() {
-            answered.notified().await;
-        }
-        to.shutdown().await
-    }
-
-    async fn downward(
-        &self,
-        mut from: OwnedReadHalf,
-        mut to: OwnedWriteHalf,
-        writes: &Writes,
-        answered: &Notify,
-    ) -> io::Result<()> {
-        let mut there = true;
-        while let Some(frame) = frame(&mut from).await? {
-            let write = writes.lock().expect("not poisoned").remove(&stream(&frame));
-            if write == Some(true) {
-                self.answered.fetch_add(1, Ordering::SeqCst);
+            // The client has left; what it sent is still on its way.
+            released(&mut holding).await;
+            for frame in kept {
+                to_server.write_all(&frame).await?;
             }
-            answered.notify_one();
-            if write.is_some() && self.is(Fate::Unheard) {
-                self.unheard.fetch_add(1, Ordering::SeqCst);
-                self.cut();
-                return Ok(());
+            while !waited.lock().expect("not poisoned").is_empty() {
+                answered.notified().await;
             }
-            // A client that has left is no reason to stop reading.
-            there = there && to.write_all(&frame).await.is_ok();
-        }
-        // The server has left: so does the client.
-        to.shutdown().await
+            to_server.shutdown().await
+        };
+        let downward = async {
+            let mut there = true;
+            while let Some(frame) = frame(&mut from_server).await? {
+                if waited.lock().expect("not poisoned").remove(&stream(&frame)) {
+                    self.answered.fetch_add(1, Ordering::SeqCst);
+                    answered.notify_one();
+                }
+                // A client that has left is no reason to stop reading.
+                there = there && to_client.write_all(&frame).await.is_ok();
+            }
+            // The server has left: so does the client.
+            to_client.shutdown().await
+        };
+        let (read, up, down) = tokio::join!(reading, upward, downward);
+        read.and(up).and(down)
     }
 }
 
-async fn released(fate: &mut watch::Receiver<Fate>) {
+async fn released(holding: &mut watch::Receiver<bool>) {
     // An error: the proxy is gone, and nothing is held.
-    let _ = fate.wait_for(|fate| *fate != Fate::Hold).await;
+    let _ = holding.wait_for(|holding| !holding).await;
 }
 
 fn is_write(frame: &[u8]) -> bool {

@@ -1,6 +1,5 @@
-//! What the storm blows over: servers, tables, and the instances.
+//! What the storm blows over: servers, three tables, and the instances.
 
-use super::cassandra::{Cassandra, Server};
 use super::side::{self, Side};
 use crate::harness::acl::Rule;
 use crate::harness::disk::SmallDisk;
@@ -11,10 +10,8 @@ use crate::harness::postgres::Database;
 use crate::harness::process::Process;
 use crate::harness::proxy::Proxy;
 use crate::harness::servers::{OwnKafka, OwnPostgres};
-use crate::harness::wire::Wire;
 use crate::harness::{folder, unique, wait};
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -70,8 +67,6 @@ pub struct World {
     pub partitions: AtomicI32,
     /// A sink for each mode.
     pub sinks: Vec<Sink>,
-    /// One more of the topic.
-    pub cassandra: Cassandra,
     /// One more, whose log is lost now and then.
     pub side: Side,
     /// The last one is the one that joins and leaves.
@@ -86,13 +81,11 @@ pub struct Sink {
     pub database: Database,
 }
 
-/// A place for a process, with a network of its own to the databases.
+/// A place for a process, with a network of its own to the database.
 pub struct Instance {
-    /// In front of Postgres.
+    /// In front of the database.
     pub proxy: Proxy,
-    /// In front of Cassandra.
-    pub wire: Wire,
-    /// Held by whom the proxies work for.
+    /// Held by whom the proxy works for.
     pub network: Mutex<()>,
     /// None while it is down.
     pub process: Mutex<Option<Process>>,
@@ -120,7 +113,7 @@ impl Instance {
 
 impl World {
     /// With a small file system of so many MiB, and nobody in it yet.
-    pub fn new(disk_mib: u64, cassandra: Server) -> Self {
+    pub fn new(disk_mib: u64) -> Self {
         let disk = SmallDisk::mount(disk_mib);
         let kafka_proxy = KafkaProxy::start();
         let broker = OwnKafka::start_behind(&kafka_proxy);
@@ -153,7 +146,6 @@ impl World {
             topic,
             partitions: AtomicI32::new(PARTITIONS),
             sinks,
-            cassandra: Cassandra::new(cassandra),
             side,
             instances: Vec::new(),
         };
@@ -168,11 +160,9 @@ impl World {
         }
         let instance = |_| {
             let proxy = Proxy::start(world.server.address());
-            let wire = Wire::start(world.cassandra.keyspace.address());
             Instance {
-                config: world.config(&proxy.url(), wire.address()),
+                config: world.config(&proxy.url()),
                 proxy,
-                wire,
                 network: Mutex::default(),
                 process: Mutex::default(),
             }
@@ -190,18 +180,18 @@ impl World {
     /// A config for the commands beside `run`.
     pub fn config_file(&self) -> PathBuf {
         let path = folder("storm").join("plimsoll.toml");
-        let config = self.config(&self.server.url(), self.cassandra.keyspace.address());
+        let config = self.config(&self.server.url());
         std::fs::write(&path, config.replace("@HTTP@", "off")).expect("a config file");
         path
     }
 
-    fn config(&self, url: &str, cassandra: SocketAddr) -> String {
+    fn config(&self, url: &str) -> String {
         let bootstrap = format!("127.0.0.1:{}", self.kafka_proxy.port());
         let topic = &self.topic;
         let mut config = format!(
             r#"
 drain_ms = 3000
-memory_limit = "120MiB"
+memory_limit = "96MiB"
 
 [kafka]
 bootstrap_servers = "{bootstrap}"
@@ -253,7 +243,6 @@ call_timeout_ms = {CALL_TIMEOUT_MS}
             )
             .expect("a string grows");
         }
-        config += &self.cassandra.config(topic, cassandra);
         let Side {
             topic, database, ..
         } = &self.side;
@@ -281,7 +270,7 @@ call_timeout_ms = {CALL_TIMEOUT_MS}
         config
     }
 
-    /// How many partitions of all sinks stand in the databases as a process' own.
+    /// How many partitions of all sinks stand in the database as a process' own.
     pub fn owned_by(&self, pid: i32) -> Result<i64, String> {
         let count = |sink: &Sink| {
             // The name of an owner is host-pid-id.
@@ -296,8 +285,7 @@ call_timeout_ms = {CALL_TIMEOUT_MS}
             let text = rows[0][0].clone().expect("a count");
             Ok(text.parse::<i64>().expect("a count"))
         };
-        let postgres: i64 = self.sinks.iter().map(count).sum::<Result<_, String>>()?;
-        Ok(postgres + self.cassandra.owned_by(pid)?)
+        self.sinks.iter().map(count).sum()
     }
 
     /// Waits until a process owns something.
