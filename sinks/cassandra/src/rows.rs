@@ -173,7 +173,7 @@ fn remains(ttl: TtlPlan, cells: &[Cell<'_>], now_ms: i64) -> Result<Remains, Ref
             Cell::Timestamp(at) => at.value,
             Cell::Bool(_)
             | Cell::Float(_)
-            | Cell::Decimal(_)
+            | Cell::Decimal { .. }
             | Cell::Json(_)
             | Cell::Bytes(_)
             | Cell::Date(_)

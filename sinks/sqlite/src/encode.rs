@@ -75,7 +75,7 @@ pub fn bind<'a>(form: Form, cell: &'a Cell<'_>) -> Result<Bind<'a>, Unfit> {
         Cell::Int(value) => Bind::Int(*value),
         Cell::Float(value) if json && !value.as_f64().is_finite() => told(Wanted::Json, cell)?,
         Cell::Float(Float::Double(value)) if affinity == Affinity::Real => real(*value)?,
-        Cell::Unsigned(_) | Cell::Float(_) | Cell::Decimal(_) => {
+        Cell::Unsigned(_) | Cell::Float(_) | Cell::Decimal { .. } => {
             numeral(affinity, &canonical::written(Wanted::Number, cell)?)?.into_owned()
         }
         Cell::Date(days) => counted(form, cell, (*days).into())?,

@@ -61,7 +61,7 @@ impl Unavailable {
             | Cell::Unsigned(_)
             | Cell::Float(_)
             | Cell::Number(_)
-            | Cell::Decimal(_)
+            | Cell::Decimal { .. }
             | Cell::Date(_)
             | Cell::Time(_)
             | Cell::Timestamp(_)

@@ -2,7 +2,7 @@
 
 use super::Unfit;
 use crate::value::write_date;
-use crate::{Cell, Float};
+use crate::{Cell, Decimal, Float};
 use std::fmt::{Debug, Write};
 
 /// What a column takes a text for.
@@ -37,7 +37,7 @@ pub fn write(wanted: Wanted, cell: &Cell<'_>, out: &mut String) -> Result<bool, 
             quoted(out, |out| float(*number, out));
         }
         (Cell::Float(number), _) => float(*number, out),
-        (Cell::Decimal(number), _) => number.write(out)?,
+        (&Cell::Decimal { unscaled, scale }, _) => Decimal { unscaled, scale }.write(out)?,
         (Cell::Date(days), Wanted::Number) => digits(days, out),
         (Cell::Time(time), Wanted::Number) => digits(&time.value, out),
         (Cell::Timestamp(at), Wanted::Number | Wanted::Json) => digits(&at.value, out),
@@ -106,7 +106,7 @@ fn uuid(bytes: &[u8; 16], out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Clock, Decimal, Interval, TimeOfDay, Timestamp, Unit};
+    use crate::{Clock, Interval, TimeOfDay, Timestamp, Unit};
 
     fn all(cell: Cell<'_>) -> [String; 3] {
         [Wanted::Text, Wanted::Number, Wanted::Json].map(|wanted| written(wanted, &cell).unwrap())
@@ -122,11 +122,11 @@ mod tests {
         assert_eq!(all(Cell::Unsigned(u64::MAX)), same("18446744073709551615"));
         assert_eq!(all(Cell::Float(Float::Single(0.1))), same("0.1"));
         assert_eq!(all(Cell::Float(Float::Double(1e300))), same("1e300"));
-        let cent = Decimal {
+        let cent = Cell::Decimal {
             unscaled: &[1],
             scale: 2,
         };
-        assert_eq!(all(Cell::Decimal(cent)), same("0.01"));
+        assert_eq!(all(cent), same("0.01"));
         let [text, number, json] = all(Cell::Float(Float::Double(f64::NEG_INFINITY)));
         assert_eq!(
             [&*text, &*number, &*json],

@@ -33,7 +33,7 @@ pub fn told(wanted: As, cell: &Cell<'_>) -> Result<String, Unreadable> {
         Cell::Int(number) => return Ok(number.to_string()),
         Cell::Unsigned(number) => return Ok(number.to_string()),
         Cell::Number(text) | Cell::Json(text) | Cell::Text(text) => return Ok((*text).to_owned()),
-        Cell::Decimal(number) => return decimal(number),
+        &Cell::Decimal { unscaled, scale } => return decimal(Decimal { unscaled, scale }),
         Cell::Float(number) => match (float(*number), wanted) {
             (text, As::Json) if !number.as_f64().is_finite() => text,
             (text, _) => return Ok(text),
@@ -87,7 +87,7 @@ fn clock(value: i64, unit: Unit) -> Result<String, Unreadable> {
 
 /// Every digit; zeros that would be more than 64 are an exponent; 10,000 digits and a
 /// few are as many as are kept.
-fn decimal(number: &Decimal<'_>) -> Result<String, Unreadable> {
+fn decimal(number: Decimal<'_>) -> Result<String, Unreadable> {
     if number.unscaled.len() > 4_152 {
         return Err(Unreadable::Value);
     }

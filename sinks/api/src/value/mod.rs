@@ -34,8 +34,14 @@ pub enum Cell<'a> {
     Float(Float),
     /// A number as it was written, of any length.
     Number(&'a str),
-    /// A decimal number of any length.
-    Decimal(Decimal<'a>),
+    /// A decimal number of any length: the parts of a [`Decimal`], whose own padding
+    /// would make every cell a word longer.
+    Decimal {
+        /// As [`Decimal::unscaled`].
+        unscaled: &'a [u8],
+        /// As [`Decimal::scale`].
+        scale: i32,
+    },
     /// A string, unescaped.
     Text(&'a str),
     /// JSON as written: an object or an array, or any value at all for a

@@ -25,7 +25,7 @@ pub(super) fn write(
             put(native, value, out)
         }
         Cell::Float(Float::Single(value)) if native == NativeType::Float => put(native, value, out),
-        Cell::Int(_) | Cell::Unsigned(_) | Cell::Float(_) | Cell::Decimal(_) => {
+        Cell::Int(_) | Cell::Unsigned(_) | Cell::Float(_) | Cell::Decimal { .. } => {
             numeral(native, &canonical::written(Wanted::Number, cell)?, out)
         }
         Cell::Timestamp(_) | Cell::Date(_) | Cell::Time(_) | Cell::Interval(_) => {

@@ -1,9 +1,9 @@
 //! Values of formats with types, by the types of columns that they are tried on.
 
-use plimsoll_sink_api::{Cell, Clock, Decimal, Float, Interval, TimeOfDay, Timestamp, Unit};
+use plimsoll_sink_api::{Cell, Clock, Float, Interval, TimeOfDay, Timestamp, Unit};
 
 pub fn decimal(unscaled: &'static [u8], scale: i32) -> Cell<'static> {
-    Cell::Decimal(Decimal { unscaled, scale })
+    Cell::Decimal { unscaled, scale }
 }
 
 pub fn time(value: i64, unit: Unit) -> Cell<'static> {

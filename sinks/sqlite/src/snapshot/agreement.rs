@@ -5,8 +5,8 @@ use crate::{SqliteSettings, SqliteSink, SqliteSnapshot};
 use plimsoll_protocol::{Class, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::snapshot::{Snapshot, Unreadable};
 use plimsoll_sink_api::{
-    Batch, Cell, Clock, Decimal, Float, Identity, Interval, Marks, Member, Missing, Mode,
-    NewPosition, Op, Row, Rows, Sink, TableRule, TableSettings, TimeOfDay, Timestamp, Unit,
+    Batch, Cell, Clock, Float, Identity, Interval, Marks, Member, Missing, Mode, NewPosition, Op,
+    Row, Rows, Sink, TableRule, TableSettings, TimeOfDay, Timestamp, Unit,
 };
 use std::path::Path;
 
@@ -54,7 +54,7 @@ fn cells() -> Vec<Cell<'static>> {
 
 /// What formats with types say.
 fn typed() -> Vec<Cell<'static>> {
-    let decimal = |unscaled, scale| Cell::Decimal(Decimal { unscaled, scale });
+    let decimal = |unscaled, scale| Cell::Decimal { unscaled, scale };
     let timestamp = |value, unit, clock| Cell::Timestamp(Timestamp { value, unit, clock });
     let time = |value, unit| Cell::Time(TimeOfDay { value, unit });
     let mut cells = vec![

@@ -87,7 +87,7 @@ impl Form {
                 true => query.bind(*value),
                 false => return Err(Unreadable::Value),
             },
-            (Cell::Unsigned(_) | Cell::Float(_) | Cell::Decimal(_), _) => {
+            (Cell::Unsigned(_) | Cell::Float(_) | Cell::Decimal { .. }, _) => {
                 return self.bind(query, &Cell::Number(&told(As::Number, cell)?));
             }
             (
