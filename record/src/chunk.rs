@@ -67,7 +67,9 @@ pub struct Record<'c> {
 
 impl<'c> Record<'c> {
     /// Headers in their order, names as they came: one may be no UTF-8.
-    pub fn headers(&self) -> impl DoubleEndedIterator<Item = (&'c [u8], Option<&'c [u8]>)> {
+    pub fn headers(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (&'c [u8], Option<&'c [u8]>)> + Clone + use<'c> {
         let arena = self.arena;
         self.headers
             .iter()

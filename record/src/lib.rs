@@ -2,21 +2,32 @@
 //! to whatever asks, be it the service, a dry run, a replay or `verify`.
 //!
 //! - A [`Chunk`] holds the records of one batch, copied once; a [`Budget`] bounds them.
+//! - [`split`] takes a registry's [`Framing`] from a key or a value.
 //! - A [`Decoder`] knows the target's columns and turns a record into a row.
+//! - [`semantic`] says what values mean whose types Kafka Connect or Debezium name, and
+//!   [`JsonText`] writes values as JSON: alike for all formats.
 
 mod arena;
 mod budget;
 mod chunk;
 mod decode;
 mod fingerprint;
+mod framing;
+mod json_text;
 mod limits;
+mod schemas;
+pub mod semantic;
 
 pub use arena::Arena;
 pub use budget::Budget;
 pub use chunk::{Chunk, Filling, Incoming, Record};
 pub use decode::{
-    BadRecord, Connector, Decimals, Decoder, Envelope, Fetching, Field, Format, Formats, Need,
-    PLACEHOLDER, Reader, SchemaId, Side, Unavailable, Undecoded, UnknownFields, Wanted,
+    BadRecord, Connector, Decimals, Decoder, Envelope, Fault, Fetching, Field, Format, Formats,
+    Json, Need, OwnedWanted, PLACEHOLDER, Reader, SchemaId, Side, Unavailable, Undecoded,
+    UnknownFields, Wanted, WithFraming,
 };
 pub use fingerprint::{fingerprint, hash_of};
+pub use framing::{Framed, Framing, Looks, MessageIndexes, Unframed, split};
+pub use json_text::{JsonText, quote};
 pub use limits::{BatchLimits, Fill};
+pub use schemas::{FetchingSchema, FixedSchema, Reference, Registered, SchemaKind, Schemas};

@@ -8,6 +8,7 @@ use super::text::count;
 use super::told::Told;
 use crate::cli::ConfigArg;
 use crate::exit::Exit;
+use crate::formats::faults_of_files;
 use clap::Args;
 use std::io::Write;
 
@@ -38,12 +39,20 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, AdminError>
         args.config.config.display(),
         count(config.sinks.len(), "sink")
     )?;
+    let files: Vec<String> = config.sinks.iter().flat_map(faults_of_files).collect();
+    for fault in &files {
+        writeln!(out, "  FAULT    {fault}")?;
+    }
     if !args.connect && args.sample.is_none() {
-        return Ok(Exit::Ok);
+        return Ok(if files.is_empty() {
+            Exit::Ok
+        } else {
+            Exit::Failed
+        });
     }
     let kafka = Kafka::reach(&config);
     let told = Told::ask(config.listen);
-    let mut faults = 0;
+    let mut faults = files.len();
     for settings in &config.sinks {
         let mut report = Report::new(settings, out);
         report.line("sink", &settings.name)?;

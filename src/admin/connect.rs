@@ -13,6 +13,7 @@ use crate::backends::with_backend;
 use crate::config::{Config, Sink as Settings, Topics};
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Class, TopicPartition};
+use plimsoll_registry::Registry;
 use plimsoll_sink_api::{Backend, Inspect, Prepared, Sink, StoredPosition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -27,6 +28,7 @@ pub(super) fn connect<W: Write>(
     sample: Option<usize>,
     report: &mut Report<'_, W>,
 ) -> Result<(), AdminError> {
+    ask_registry(settings, report)?;
     let asking = Asking {
         config,
         settings,
@@ -35,6 +37,25 @@ pub(super) fn connect<W: Write>(
         sample,
     };
     block_on(async { with_backend!(&settings.backend, |of| asking.ask(of, report).await) })
+}
+
+/// Whether the registry answers, where schemas are asked for.
+fn ask_registry<W: Write>(
+    settings: &Settings,
+    report: &mut Report<'_, W>,
+) -> Result<(), AdminError> {
+    let Some(registry) = &settings.registry else {
+        return Ok(());
+    };
+    let reached = match Registry::new(registry) {
+        Ok(registry) => block_on(async { Ok(registry.reach().await) })?,
+        Err(why) => Err(why),
+    };
+    match reached {
+        Ok(()) => report.line("schemas", &format!("{} answers", registry.urls.join(", ")))?,
+        Err(why) => report.fault(&format!("schema_registry: {why}"))?,
+    }
+    Ok(())
 }
 
 /// What is asked of one sink's database.

@@ -5,6 +5,7 @@ use super::error::AdminError;
 use super::fields::Fields;
 use crate::config::{Config, Sink as Settings, UnknownFields};
 use crate::error::KafkaFault;
+use crate::formats::formats;
 use crate::kafka::{Cluster, LogReader, Reads, SAMPLE, ShortLog, cluster_config};
 use plimsoll_protocol::{
     Claim, Class, Epoch, Owner, Position, Question, Span, Then, TopicPartition, then,
@@ -109,7 +110,7 @@ pub(super) async fn try_out<S: Sink>(
             tp,
             chunk,
             prepared,
-            decoder: Decoder::new(&prepared.table, topic, tp.partition, &settings.formats()),
+            decoder: Decoder::new(&prepared.table, topic, tp.partition, &formats(settings)),
         };
         let good = rehearsal.decode(&mut tried).await?;
         rehearsal

@@ -1,12 +1,27 @@
-//! How a sink's records are read: `format`, and the table `value`.
+//! How a sink's records are read: `format`, and the tables `value` and `key`.
 
 use super::reader::Reader;
+use super::settings::{Codec, Encoding, Reads};
 use super::spec::words;
-use plimsoll_record::{Connector, Decimals, Envelope};
+use plimsoll_record::{Connector, Decimals, Envelope, Framing};
 use plimsoll_sink_api::Mode;
+use std::path::PathBuf;
 
-const FORMATS: [(&str, ()); 1] = [("json", ())];
-pub(super) const FORMAT_WORDS: [&str; 1] = words(&FORMATS);
+/// Formats that need nothing else.
+const ALONE: [(&str, ()); 1] = [("json", ())];
+pub(super) const ALONE_WORDS: [&str; 1] = words(&ALONE);
+
+const FORMATS: [(&str, Codec); 2] = [("json", Codec::Json), ("avro", Codec::Avro)];
+pub(super) const FORMAT_WORDS: [&str; 2] = words(&FORMATS);
+
+const FRAMINGS: [(&str, Framing); 5] = [
+    ("none", Framing::None),
+    ("confluent", Framing::Confluent),
+    ("apicurio", Framing::Apicurio),
+    ("single_object", Framing::SingleObject),
+    ("glue", Framing::Glue),
+];
+pub(super) const FRAMING_WORDS: [&str; 5] = words(&FRAMINGS);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Around {
@@ -26,15 +41,67 @@ const DECIMALS: [(&str, Decimals); 2] =
     [("unknown", Decimals::Unknown), ("digits", Decimals::Digits)];
 pub(super) const DECIMALS_WORDS: [&str; 2] = words(&DECIMALS);
 
-/// Reads `format` and `value` of a sink.
-pub(super) fn read(sink: &mut Reader<'_, '_>) -> Option<Envelope> {
-    let _ = sink.choice("format", &FORMATS);
+/// Reads `format`, `value` and `key` of a sink.
+pub(super) fn read(sink: &mut Reader<'_, '_>, has_registry: bool) -> Option<Reads> {
+    let _ = sink.choice("format", &ALONE);
     let mut value = sink.table_or_empty("value")?;
-    let _ = value.choice("format", &FORMATS);
+    let of_value = encoding(&mut value, has_registry);
+    let envelope = envelope(&mut value);
+    value.finish();
+    let mut key = sink.table_or_empty("key")?;
+    let of_key = encoding(&mut key, has_registry);
+    key.finish();
+    let of_value = of_value?;
+    if sink.has("format") && of_value.codec != Codec::Json {
+        sink.fault_of(
+            "format",
+            "is short for another format than that of value",
+            "leave it out",
+        );
+    }
+    Some(Reads {
+        value: of_value,
+        key: of_key?,
+        envelope: envelope?,
+    })
+}
+
+/// `has_registry`: there is one to be asked.
+fn encoding(side: &mut Reader<'_, '_>, has_registry: bool) -> Option<Encoding> {
+    let codec = side.choice("format", &FORMATS);
+    let framing = side.choice("framing", &FRAMINGS);
+    let schema_file = side.text("schema_file");
+    let (codec, framing) = (codec?, framing?);
+    let schema_file = schema_file.map(|text| PathBuf::from(text.value));
+    if codec == Codec::Avro && schema_file.is_none() {
+        match framing {
+            Framing::Confluent | Framing::Apicurio if has_registry => {}
+            Framing::Confluent | Framing::Apicurio => side.fault_of(
+                "framing",
+                "names schemas of a registry, and there is none in the config",
+                "add [schema_registry] with url = [\"https://registry:8081\"]; or name a \
+                 schema_file",
+            ),
+            // Left out, the rules have told it.
+            Framing::None if !side.has("framing") => {}
+            Framing::None | Framing::SingleObject | Framing::Glue => side.fault_of(
+                "framing",
+                "leads to no registry, and there is no schema_file",
+                "name the file with the schema: schema_file = \"order.avsc\"",
+            ),
+        }
+    }
+    Some(Encoding {
+        codec,
+        framing,
+        schema_file,
+    })
+}
+
+fn envelope(value: &mut Reader<'_, '_>) -> Option<Envelope> {
     let around = value.choice("envelope", &ENVELOPES);
     let unavailable = value.text_or_default("unavailable_value");
     let decimals = value.choice("decimals", &DECIMALS);
-    value.finish();
     let connector = Connector {
         unavailable: unavailable?,
         decimals: decimals?,

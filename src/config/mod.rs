@@ -12,6 +12,7 @@ mod formats;
 mod judge;
 mod kafka;
 mod reader;
+mod registry;
 mod rules;
 mod schema;
 mod settings;
@@ -34,8 +35,8 @@ pub use environment::{Environment, Process};
 pub use fault::{Fault, Faults};
 pub use schema::schema;
 pub use settings::{
-    Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Sink, Start,
-    Topics, UnknownFields,
+    Backend, BatchLimits, Codec, Config, Encoding, GroupProtocol, Isolation, Kafka, OnBadRecord,
+    Reads, Sink, Start, Topics, UnknownFields,
 };
 pub use topics::{leaves_out, reads};
 
@@ -98,11 +99,17 @@ fn read(top: Reader<'_, '_>) -> Option<Config> {
     let memory_limit = top.size("memory_limit");
     let drain_ms = top.integer("drain_ms");
     let kafka = top.table("kafka").and_then(kafka::read);
+    let registry = top.table("schema_registry").and_then(registry::read);
     let listen = top.table_or_empty("http").map(read_http);
     if let (Some(kafka), Some(drain_ms)) = (&kafka, drain_ms) {
         check_drain(&top, kafka, drain_ms);
     }
-    let sinks = read_sinks(&top, memory_limit?);
+    let shared = sink::Shared {
+        memory_limit: memory_limit?,
+        registry: registry.as_ref(),
+        has_registry: top.has("schema_registry"),
+    };
+    let sinks = read_sinks(&top, shared);
     top.finish();
     Some(Config {
         kafka: kafka?,
@@ -146,7 +153,7 @@ fn read_http(reader: Reader<'_, '_>) -> Option<SocketAddr> {
     address
 }
 
-fn read_sinks(top: &Reader<'_, '_>, memory_limit: u64) -> Option<Vec<Sink>> {
+fn read_sinks(top: &Reader<'_, '_>, shared: sink::Shared<'_>) -> Option<Vec<Sink>> {
     let (setting, _) = top.find("sinks");
     let Kind::Named(each) = setting.kind else {
         misread(setting);
@@ -164,9 +171,7 @@ fn read_sinks(top: &Reader<'_, '_>, memory_limit: u64) -> Option<Vec<Sink>> {
         let place = table.place_of(entry.key);
         let read = table
             .as_table(each, place, entry.key_at.clone(), entry.value)
-            .and_then(|reader| {
-                sink::read(reader, entry.key, &entry.key_at, memory_limit, &mut groups)
-            });
+            .and_then(|reader| sink::read(reader, entry.key, &entry.key_at, shared, &mut groups));
         match read {
             Some(sink) => sinks.push(sink),
             None => good = false,

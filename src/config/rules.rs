@@ -86,6 +86,7 @@ impl Reader<'_, '_> {
             When::Has(other) => self.has(other),
             When::Is(other, words) => self.says(other, words),
             When::Off(other) => !self.says(other, &["true"]),
+            When::Lacks(others) => !others.iter().any(|other| self.has(other)),
         }
     }
 

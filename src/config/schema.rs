@@ -306,6 +306,13 @@ fn condition(table: &Table, when: When) -> Value {
             }
             says
         }
+        When::Lacks(others) => {
+            let any: Vec<Value> = others
+                .iter()
+                .map(|other| json!({"required": [other]}))
+                .collect();
+            json!({"not": {"anyOf": any}})
+        }
         When::Off(other) => {
             json!({"not": {"properties": {other: {"const": true}}, "required": [other]}})
         }

@@ -2,10 +2,11 @@
 
 pub use crate::backends::Backend;
 pub use plimsoll_record::{BatchLimits, UnknownFields};
-use plimsoll_record::{Envelope, Formats};
+use plimsoll_record::{Envelope, Framing};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A whole config file, checked.
@@ -93,23 +94,71 @@ pub struct Sink {
     pub on_bad_record: OnBadRecord,
     /// What a field without a column does.
     pub unknown_fields: UnknownFields,
-    /// What stands around the row in a value.
-    pub envelope: Envelope,
+    /// How its keys and values are read.
+    pub reads: Reads,
+    /// Where their schemas are; `None`: no registry is asked for any.
+    pub registry: Option<plimsoll_registry::Settings>,
     /// When a batch is closed.
     pub batch: BatchLimits,
     /// Where it writes.
     pub backend: Backend,
 }
 
-impl Sink {
-    /// How the keys and values of its records are read.
+/// How the keys and values of a sink are read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reads {
+    /// Values.
+    pub value: Encoding,
+    /// Keys.
+    pub key: Encoding,
+    /// What stands around the row in a value.
+    pub envelope: Envelope,
+}
+
+impl Reads {
+    /// Values and keys, as the config names them.
     #[must_use]
-    pub fn formats(&self) -> Formats {
-        Formats {
-            envelope: self.envelope.clone(),
-            ..Formats::json(self.unknown_fields)
+    pub fn sides(&self) -> [(&'static str, &Encoding); 2] {
+        [("value", &self.value), ("key", &self.key)]
+    }
+}
+
+/// How bytes are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoding {
+    /// The format.
+    pub codec: Codec,
+    /// What stands around the bytes.
+    pub framing: Framing,
+    /// The schema of all of them.
+    pub schema_file: Option<PathBuf>,
+}
+
+impl Encoding {
+    /// Whether a registry is asked for the schemas.
+    #[must_use]
+    pub fn asks_registry(&self) -> bool {
+        self.codec == Codec::Avro && self.schema_file.is_none()
+    }
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self {
+            codec: Codec::Json,
+            framing: Framing::None,
+            schema_file: None,
         }
     }
+}
+
+/// A format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// JSON without a schema.
+    Json,
+    /// Avro.
+    Avro,
 }
 
 /// What a sink reads.

@@ -4,11 +4,12 @@ use super::backend;
 use super::formats;
 use super::judge::At;
 use super::reader::Reader;
-use super::settings::{BatchLimits, OnBadRecord, Sink, UnknownFields};
+use super::settings::{BatchLimits, OnBadRecord, Reads, Sink, UnknownFields};
 use super::spec::{SINK_NAME, words};
 use super::start;
 use super::text::Text;
 use super::topics;
+use plimsoll_registry::Settings as Registry;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -28,27 +29,42 @@ pub(super) const UNKNOWN_FIELDS_WORDS: [&str; 2] = words(&UNKNOWN_FIELDS);
 #[derive(Default)]
 pub(super) struct Groups(BTreeMap<String, String>);
 
+/// What all sinks share.
+#[derive(Clone, Copy)]
+pub(super) struct Shared<'s> {
+    pub(super) memory_limit: u64,
+    pub(super) registry: Option<&'s Registry>,
+    /// There is one in the config, which may be a wrong one.
+    pub(super) has_registry: bool,
+}
+
+fn asked_registry(reads: &Reads, registry: Option<&Registry>) -> Option<Registry> {
+    let asked = reads.sides().iter().any(|(_, side)| side.asks_registry());
+    registry.filter(|_| asked).cloned()
+}
+
 /// Reads one sink.
 pub(super) fn read(
     mut reader: Reader<'_, '_>,
     name: &str,
     name_at: &At,
-    memory_limit: u64,
+    shared: Shared<'_>,
     groups: &mut Groups,
 ) -> Option<Sink> {
     check_name(&reader, name, name_at);
     let topics = topics::read(&reader);
     let group_id = read_group(&reader, name, groups);
-    let envelope = formats::read(&mut reader);
+    let reads = formats::read(&mut reader, shared.has_registry);
     let start = start::read(&reader);
     let on_bad_record = reader.choice("on_bad_record", &BAD_RECORD);
     let unknown_fields = reader.choice("unknown_fields", &UNKNOWN_FIELDS);
-    let batch = read_batch(&reader, memory_limit);
+    let batch = read_batch(&reader, shared.memory_limit);
     let backend = backend::read(&reader, name, topics.as_ref());
-    if let (Some(envelope), Some(backend)) = (&envelope, &backend) {
-        formats::check_modes(&reader, envelope, &backend.modes());
+    if let (Some(reads), Some(backend)) = (&reads, &backend) {
+        formats::check_modes(&reader, &reads.envelope, &backend.modes());
     }
     reader.finish();
+    let reads = reads?;
     Some(Sink {
         name: name.to_owned(),
         topics: topics?.topics,
@@ -56,7 +72,8 @@ pub(super) fn read(
         start: start?,
         on_bad_record: on_bad_record?,
         unknown_fields: unknown_fields?,
-        envelope: envelope?,
+        registry: asked_registry(&reads, shared.registry),
+        reads,
         batch: batch?,
         backend: backend?,
     })

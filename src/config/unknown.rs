@@ -48,7 +48,11 @@ fn hint(word: &str, table: &Table, place: &str, sinks: &Sinks<'_>) -> String {
     if let Some(best) = nearest(word, table.names()) {
         return format!("did you mean \"{best}\"?");
     }
-    let all: Vec<&str> = homes().iter().map(|home| home.setting.name).collect();
+    // Words that name tables are too short to be near to anything by a slip.
+    let settings = homes();
+    let settings = settings.iter().map(|home| home.setting);
+    let all = settings.filter(|setting| !is_table(&setting.kind));
+    let all: Vec<&str> = all.map(|setting| setting.name).collect();
     if let Some(best) = nearest(word, all)
         && let Some(hint) = elsewhere(best)
     {

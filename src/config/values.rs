@@ -256,10 +256,11 @@ impl<'c, 'd> Reader<'c, 'd> {
         let mut seen = BTreeSet::new();
         let mut good = true;
         for (i, element) in array.iter().enumerate() {
-            let Some(text) = self.string(&format!("{place}[{i}]"), element, "a string") else {
+            let Some(mut text) = self.string(&format!("{place}[{i}]"), element, "a string") else {
                 good = false;
                 continue;
             };
+            text.secret = setting.secret;
             if let Some((what, hint)) = text.fails(checks) {
                 self.fault_in(&text, what, self.fill(hint.unwrap_or(setting.hint)));
                 good = false;

@@ -1,14 +1,13 @@
 //! The tests.
 
 use crate::config::{
-    Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Sink as Settings,
-    Start, Topics, UnknownFields,
+    Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Reads,
+    Sink as Settings, Start, Topics, UnknownFields,
 };
 use crate::engine::Control;
 use crate::health::Health;
 use crate::service::{RunError, Running, member, start};
 use plimsoll_protocol::TopicPartition;
-use plimsoll_record::Envelope;
 use plimsoll_sink_api::memory::{Fault, MemorySink, Shutting};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
@@ -159,7 +158,8 @@ fn begin(
         start: Start::Earliest,
         on_bad_record,
         unknown_fields: UnknownFields::Ignore,
-        envelope: Envelope::None,
+        reads: Reads::default(),
+        registry: None,
         batch: BatchLimits {
             max_records: 10,
             max_bytes: 1 << 20,

@@ -7,6 +7,7 @@ use crate::engine::{
     heartbeat, watch_lag, watch_locks, watch_members,
 };
 use crate::error::KafkaFault;
+use crate::formats::formats;
 use crate::health::{Asking, Health};
 use crate::kafka::{Cluster, Hearing, Looks, MemoryShare, cluster_config, consumer_config, looks};
 use crate::route::Router;
@@ -124,7 +125,7 @@ impl<S: Sink> Starting<S> {
                 cluster_id,
             },
             on_bad_record: self.settings.on_bad_record,
-            formats: self.settings.formats(),
+            formats: formats(&self.settings),
             looks,
             health: self.health.clone(),
             control: self.control.clone(),

@@ -8,6 +8,7 @@ use crate::backends::with_backend;
 use crate::cli::ConfigArg;
 use crate::config::{Config, Sink as Settings};
 use crate::exit::Exit;
+use crate::formats::formats;
 use crate::kafka::{Cluster, cluster_config};
 use clap::Args;
 use log::{CLIENT_ID, KafkaLog};
@@ -101,7 +102,7 @@ async fn all(config: &Config, args: &VerifyArgs) -> Compared {
         };
         let sink = OneSink {
             name: &settings.name,
-            formats: settings.formats(),
+            formats: formats(settings),
             log: &log,
             cluster_id: &id,
             sample: args.sample,

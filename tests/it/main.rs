@@ -2,6 +2,7 @@
 
 mod alerts;
 mod answers;
+mod avro;
 mod bad_records;
 mod cassandra;
 mod change_events;

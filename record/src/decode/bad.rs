@@ -1,5 +1,8 @@
 //! Why a record cannot become a row. No variant holds a value of the record.
 
+use super::fault::Fault;
+use super::format::Side;
+use crate::{Looks, Unframed};
 use std::fmt;
 
 /// Why a record cannot become a row.
@@ -9,6 +12,8 @@ pub enum BadRecord {
     ValueNotJson {
         /// The byte at which parsing stopped.
         at: usize,
+        /// What it seems to be.
+        looks: Option<Looks>,
     },
     /// The value is JSON, but no object, and columns ask for fields.
     ValueNotObject,
@@ -45,6 +50,27 @@ pub enum BadRecord {
     },
     /// A tombstone where none can be: `append` has no row to delete.
     Tombstone,
+    /// Bytes without the framing that they should have.
+    Unframed {
+        /// Whose bytes.
+        side: Side,
+        /// What is wrong with them.
+        why: Unframed,
+    },
+    /// Bytes of a binary format that do not read as a value, or not as one that a cell
+    /// can take.
+    Binary {
+        /// Which bytes.
+        side: Side,
+        /// The format, as people call it.
+        format: &'static str,
+        /// What is wrong.
+        fault: Fault,
+        /// The byte at which reading stopped.
+        at: usize,
+        /// The column that was being filled, if one was.
+        column: Option<String>,
+    },
 }
 
 /// What to do about a value that the source did not send.
@@ -60,13 +86,15 @@ impl BadRecord {
             | Self::KeyMissing { column }
             | Self::Ambiguous { column }
             | Self::ValueUnavailable { column } => Some(column),
+            Self::Binary { column, .. } => column.as_deref(),
             Self::ValueNotJson { .. }
             | Self::ValueNotObject
             | Self::KeyNotObject
             | Self::UnknownField { .. }
             | Self::NotAnEvent
             | Self::EventWithoutRow
-            | Self::Tombstone => None,
+            | Self::Tombstone
+            | Self::Unframed { .. } => None,
         }
     }
 
@@ -85,14 +113,48 @@ impl BadRecord {
             Self::ValueUnavailable { .. } => "value_unavailable",
             Self::Ambiguous { .. } => "ambiguous_value",
             Self::Tombstone => "tombstone",
+            Self::Unframed { why, .. } => why.condition(),
+            Self::Binary { fault, .. } => fault.condition(),
         }
+    }
+
+    /// The same, found in bytes that so many others stand before: what frames them.
+    #[must_use]
+    pub fn behind(mut self, bytes: usize) -> Self {
+        match &mut self {
+            Self::Binary { at, .. } | Self::ValueNotJson { at, .. } => *at += bytes,
+            Self::ValueNotObject
+            | Self::KeyNotObject
+            | Self::BadString { .. }
+            | Self::UnknownField { .. }
+            | Self::KeyMissing { .. }
+            | Self::NotAnEvent
+            | Self::EventWithoutRow
+            | Self::ValueUnavailable { .. }
+            | Self::Ambiguous { .. }
+            | Self::Unframed { .. }
+            | Self::Tombstone => {}
+        }
+        self
     }
 }
 
 impl fmt::Display for BadRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ValueNotJson { at } => write!(f, "the value is not JSON (byte {at})"),
+            Self::ValueNotJson { at, looks } => {
+                write!(f, "the value is not JSON (byte {at})")?;
+                match looks {
+                    Some(Looks::Framed(framing)) => write!(
+                        f,
+                        "; hint: it begins as a registry's serializers write: set the format and \
+                         the framing of the topic, such as format = \"avro\", framing = \"{}\"",
+                        framing.as_str()
+                    ),
+                    Some(looks) => write!(f, "; hint: {}", looks.hint()),
+                    None => Ok(()),
+                }
+            }
             Self::ValueNotObject => {
                 f.write_str("the value is not a JSON object, and columns take fields of it")
             }
@@ -124,6 +186,21 @@ impl fmt::Display for BadRecord {
                  the connector and decimals = \"digits\" here, or use a column of text"
             ),
             Self::Tombstone => f.write_str("a tombstone, and mode \"append\" has no row to delete"),
+            Self::Unframed { side, why } => why.tell(*side, f),
+            Self::Binary {
+                side,
+                format,
+                fault,
+                at,
+                column,
+            } => {
+                write!(f, "the {} as {format} {}", side.as_str(), fault.what())?;
+                write!(f, " (byte {at})")?;
+                if let Some(column) = column {
+                    write!(f, ", for column \"{column}\"")?;
+                }
+                write!(f, "; hint: {}", fault.hint())
+            }
         }
     }
 }

@@ -253,7 +253,7 @@ impl Decoder {
                 }),
             };
         };
-        let mut told: SmallVec<[Cell<'c>; 48]> = smallvec![Cell::Absent; events.cells()];
+        let mut told: SmallVec<[Cell<'c>; 64]> = smallvec![Cell::Absent; events.cells()];
         self.value.read(record, value, arena, &mut told)?;
         match events.change(&told)? {
             Change::Nothing => Ok(()),
@@ -739,14 +739,38 @@ mod tests {
         }
     }
 
+    fn not_json(at: usize) -> BadRecord {
+        BadRecord::ValueNotJson { at, looks: None }
+    }
+
+    #[test]
+    fn a_value_of_another_format_tells_which() {
+        let table = table(Mode::Append, &[("x", "value.x", false, S)]);
+        let cases = [
+            (
+                "\0\0\0\0\u{1}{\"x\":1}",
+                "format = \"avro\", framing = \"confluent\"",
+            ),
+            ("\u{3}\0", "framing = \"glue\""),
+            ("Obj\u{1}", "a whole file of Avro"),
+        ];
+        for (value, hint) in cases {
+            decode(&table, None, Some(value), |row| {
+                let bad = row.unwrap_err();
+                assert_eq!(bad.condition(), "value_not_json");
+                assert!(bad.to_string().contains(hint), "{bad}");
+            });
+        }
+    }
+
     #[test]
     fn broken_values_are_told_apart_and_located() {
         let table = table(Mode::Append, &[("x", "value.x", false, S)]);
         let cases = [
-            (r#"{"x":}"#, BadRecord::ValueNotJson { at: 6 }),
-            ("{\"x\":1,\n\"y\":tru}", BadRecord::ValueNotJson { at: 16 }),
-            (r#"{"x":1} {}"#, BadRecord::ValueNotJson { at: 9 }),
-            ("", BadRecord::ValueNotJson { at: 0 }),
+            (r#"{"x":}"#, not_json(6)),
+            ("{\"x\":1,\n\"y\":tru}", not_json(16)),
+            (r#"{"x":1} {}"#, not_json(9)),
+            ("", not_json(0)),
             ("[1]", BadRecord::ValueNotObject),
             ("7", BadRecord::ValueNotObject),
             (

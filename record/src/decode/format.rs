@@ -18,6 +18,17 @@ pub enum Side {
     Tombstone,
 }
 
+impl Side {
+    /// Whose bytes, in a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Key | Self::Tombstone => "key",
+        }
+    }
+}
+
 /// A field that a column takes.
 #[derive(Debug, Clone, Copy)]
 pub struct Field<'t> {
@@ -42,6 +53,68 @@ pub struct Wanted<'t> {
     pub unknown: UnknownFields,
     /// Where [`Self::unknown`] begins to hold: at an envelope's row, and below it.
     pub root: Path,
+}
+
+/// The same, kept: for formats that compile a program for each schema that they meet.
+#[derive(Debug, Clone)]
+pub struct OwnedWanted {
+    /// See [`Wanted::side`].
+    pub side: Side,
+    fields: Vec<OwnedField>,
+    bare: Option<OwnedField>,
+    unknown: UnknownFields,
+    root: Path,
+}
+
+#[derive(Debug, Clone)]
+struct OwnedField {
+    path: Path,
+    cell: usize,
+    column: Column,
+}
+
+impl OwnedField {
+    fn of(field: &Field<'_>) -> Self {
+        Self {
+            path: field.path.clone(),
+            cell: field.cell,
+            column: field.column.clone(),
+        }
+    }
+
+    fn field(&self) -> Field<'_> {
+        Field {
+            path: &self.path,
+            cell: self.cell,
+            column: &self.column,
+        }
+    }
+}
+
+impl OwnedWanted {
+    /// A copy.
+    #[must_use]
+    pub fn of(wanted: &Wanted<'_>) -> Self {
+        Self {
+            side: wanted.side,
+            fields: wanted.fields.iter().map(OwnedField::of).collect(),
+            bare: wanted.bare.as_ref().map(OwnedField::of),
+            unknown: wanted.unknown,
+            root: wanted.root.clone(),
+        }
+    }
+
+    /// What was kept.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            side: self.side,
+            fields: self.fields.iter().map(OwnedField::field).collect(),
+            bare: self.bare.as_ref().map(OwnedField::field),
+            unknown: self.unknown,
+            root: self.root.clone(),
+        }
+    }
 }
 
 /// A format of keys or values.
@@ -112,6 +185,10 @@ pub enum SchemaId {
     Global(i64),
     /// Apicurio's number of a content.
     Content(i64),
+    /// AWS Glue's UUID of a schema's version.
+    Glue([u8; 16]),
+    /// Avro's fingerprint of a schema, CRC-64-AVRO.
+    Fingerprint(u64),
 }
 
 /// What reading needs cannot be had now.
@@ -138,19 +215,57 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
+impl Undecoded {
+    /// The same, found in bytes that so many others stand before: what frames them.
+    #[must_use]
+    pub fn behind(self, bytes: usize) -> Self {
+        match self {
+            Self::Bad(bad) => Self::Bad(bad.behind(bytes)),
+            Self::Needs(_) | Self::Unusable(_) => self,
+        }
+    }
+}
+
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let side = match self.side {
-            Side::Value => "value",
-            Side::Key | Side::Tombstone => "key",
-        };
-        write!(f, "the {side}'s schema ")?;
-        match &self.schema {
-            SchemaId::Id(id) => write!(f, "{id}"),
-            SchemaId::Guid(guid) => write!(f, "{:032x}", u128::from_be_bytes(*guid)),
-            SchemaId::Global(id) => write!(f, "with global id {id}"),
-            SchemaId::Content(id) => write!(f, "with content id {id}"),
+        write!(f, "the {}'s {}", self.side.as_str(), self.schema)
+    }
+}
+
+impl fmt::Display for SchemaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "schema {id}"),
+            Self::Guid(guid) => write!(f, "schema {}", Self::hyphenated(guid)),
+            Self::Global(id) => write!(f, "schema with global id {id}"),
+            Self::Content(id) => write!(f, "schema with content id {id}"),
+            Self::Glue(version) => write!(f, "schema version {}", Self::hyphenated(version)),
+            Self::Fingerprint(fingerprint) => {
+                write!(f, "schema with fingerprint {fingerprint:016x}")
+            }
         }
+    }
+}
+
+impl SchemaId {
+    /// A UUID as registries write it.
+    #[must_use]
+    pub fn hyphenated(uuid: &[u8; 16]) -> impl fmt::Display + '_ {
+        Hyphenated(uuid)
+    }
+}
+
+struct Hyphenated<'u>(&'u [u8; 16]);
+
+impl fmt::Display for Hyphenated<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, byte) in self.0.iter().enumerate() {
+            if matches!(i, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
     }
 }
 

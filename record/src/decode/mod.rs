@@ -4,15 +4,21 @@
 mod bad;
 mod decoder;
 mod envelope;
+mod fault;
 mod format;
+mod framed;
 mod json;
 
 pub use bad::BadRecord;
 pub use decoder::{Decoder, Formats};
 pub use envelope::{Connector, Decimals, Envelope, PLACEHOLDER};
+pub use fault::Fault;
 pub use format::{
-    Fetching, Field, Format, Need, Reader, SchemaId, Side, Unavailable, Undecoded, Wanted,
+    Fetching, Field, Format, Need, OwnedWanted, Reader, SchemaId, Side, Unavailable, Undecoded,
+    Wanted,
 };
+pub use framed::WithFraming;
+pub use json::Json;
 
 /// What a field without a column does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use crate::admin::{block_on, client_name, with_sink};
 use crate::cli::ConfigArg;
 use crate::config::{Config, Sink as Settings};
 use crate::exit::Exit;
+use crate::formats::formats;
 use crate::kafka::{LogReader, Reads, ShortLog, cluster_config};
 use clap::Args;
 use plimsoll_protocol::{Position, Question, Span, Then, TopicPartition, then};
@@ -117,7 +118,7 @@ impl Replaying<'_> {
                 &prepared.table,
                 &tp.topic,
                 tp.partition,
-                &self.settings.formats(),
+                &formats(self.settings),
             );
             let lane = Lane {
                 sink,

@@ -186,6 +186,8 @@ pub(super) enum When {
     Is(&'static str, &'static [&'static str]),
     /// Anything but `true`.
     Off(&'static str),
+    /// None of these says anything.
+    Lacks(&'static [&'static str]),
 }
 
 /// For tables whose keys are the user's own.

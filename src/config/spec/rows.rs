@@ -3,9 +3,12 @@
 use super::Unit::{Count, Milliseconds};
 use super::backends::BACKENDS;
 use super::{
-    Check, Group, Kind, Rule, Setting, Table, Texts, Value, When, choice, integer, size, text,
+    Check, Choice, Group, Kind, Rule, Setting, Table, Texts, Value, When, choice, integer, size,
+    text,
 };
-use crate::config::formats::{DECIMALS_WORDS, ENVELOPE_WORDS, FORMAT_WORDS};
+use crate::config::formats::{
+    ALONE_WORDS, DECIMALS_WORDS, ENVELOPE_WORDS, FORMAT_WORDS, FRAMING_WORDS,
+};
 use crate::config::kafka::{ISOLATION_WORDS, PROTOCOL_WORDS};
 use crate::config::sink::{BAD_RECORD_WORDS, UNKNOWN_FIELDS_WORDS};
 use plimsoll_record::PLACEHOLDER;
@@ -49,6 +52,7 @@ static TABLES: Group = Group {
     settings: &[
         Setting::new("kafka", Kind::Table(&KAFKA))
             .required("where Kafka is: [kafka] with bootstrap_servers = \"127.0.0.1:9092\""),
+        Setting::new("schema_registry", Kind::Table(&REGISTRY)),
         Setting::new("http", Kind::Table(&HTTP)),
         Setting::new("sinks", Kind::Named(&SINK)).required(
             "add one: [sinks.orders], and in it where it writes, such as [sinks.orders.postgres]",
@@ -248,6 +252,75 @@ pub(in crate::config) const COMMON: &[&str] = &[
     "log_level",
 ];
 
+static REGISTRY: Table = Table {
+    name: "schema_registry",
+    doc: "Where the schemas of keys and values are.",
+    groups: &[&IN_REGISTRY],
+    rules: &[&[
+        Rule::Needs("username", "password"),
+        Rule::Needs("password", "username"),
+        Rule::Needs("cert_file", "key_file"),
+        Rule::Needs("key_file", "cert_file"),
+        Rule::Refused {
+            settings: &["bearer_token"],
+            words: &[],
+            when: When::Has("username"),
+            why: "does not go with username and password",
+            hint: "name one login",
+        },
+    ]],
+    foreign: &[],
+};
+
+static IN_REGISTRY: Group = Group {
+    place: "schema_registry",
+    settings: &[
+        Setting::new("url", Kind::Texts(REGISTRY_URLS))
+            .required("where the registry is: url = [\"https://registry:8081\"]")
+            .hint("url = [\"https://registry:8081\"]")
+            // A login may have slipped into it.
+            .secret()
+            .doc(
+                "Its servers, one after the other is tried. Paths stay: \
+                 `\"http://apicurio:8080/apis/ccompat/v7\"`.",
+            ),
+        text("username", &[])
+            .also("needs `password`")
+            .doc("Who asks; a key, at Confluent Cloud."),
+        text("password", &[])
+            .also("needs `username`")
+            .secret()
+            .doc("Its password; the secret of a key."),
+        text("bearer_token", &[])
+            .also("not with `username`")
+            .secret()
+            .doc("A bearer token."),
+        text("ca_file", &[])
+            .else_("the system's")
+            .doc("A PEM file with the authority that signed the registry's certificate."),
+        text("cert_file", &[])
+            .also("needs `key_file`")
+            .doc("A PEM file with the client's certificate, for mutual TLS."),
+        text("key_file", &[])
+            .also("needs `cert_file`")
+            .doc("A PEM file with its key."),
+        // A registry that needs longer is down for all that a batch can wait for.
+        integer("timeout_ms", 100, 60_000, Milliseconds)
+            .default(Value::Integer(10_000))
+            .hint("a registry answers within milliseconds")
+            .doc("How long one request may take; it is made again while it fails."),
+    ],
+};
+
+const REGISTRY_URLS: Texts = Texts {
+    checks: &[Check::Matches(
+        r"^https?://[^/@?]+(/[^?]*)?$",
+        "is not a valid URL of a registry",
+        "https://registry:8081, without a user and without a query",
+    )],
+    unique: true,
+};
+
 static HTTP: Table = Table {
     name: "http",
     doc: "Metrics and health.",
@@ -323,9 +396,16 @@ static IN_SINK: Group = Group {
             .also("one sink each")
             .hint("leave it out to use \"plimsoll-NAME\"")
             .doc("The consumer group."),
-        choice("format", &FORMAT_WORDS)
-            .default(Value::Text("json"))
-            .doc("The format of the values: short for `value = { format = … }`."),
+        Setting::new(
+            "format",
+            Kind::Choice(Choice {
+                words: &ALONE_WORDS,
+                refused: &[("avro", "needs to know where its schemas are")],
+            }),
+        )
+        .default(Value::Text("json"))
+        .hint("value = { format = \"avro\", framing = \"confluent\" }, and [schema_registry]")
+        .doc("The format of the values: short for `value = { format = … }`."),
         Setting::new("start", Kind::Start(&START))
             .default(Value::Text("earliest"))
             .doc(
@@ -367,6 +447,7 @@ static SINK_TABLES: Group = Group {
     place: "sinks.NAME",
     settings: &[
         Setting::new("value", Kind::Table(&VALUE)),
+        Setting::new("key", Kind::Table(&KEY)),
         Setting::new("batch", Kind::Table(&BATCH)),
     ],
 };
@@ -375,9 +456,64 @@ static VALUE: Table = Table {
     name: "value",
     doc: "How values are read.",
     groups: &[&IN_VALUE],
-    rules: &[],
+    rules: &[&SCHEMAS],
     foreign: &[],
 };
+
+static KEY: Table = Table {
+    name: "key",
+    doc: "How keys are read.",
+    groups: &[&IN_KEY],
+    rules: &[&SCHEMAS],
+    foreign: &[],
+};
+
+/// Where the schemas of a format are, and whether it has any.
+static SCHEMAS: [Rule; 3] = [
+    Rule::Refused {
+        settings: &["format"],
+        words: &["avro"],
+        when: When::Lacks(&["framing", "schema_file"]),
+        why: "needs to know where its schemas are",
+        hint: "framing = \"confluent\" or \"apicurio\" asks a registry; or name a schema_file",
+    },
+    Rule::Refused {
+        settings: &["schema_file"],
+        words: &[],
+        when: When::Is("format", &["json"]),
+        why: "does not go with format = \"json\", which needs no schema",
+        hint: "leave it out, or set the format that the topic has",
+    },
+    Rule::Refused {
+        settings: &["framing"],
+        words: &["single_object"],
+        when: When::Is("format", &["json"]),
+        why: "is one of Avro, and does not go with format = \"json\"",
+        hint: "leave it out, or set the format that the topic has",
+    },
+];
+
+static IN_KEY: Group = Group {
+    place: "sinks.NAME.key",
+    settings: &[
+        choice("format", &FORMAT_WORDS)
+            .default(Value::Text("json"))
+            .doc("The format of the keys; JSON may be a bare text."),
+        FRAMING,
+        SCHEMA_FILE,
+    ],
+};
+
+const FRAMING: Setting = choice("framing", &FRAMING_WORDS)
+    .default(Value::Text("none"))
+    .doc(
+        "What stands in front of the bytes, or in headers, and names their schema: \
+         `\"confluent\"`, `\"apicurio\"`, `\"glue\"` (with a `schema_file`), or \
+         `\"single_object\"`, Avro's own (with a `schema_file`).",
+    );
+
+const SCHEMA_FILE: Setting =
+    text("schema_file", &[]).doc("A file with the schema, in place of a registry.");
 
 static IN_VALUE: Group = Group {
     place: "sinks.NAME.value",
@@ -385,6 +521,8 @@ static IN_VALUE: Group = Group {
         choice("format", &FORMAT_WORDS)
             .default(Value::Text("json"))
             .doc("The format of the values."),
+        FRAMING,
+        SCHEMA_FILE,
         choice("envelope", &ENVELOPE_WORDS)
             .default(Value::Text("none"))
             .also("Debezium's need `mode = \"upsert\"`")

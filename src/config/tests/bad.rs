@@ -27,10 +27,10 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
     case(
         "what is still to come",
         &[
-            "[schema_registry]\nurl = \"http://r\"\n[sources.x]\n",
+            "[sources.x]\n",
             KAFKA,
             SINK,
-            "value = { format = \"avro\" }\n[sinks.a.dead_letter]\ntable = \"d\"\n",
+            "[sinks.a.dead_letter]\ntable = \"d\"\n",
             POSTGRES,
         ],
     );
@@ -254,6 +254,76 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
     case(
         "another format",
         &[KAFKA, SINK, "format = \"avro\"\n", POSTGRES],
+    );
+    case(
+        "another format in short",
+        &[
+            KAFKA,
+            SINK,
+            "format = \"json\"\nvalue = { format = \"avro\", schema_file = \"o.avsc\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
+        "formats without their schemas",
+        &[
+            KAFKA,
+            SINK,
+            "value = { format = \"avro\" }\nkey = { format = \"avro\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
+        "framings that lead to no schema",
+        &[
+            KAFKA,
+            SINK,
+            "value = { format = \"avro\", framing = \"confluent\" }\nkey = { format = \"avro\", \
+             framing = \"glue\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
+        "a framing that says no more",
+        &[
+            "[schema_registry]\nurl = [\"http://r\"]\n",
+            KAFKA,
+            SINK,
+            "value = { format = \"avro\", framing = \"none\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
+        "what JSON does not have",
+        &[
+            KAFKA,
+            SINK,
+            "value = { schema_file = \"o.avsc\" }\nkey = { framing = \"single_object\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
+        "a registry nowhere",
+        &["[schema_registry]\n", KAFKA, SINK, POSTGRES],
+    );
+    case(
+        "registries whose URLs are none",
+        &[
+            "[schema_registry]\nurl = [\"r:8081\", \"http://alice@r\", \"http://r?a=1\"]\n",
+            KAFKA,
+            SINK,
+            POSTGRES,
+        ],
+    );
+    case(
+        "half a login at a registry, and one and a half",
+        &[
+            "[schema_registry]\nurl = [\"http://r\"]\nusername = \"u\"\nbearer_token = \"t\"\n\
+             cert_file = \"c.pem\"\n",
+            KAFKA,
+            SINK,
+            POSTGRES,
+        ],
     );
     case(
         "a start with a slip",

@@ -3,12 +3,14 @@
 use super::schema::judge;
 use super::{SAMPLE, World};
 use crate::config::{
-    Backend, Config, GroupProtocol, Isolation, OnBadRecord, Start, Topics, UnknownFields, load,
-    parse, reads,
+    Backend, Codec, Config, Encoding, GroupProtocol, Isolation, OnBadRecord, Start, Topics,
+    UnknownFields, load, parse, reads,
 };
 use plimsoll_cassandra::{CassandraSettings, Consistency, Ttl};
+use plimsoll_record::{Envelope, Framing};
+use plimsoll_registry::Login;
 use plimsoll_sink_api::{Missing, Mode, Source, TableRule};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Editors take it, too.
@@ -80,6 +82,48 @@ fn the_sample_of_the_readme_is_the_one_that_is_tested() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
     let readme = std::fs::read_to_string(path).unwrap();
     assert!(readme.contains(&format!("```toml\n{SAMPLE}```")));
+}
+
+#[test]
+fn keys_and_values_have_formats_of_their_own() {
+    let registry = "[schema_registry]\nurl = [\"https://r/a\", \"https://s/a\"]\nusername = \
+                    \"u\"\npassword = \"p\"\ntimeout_ms = 500\n";
+    let of = |lines: &str| {
+        let mut config = good(&format!(
+            "{registry}[kafka]\nbootstrap_servers = \"k\"\n[sinks.a]\ntopics = \
+             [\"t\"]\n{lines}\n[sinks.a.sqlite]\npath = \"x.db\"\ntable = \"t\"\nmode = \"upsert\"\n"
+        ));
+        config.sinks.remove(0)
+    };
+    let encoding = |codec, framing, schema_file: Option<&str>| Encoding {
+        codec,
+        framing,
+        schema_file: schema_file.map(PathBuf::from),
+    };
+    let sink = of(
+        "value = { format = \"avro\", framing = \"confluent\", envelope = \"debezium\" }\n\
+                   key = { format = \"avro\", framing = \"single_object\", schema_file = \"k.avsc\" }",
+    );
+    assert_eq!(
+        sink.reads.value,
+        encoding(Codec::Avro, Framing::Confluent, None)
+    );
+    assert_eq!(
+        sink.reads.key,
+        encoding(Codec::Avro, Framing::SingleObject, Some("k.avsc"))
+    );
+    assert!(matches!(sink.reads.envelope, Envelope::Debezium(_)));
+    let registry = sink.registry.expect("a registry");
+    assert_eq!(registry.urls, ["https://r/a", "https://s/a"]);
+    assert_eq!(registry.request_timeout, Duration::from_millis(500));
+    assert!(matches!(registry.login, Login::Basic { .. }));
+    // Values of JSON Schema, whose keys are plain.
+    let sink = of("format = \"json\"\nvalue = { framing = \"confluent\" }");
+    assert_eq!(
+        sink.reads.value,
+        encoding(Codec::Json, Framing::Confluent, None)
+    );
+    assert_eq!(sink.reads.key, Encoding::default());
 }
 
 #[test]

@@ -110,6 +110,9 @@ const BEYOND: &[&str] = &[
     "a name without a table",
     "a name of three parts in cassandra",
     "a topic that cannot name a table of cassandra",
+    "another format in short",
+    "framings that lead to no schema",
+    "a framing that says no more",
 ];
 
 #[test]
@@ -163,6 +166,9 @@ fn with(home: &Home, value: &str) -> String {
         place.push('.');
     }
     let key = format!("{place}{}", home.setting.name);
+    if place == "schema_registry." {
+        lines.push(("schema_registry.url", "[\"https://r\"]"));
+    }
     // What it replaces, or does not go with.
     lines.retain(|(line, _)| *line != key && !line.starts_with(&format!("{key}.")));
     if home.setting.name == "topics_regex" {
@@ -214,6 +220,7 @@ fn values(kind: &Kind) -> Vec<String> {
         "{}",
         "[\"x\", 2]",
         "[\"x\", \"x\"]",
+        "[\"https://x\"]",
         "[\"\"]",
         "{ zzz = \"value\" }",
         "{ zzz = 1 }",
@@ -297,7 +304,14 @@ fn values(kind: &Kind) -> Vec<String> {
 
 /// Whether a setting is good for nothing without another.
 fn needs_another(home: &Home) -> bool {
-    ["username", "password", "cert_file", "key_file"].contains(&home.setting.name)
+    [
+        "username",
+        "password",
+        "cert_file",
+        "key_file",
+        "schema_file",
+    ]
+    .contains(&home.setting.name)
 }
 
 #[test]
@@ -332,11 +346,12 @@ fn the_schema_and_check_agree_on_every_setting() {
             home.setting.kind,
             Kind::Named(_) | Kind::Backend(..) | Kind::Tables(_)
         );
-        let is_kafka = name == "kafka";
+        // They lack what they cannot do without.
+        let is_bare = ["kafka", "schema_registry"].contains(&name);
         assert!(
             good > 0
                 || whole
-                || is_kafka
+                || is_bare
                 || needs_another(&home)
                 || matches!(home.setting.kind, Kind::Parsed(_)),
             "{name} takes nothing"
@@ -412,6 +427,7 @@ fn rules_speak_of_settings_that_their_table_has() {
             };
             match when {
                 Some(When::Has(name) | When::Is(name, _) | When::Off(name)) => has(name),
+                Some(When::Lacks(names)) => names.iter().for_each(|name| has(name)),
                 None => {}
             }
         }

@@ -15,6 +15,7 @@ mod place;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod registry;
 pub mod scrape;
 pub mod secured;
 pub mod servers;

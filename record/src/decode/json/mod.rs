@@ -7,7 +7,7 @@ mod scan;
 use super::decoder::text_or_bytes;
 use super::format::{Fetching, Field, Format, Need, Reader, Side, Undecoded, Wanted};
 use super::{BadRecord, UnknownFields};
-use crate::{Arena, Record};
+use crate::{Arena, Looks, Record};
 use fields::Fields;
 use object::ObjectReader;
 use plimsoll_sink_api::{Cell, Shape};
@@ -117,6 +117,12 @@ impl Format for Json {
     }
 }
 
+/// Nothing that is known otherwise begins as JSON does.
+fn not_json(bytes: &[u8], at: usize) -> BadRecord {
+    let looks = Looks::of(bytes).filter(|looks| *looks != Looks::Json);
+    BadRecord::ValueNotJson { at, looks }
+}
+
 impl Reader for Values {
     fn read<'c>(
         &self,
@@ -125,16 +131,14 @@ impl Reader for Values {
         arena: &'c Arena,
         cells: &mut [Cell<'c>],
     ) -> Result<(), Undecoded> {
-        let text = std::str::from_utf8(bytes).map_err(|e| BadRecord::ValueNotJson {
-            at: e.valid_up_to(),
-        })?;
+        let text = std::str::from_utf8(bytes).map_err(|e| not_json(bytes, e.valid_up_to()))?;
         let Self(plan) = self;
         let raw = if plan.fields.is_empty() && !plan.fields.is_strict() {
-            object::whole(text).map_err(|at| BadRecord::ValueNotJson { at })?
+            object::whole(text).map_err(|at| not_json(bytes, at))?
         } else {
             let broken = || match object::whole(text) {
                 Ok(_) => BadRecord::ValueNotObject,
-                Err(at) => BadRecord::ValueNotJson { at },
+                Err(at) => not_json(bytes, at),
             };
             plan.object(text, arena, cells, broken)?;
             text.trim_ascii()

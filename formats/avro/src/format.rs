@@ -1,0 +1,111 @@
+//! Avro as a format: which schema bytes were written with, and the program that reads
+//! them for a table.
+
+use crate::{Program, Schema};
+use plimsoll_protocol::Class;
+use plimsoll_record::{
+    Arena, Fetching, Format, Framing, Need, OwnedWanted, Reader, Record, Registered, SchemaId,
+    SchemaKind, Schemas, Unavailable, Undecoded, Wanted, split,
+};
+use plimsoll_sink_api::Cell;
+use std::sync::{Arc, RwLock};
+
+/// Avro whose schemas come from somewhere.
+#[derive(Debug, Clone)]
+pub struct Avro {
+    /// What stands around the bytes, and names their schema.
+    pub framing: Framing,
+    /// Where schemas come from.
+    pub schemas: Arc<dyn Schemas>,
+}
+
+impl Format for Avro {
+    fn reader(&self, wanted: &Wanted<'_>) -> Box<dyn Reader> {
+        Box::new(Programs {
+            from: self.clone(),
+            wanted: OwnedWanted::of(wanted),
+            compiled: RwLock::default(),
+        })
+    }
+
+    fn fetch<'f>(&'f self, need: &'f Need) -> Fetching<'f> {
+        Box::pin(async { self.schemas.fetch(need.schema).await.map(|_| ()) })
+    }
+}
+
+/// Programs that are kept: a topic has one for each version of its schema. A sender of
+/// more costs time, and no memory.
+const KEPT: usize = 64;
+
+#[derive(Debug)]
+struct Programs {
+    from: Avro,
+    wanted: OwnedWanted,
+    /// By their schemas, the last one compiled first.
+    compiled: RwLock<Vec<(Option<SchemaId>, Arc<Program>)>>,
+}
+
+impl Programs {
+    fn program(&self, id: Option<SchemaId>) -> Result<Arc<Program>, Undecoded> {
+        // Whoever panicked has left the list whole.
+        let compiled = self.compiled.read().unwrap_or_else(|e| e.into_inner());
+        if let Some((_, program)) = compiled.iter().find(|(known, _)| *known == id) {
+            return Ok(program.clone());
+        }
+        drop(compiled);
+        let schema = self.from.schemas.of(self.wanted.side, id)?;
+        let program = Arc::new(self.compile(&schema)?);
+        let mut compiled = self.compiled.write().unwrap_or_else(|e| e.into_inner());
+        compiled.insert(0, (id, program.clone()));
+        compiled.truncate(KEPT);
+        Ok(program)
+    }
+
+    fn compile(&self, registered: &Registered) -> Result<Program, Undecoded> {
+        let unusable = |what: String, hint: Option<String>| {
+            Undecoded::Unusable(Unavailable {
+                class: Class::Halt,
+                what: format!("{}: {what}", registered.origin),
+                hint,
+            })
+        };
+        match &registered.kind {
+            SchemaKind::Avro | SchemaKind::Untold => {}
+            SchemaKind::Protobuf | SchemaKind::Json | SchemaKind::Other(_) => {
+                return Err(unusable(
+                    "the schema is not one of Avro".to_owned(),
+                    Some("set the format that the topic has".to_owned()),
+                ));
+            }
+        }
+        let references: Vec<(&str, &str)> = registered
+            .dependencies()
+            .into_iter()
+            .map(|reference| (reference.name.as_str(), reference.schema.text.as_str()))
+            .collect();
+        let parsed = Schema::parse(&registered.text, &references);
+        let schema = parsed.map_err(|error| unusable(error.to_string(), None))?;
+        let schema = match self.from.framing {
+            Framing::Confluent => schema.with_bare_bytes(),
+            Framing::None | Framing::Apicurio | Framing::SingleObject | Framing::Glue => schema,
+        };
+        Program::compile(&schema, &self.wanted.wanted())
+            .map_err(|error| unusable(error.to_string(), None))
+    }
+}
+
+impl Reader for Programs {
+    fn read<'c>(
+        &self,
+        record: &Record<'c>,
+        bytes: &'c [u8],
+        arena: &'c Arena,
+        cells: &mut [Cell<'c>],
+    ) -> Result<(), Undecoded> {
+        let framed = split(self.from.framing, self.wanted.side, record.headers(), bytes)?;
+        let program = self.program(framed.schema)?;
+        let body = framed.body(arena)?;
+        let read = program.read(body, arena, cells);
+        Ok(read.map_err(|bad| bad.behind(framed.front(bytes)))?)
+    }
+}

@@ -1,0 +1,121 @@
+//! What can be wrong with the bytes of a binary format, whichever it is.
+
+/// What is wrong. No variant holds a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// They end before the value does.
+    Truncated,
+    /// Something stands behind the value.
+    Trailing,
+    /// Values within values, deeper than any sender means them.
+    TooDeep,
+    /// A string that is not UTF-8.
+    NotUtf8,
+    /// A branch of a union or a symbol of an enum that the schema does not have.
+    Index,
+    /// A length or a count below zero.
+    Length,
+    /// More items without a byte of their own than any sender means.
+    TooMany,
+    /// The JSON that a nested value becomes is too long.
+    TooLarge,
+    /// A number that is longer than its type.
+    Number,
+    /// A truth value that is neither.
+    Boolean,
+    /// A block of items that is not as long as it says.
+    Block,
+    /// A null or a single value, where columns take fields of a record.
+    NotRecord,
+    /// A text that is not a UUID.
+    Uuid,
+    /// A decimal number of more digits than any database holds.
+    Digits,
+    /// The mark by which Debezium tells Postgres' `infinity`.
+    Infinite,
+    /// A time that has no text: before the year 1, behind 9999, no time of day.
+    Time,
+    /// A value that its own type cannot hold.
+    OutOfRange,
+    /// More bits than their column has.
+    Bits,
+}
+
+impl Fault {
+    /// The word for logs, metrics and dead letters.
+    #[must_use]
+    pub const fn condition(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::Trailing => "trailing_bytes",
+            Self::TooDeep => "nested_too_deep",
+            Self::NotUtf8 => "invalid_utf8",
+            Self::Index => "index_out_of_range",
+            Self::Length => "negative_length",
+            Self::TooMany => "too_many_items",
+            Self::TooLarge => "json_too_large",
+            Self::Number => "invalid_number",
+            Self::Boolean => "invalid_boolean",
+            Self::Block => "invalid_block_size",
+            Self::NotRecord => "not_a_record",
+            Self::Uuid => "invalid_uuid",
+            Self::Digits => "too_many_digits",
+            Self::Infinite => "infinite_time",
+            Self::Time => "time_out_of_range",
+            Self::OutOfRange => "value_out_of_range",
+            Self::Bits => "too_many_bits",
+        }
+    }
+
+    /// The same as a sentence's end: "the value as Avro …".
+    #[must_use]
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::Truncated => "ends too early",
+            Self::Trailing => "has bytes behind its end",
+            Self::TooDeep => "has values nested too deeply",
+            Self::NotUtf8 => "has a string that is not UTF-8",
+            Self::Index => "names a branch or a symbol that its schema does not have",
+            Self::Length => "has a length below zero",
+            Self::TooMany => "has too many items without a byte of their own",
+            Self::TooLarge => "becomes JSON that is too long",
+            Self::Number => "has a number that is longer than its type",
+            Self::Boolean => "has a truth value that is neither true nor false",
+            Self::Block => "has a block of items that is not as long as it says",
+            Self::NotRecord => "is not a record, and columns take fields of it",
+            Self::Uuid => "has a UUID that is not one",
+            Self::Digits => "has a decimal number of too many digits",
+            Self::Infinite => "has an infinite date or time",
+            Self::Time => "has a time that no text tells",
+            Self::OutOfRange => "has a value that its type cannot hold",
+            Self::Bits => "has more bits than their column",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::Truncated
+            | Self::Trailing
+            | Self::NotUtf8
+            | Self::Index
+            | Self::Length
+            | Self::Number
+            | Self::Boolean
+            | Self::Block => {
+                "the bytes were not written with this schema: look at format and framing, and \
+                 at the schema that the record names"
+            }
+            Self::TooDeep | Self::TooMany => "no sender means this; look at who writes the topic",
+            Self::TooLarge => "take single fields of it by their paths",
+            Self::NotRecord => "take all of it: the source \"value\" or \"key\" without a path",
+            Self::Uuid => "the form 01234567-89ab-cdef-0123-456789abcdef is wanted",
+            Self::Digits => "the sender writes more digits than a database can keep",
+            Self::Infinite => "no date is infinite; write NULL or a far date at the source",
+            Self::Time => "times in JSON lie in the years 1 to 9999, times of day within a day",
+            Self::OutOfRange => "the sender writes what its own type cannot hold",
+            Self::Bits => "the schema's length and the value disagree; look at the connector",
+        }
+    }
+}

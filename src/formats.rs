@@ -1,0 +1,119 @@
+//! The formats of a sink's keys and values, as its config names them. A new format is a
+//! crate and a line here.
+
+use crate::config::{Codec, Encoding, Sink};
+use plimsoll_avro::{Avro, Schema};
+use plimsoll_protocol::Class;
+use plimsoll_record::{
+    FetchingSchema, FixedSchema, Format, Formats, Framing, Json, Registered, SchemaId, SchemaKind,
+    Schemas, Side, Unavailable, Undecoded, WithFraming,
+};
+use plimsoll_registry::Registry;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How a sink's records are read. A registry is not asked before a record names a schema.
+#[must_use]
+pub fn formats(sink: &Sink) -> Formats {
+    let registry = sink.registry.as_ref().map(|settings| {
+        let registry = Registry::new(settings);
+        registry.map_or_else(unusable, |registry| Arc::new(registry) as Arc<dyn Schemas>)
+    });
+    let format = |encoding: &Encoding| -> Arc<dyn Format> {
+        match encoding.codec {
+            Codec::Json if encoding.framing == Framing::None => Arc::new(Json),
+            Codec::Json => Arc::new(WithFraming {
+                framing: encoding.framing,
+                format: Arc::new(Json),
+            }),
+            Codec::Avro => Arc::new(Avro {
+                framing: encoding.framing,
+                schemas: schemas(encoding, registry.as_ref()),
+            }),
+        }
+    };
+    Formats {
+        key: format(&sink.reads.key),
+        value: format(&sink.reads.value),
+        unknown: sink.unknown_fields,
+        envelope: sink.reads.envelope.clone(),
+    }
+}
+
+/// What is wrong with the schemas that a sink has in files, each with its setting.
+#[must_use]
+pub fn faults_of_files(sink: &Sink) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (side, encoding) in sink.reads.sides() {
+        let Some(path) = &encoding.schema_file else {
+            continue;
+        };
+        if let Err(why) = read(path).and_then(|schema| parses(encoding.codec, &schema)) {
+            faults.push(format!("sinks.{}.{side}.schema_file: {why}", sink.name));
+        }
+    }
+    faults
+}
+
+fn schemas(encoding: &Encoding, registry: Option<&Arc<dyn Schemas>>) -> Arc<dyn Schemas> {
+    match (&encoding.schema_file, registry) {
+        (Some(path), _) => match read(path) {
+            Ok(schema) => Arc::new(FixedSchema::new(schema)),
+            Err(why) => unusable(why),
+        },
+        (None, Some(registry)) => registry.clone(),
+        // The config asks for one or the other.
+        (None, None) => unusable(halt("there is no schema registry".to_owned())),
+    }
+}
+
+fn read(path: &Path) -> Result<Registered, Unavailable> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| halt(format!("{} cannot be read: {error}", path.display())))?;
+    Ok(Registered {
+        id: None,
+        kind: SchemaKind::Untold,
+        text,
+        references: Vec::new(),
+        origin: path.display().to_string(),
+    })
+}
+
+fn parses(codec: Codec, schema: &Registered) -> Result<(), Unavailable> {
+    match codec {
+        Codec::Json => Ok(()),
+        Codec::Avro => Schema::parse(&schema.text, &[])
+            .map(|_| ())
+            .map_err(|error| halt(format!("{}: {error}", schema.origin))),
+    }
+}
+
+fn halt(what: String) -> Unavailable {
+    Unavailable {
+        class: Class::Halt,
+        what,
+        hint: None,
+    }
+}
+
+fn unusable(why: Unavailable) -> Arc<dyn Schemas> {
+    Arc::new(Unusable(why))
+}
+
+/// Schemas that are not to be had before somebody mends the config or a file of it.
+#[derive(Debug)]
+struct Unusable(Unavailable);
+
+impl Schemas for Unusable {
+    fn get(&self, _: Option<SchemaId>) -> Option<Arc<Registered>> {
+        None
+    }
+
+    fn of(&self, _: Side, _: Option<SchemaId>) -> Result<Arc<Registered>, Undecoded> {
+        Err(Undecoded::Unusable(self.0.clone()))
+    }
+
+    fn fetch(&self, _: SchemaId) -> FetchingSchema<'_> {
+        Box::pin(async { Err(self.0.clone()) })
+    }
+}
