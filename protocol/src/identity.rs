@@ -124,15 +124,6 @@ pub fn confirm(known: Option<&str>, told: Option<&str>) -> Confirmation {
     }
 }
 
-/// Whether a record cannot lie behind what was applied: leader epochs only rise
-/// along a log, so a lower one is of a log that was made again or rewritten.
-#[must_use]
-pub fn older_epoch(applied: Option<i32>, record: Option<i32>) -> bool {
-    applied
-        .zip(record)
-        .is_some_and(|(applied, record)| record < applied)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,19 +324,6 @@ mod tests {
         ];
         for (known, told, what) in table {
             assert_eq!(confirm(known, told), what, "{known:?} {told:?}");
-        }
-    }
-
-    #[test]
-    fn an_epoch_is_older_only_where_both_are_known() {
-        assert!(older_epoch(Some(3), Some(2)));
-        for (applied, record) in [
-            (Some(3), Some(3)),
-            (Some(3), Some(4)),
-            (None, Some(0)),
-            (Some(3), None),
-        ] {
-            assert!(!older_epoch(applied, record));
         }
     }
 }

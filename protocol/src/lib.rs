@@ -23,6 +23,7 @@
 
 mod claim;
 mod compare;
+mod epochs;
 mod guard;
 mod identity;
 mod judge;
@@ -38,8 +39,9 @@ mod timestamps;
 
 pub use claim::{Claim, Epoch, Moved, Owner, PositionRow};
 pub use compare::{Answer, Ask, Comparison, Finding, LOOKS, Next};
+pub use epochs::{EpochFell, LeaderEpochs};
 pub use guard::{Admission, Guard};
-pub use identity::{Agreement, Confirmation, KnownLog, SeenLog, agreement, confirm, older_epoch};
+pub use identity::{Agreement, Confirmation, KnownLog, SeenLog, agreement, confirm};
 pub use judge::{Verdict, judge};
 pub use look::{Look, look};
 pub use partition::{Assignment, Outcome, Reread, Step, next_step};

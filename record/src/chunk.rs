@@ -107,21 +107,26 @@ pub struct Filling {
     brokers: Vec<i32>,
 }
 
-/// Leader epochs of a chunk's records, where the broker told them.
-#[derive(Debug, Clone, Copy, Default)]
-struct Epochs {
-    first: Option<i32>,
-    lowest: Option<i32>,
-    last: Option<i32>,
-}
+/// Leader epochs of a chunk's records, where the broker told them: each with the first
+/// record that has it. They change with elections alone.
+#[derive(Debug, Default)]
+struct Epochs(Vec<(usize, i32)>);
 
 impl Epochs {
-    fn note(&mut self, epoch: Option<i32>) {
-        if let Some(epoch) = epoch {
-            self.first.get_or_insert(epoch);
-            self.lowest = Some(self.lowest.map_or(epoch, |lowest| lowest.min(epoch)));
-            self.last = Some(epoch);
+    /// Says what it takes.
+    fn note(&mut self, record: usize, epoch: Option<i32>) -> usize {
+        match epoch {
+            Some(epoch) if self.0.last().is_none_or(|last| last.1 != epoch) => {
+                self.0.push((record, epoch));
+                size_of::<(usize, i32)>()
+            }
+            Some(_) | None => 0,
         }
+    }
+
+    fn of(&self, record: usize) -> Option<i32> {
+        let after = self.0.partition_point(|(first, _)| *first <= record);
+        Some(self.0[after.checked_sub(1)?].1)
     }
 }
 
@@ -186,7 +191,9 @@ impl Filling {
             self.store.headers.push(HeaderEntry { name, value });
         }
         let headers = self.store.headers.len() - first_header;
-        let bytes = self.store.arena.len() - before + RECORD_OVERHEAD + headers * HEADER_OVERHEAD;
+        let epoch = self.epochs.note(self.store.entries.len(), leader_epoch);
+        let bytes =
+            self.store.arena.len() - before + RECORD_OVERHEAD + headers * HEADER_OVERHEAD + epoch;
         let Incoming {
             offset, timestamp, ..
         } = *record;
@@ -199,7 +206,6 @@ impl Filling {
             headers: first_header as u32..self.store.headers.len() as u32,
         });
         self.store.held.grow(bytes);
-        self.epochs.note(leader_epoch);
         self.since.get_or_insert(now);
     }
 
@@ -268,23 +274,11 @@ impl Chunk {
         self.store.arena.len()
     }
 
-    /// Of its last record, where the broker told it.
+    /// The leader epoch of record `i`, where the broker told it; else of the last one
+    /// before it that has one.
     #[must_use]
-    pub fn leader_epoch(&self) -> Option<i32> {
-        self.epochs.last
-    }
-
-    /// Of its first record that has one.
-    #[must_use]
-    pub fn first_leader_epoch(&self) -> Option<i32> {
-        self.epochs.first
-    }
-
-    /// The lowest of its records'. In a log that nobody made again it is the
-    /// first.
-    #[must_use]
-    pub fn lowest_leader_epoch(&self) -> Option<i32> {
-        self.epochs.lowest
+    pub fn leader_epoch(&self, i: usize) -> Option<i32> {
+        self.epochs.of(i)
     }
 
     /// The brokers that its records were fetched from.
@@ -370,10 +364,34 @@ mod tests {
             (second.key, second.value, second.headers().count()),
             (None, None, 0)
         );
-        assert_eq!(chunk.leader_epoch(), Some(3));
+        assert_eq!(
+            [chunk.leader_epoch(0), chunk.leader_epoch(1)],
+            [Some(3), Some(3)]
+        );
         assert_eq!(chunk.position_of(1).offset(), 9);
         assert_eq!(chunk.position_of(2).offset(), 12);
         drop(chunk);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn each_record_has_the_leader_epoch_that_the_broker_told() {
+        let told = [None, Some(1), Some(1), None, Some(4), Some(2)];
+        let mut filling = Filling::new(Budget::new(1 << 20));
+        for (offset, epoch) in (0..).zip(told) {
+            let record = Incoming {
+                offset,
+                timestamp: None,
+                key: None,
+                value: None,
+            };
+            let headers = std::iter::empty::<(&[u8], Option<&[u8]>)>();
+            filling.push(&record, headers, epoch, Instant::now());
+        }
+        let span = Span::new(Position::ZERO, Position::new(6).unwrap()).unwrap();
+        let chunk = filling.seal(span);
+        let found: Vec<_> = (0..chunk.len()).map(|i| chunk.leader_epoch(i)).collect();
+        let of_the_last_before = [None, Some(1), Some(1), Some(1), Some(4), Some(2)];
+        assert_eq!(found, of_the_last_before);
     }
 }

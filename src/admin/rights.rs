@@ -32,7 +32,7 @@ pub(super) fn lacking(
             }
         }
     }
-    let group = cluster.group(&settings.group_id);
+    let group = cluster.group(&settings.group_id, &names);
     let rights = group
         .map(|group| group.rights)
         .map_err(|fault| fault.code());

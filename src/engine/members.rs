@@ -98,7 +98,7 @@ impl Members {
             [] => ToldTopics::new(),
             names => self.cluster.told_topics(names).ok()?,
         };
-        let group = self.cluster.group(&self.group_id);
+        let group = self.cluster.group(&self.group_id, &names);
         match &group {
             Err(fault) if fault.code() != Some(RDKafkaErrorCode::GroupAuthorizationFailed) => None,
             _ => Some(Seen { group, topics }),

@@ -2,7 +2,7 @@
 //! call blocks, within a bound: call them off the runtime's threads.
 
 use super::context::Context;
-use super::group::{Group, group};
+use super::group::{Coordinated, Group, group, is_elsewhere};
 use super::served::serve;
 use super::timeouts::ANSWER;
 use super::topic_ids::{ToldTopics, TopicIds, told_topics, topic_ids};
@@ -17,7 +17,7 @@ use rdkafka::metadata::Metadata;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use regex::Regex;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a client that reaches no broker is given all the same: by then each of
@@ -34,6 +34,8 @@ pub struct Cluster {
     config: ClientConfig,
     client: Arc<Client<Context>>,
     sink: String,
+    /// Of the group that was asked about last, as far as it is known.
+    coordinator: Mutex<Option<i32>>,
 }
 
 impl Cluster {
@@ -58,6 +60,7 @@ impl Cluster {
             sink: context.sink().to_owned(),
             client: serve(&config, context)?,
             config,
+            coordinator: Mutex::default(),
         })
     }
 
@@ -135,12 +138,40 @@ impl Cluster {
         self.heard(told_topics(client, broker, topics, ANSWER))
     }
 
-    /// Who is in a group, and what this client may do with it.
+    /// Who is in a group that reads these topics, and what this client may do with it.
     ///
     /// # Errors
     /// Kafka did not answer, or may not tell this client.
-    pub fn group(&self, name: &str) -> Result<Group, KafkaFault> {
-        self.heard(group(self.client.native_ptr(), name, ANSWER))
+    pub fn group(&self, name: &str, topics: &[&str]) -> Result<Group, KafkaFault> {
+        let known = self.coordinator().take();
+        if let Some(known) = known
+            && let Ok(group) = self.group_at(&[known], name)
+        {
+            return Ok(group);
+        }
+        let metadata = self.metadata(topics.first().copied())?;
+        let brokers: Vec<i32> = metadata.brokers().iter().map(|b| b.id()).collect();
+        match self.group_at(&brokers, name) {
+            // Nobody is: a question of the group's own makes Kafka choose one.
+            Err(fault) if is_elsewhere(&fault) => {
+                let one = topics.iter().map(|topic| TopicPartition::new(topic, 0));
+                self.committed(name, &one.take(1).collect::<Vec<_>>())?;
+                self.group_at(&brokers, name)
+            }
+            told => told,
+        }
+    }
+
+    fn group_at(&self, brokers: &[i32], name: &str) -> Result<Group, KafkaFault> {
+        let told = group(self.client.native_ptr(), brokers, name, ANSWER);
+        let Coordinated { group, coordinator } = self.heard(told)?;
+        *self.coordinator() = Some(coordinator);
+        Ok(group)
+    }
+
+    fn coordinator(&self) -> MutexGuard<'_, Option<i32>> {
+        let coordinator = self.coordinator.lock();
+        coordinator.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One that answers: a controller may be away, or unknown to a Kafka that is a

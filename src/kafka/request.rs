@@ -12,7 +12,7 @@ use rdkafka::bindings::{
 };
 use rdkafka::error::RDKafkaErrorCode;
 use std::ffi::{CStr, CString, c_char};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a question is asked.
 pub(super) struct Request {
@@ -52,6 +52,77 @@ impl Answer {
     }
 }
 
+/// Questions that are under way together.
+pub(super) struct Asked {
+    client: *mut rd_kafka_t,
+    queue: *mut rd_kafka_queue_t,
+    /// Questions that are not answered yet.
+    open: usize,
+    deadline: Instant,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        // SAFETY: ours, and nobody else's. What is answered later finds it closed.
+        unsafe { rd_kafka_queue_destroy(self.queue) }
+    }
+}
+
+impl Asked {
+    /// None yet; all will have `patience`.
+    ///
+    /// # Safety
+    /// The client outlives this.
+    pub(super) unsafe fn new(client: *mut rd_kafka_t, patience: Duration) -> Self {
+        Self {
+            client,
+            // SAFETY: as the caller says.
+            queue: unsafe { rd_kafka_queue_new(client) },
+            open: 0,
+            // A second longer than a request itself, whose end is an answer.
+            deadline: Instant::now() + patience + Duration::from_secs(1),
+        }
+    }
+
+    /// One more; `send` puts it.
+    pub(super) fn put(
+        &mut self,
+        request: &Request,
+        send: impl FnOnce(*const rd_kafka_AdminOptions_s, *mut rd_kafka_queue_t),
+    ) {
+        let millis = i32::try_from(request.patience.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the client is alive; options are made and destroyed here, once, and
+        // librdkafka copies them. What an option refuses is not set.
+        unsafe {
+            let options = rd_kafka_AdminOptions_new(self.client, request.kind);
+            let mut why = [0; 128];
+            rd_kafka_AdminOptions_set_request_timeout(options, millis, why.as_mut_ptr(), why.len());
+            if let Some(broker) = request.broker {
+                rd_kafka_AdminOptions_set_broker(options, broker, why.as_mut_ptr(), why.len());
+            }
+            if request.rights {
+                let refused = rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
+                if !refused.is_null() {
+                    rd_kafka_error_destroy(refused);
+                }
+            }
+            send(options, self.queue);
+            rd_kafka_AdminOptions_destroy(options);
+        }
+        self.open += 1;
+    }
+
+    /// The next answer; `None` when there is none left, or none in time.
+    pub(super) fn answer(&mut self) -> Option<Answer> {
+        self.open = self.open.checked_sub(1)?;
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let millis = i32::try_from(left.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the queue is alive, and the event ours.
+        let event = unsafe { rd_kafka_queue_poll(self.queue, millis) };
+        (!event.is_null()).then_some(Answer(event))
+    }
+}
+
 /// Asks, and waits for the answer. `send` puts the question.
 ///
 /// # Errors
@@ -64,36 +135,18 @@ pub(super) unsafe fn ask(
     request: &Request,
     send: impl FnOnce(*const rd_kafka_AdminOptions_s, *mut rd_kafka_queue_t),
 ) -> Result<Answer, KafkaFault> {
-    let millis = i32::try_from(request.patience.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: as the caller says; all that is made here is destroyed here, once,
-    // and what an option refuses is not set.
-    unsafe {
-        let queue = rd_kafka_queue_new(client);
-        let options = rd_kafka_AdminOptions_new(client, request.kind);
-        let mut why = [0; 128];
-        rd_kafka_AdminOptions_set_request_timeout(options, millis, why.as_mut_ptr(), why.len());
-        if let Some(broker) = request.broker {
-            rd_kafka_AdminOptions_set_broker(options, broker, why.as_mut_ptr(), why.len());
-        }
-        if request.rights {
-            let refused = rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
-            if !refused.is_null() {
-                rd_kafka_error_destroy(refused);
-            }
-        }
-        send(options, queue);
-        // A second longer than the request itself, whose end is the answer.
-        let event = rd_kafka_queue_poll(queue, millis.saturating_add(1_000));
-        rd_kafka_AdminOptions_destroy(options);
-        rd_kafka_queue_destroy(queue);
-        match event.is_null() {
-            true => Err(KafkaFault::told(
-                RDKafkaErrorCode::OperationTimedOut,
-                "Kafka did not answer in time",
-            )),
-            false => Ok(Answer(event)),
-        }
-    }
+    // SAFETY: as the caller says.
+    let mut asked = unsafe { Asked::new(client, request.patience) };
+    asked.put(request, send);
+    asked.answer().ok_or_else(unanswered)
+}
+
+/// Nothing came in time.
+pub(super) fn unanswered() -> KafkaFault {
+    KafkaFault::told(
+        RDKafkaErrorCode::OperationTimedOut,
+        "Kafka did not answer in time",
+    )
 }
 
 /// A code in the words that came with it.

@@ -3,6 +3,7 @@
 
 mod answers;
 mod claims;
+mod epochs;
 mod lanes;
 mod looks;
 mod origin;

@@ -1,9 +1,14 @@
 //! Members that come and go in good order.
 
+use crate::harness::acl::Rule;
 use crate::harness::case::Case;
+use crate::harness::kafka_proxy::{Fault, KafkaProxy};
+use crate::harness::kafka_wire::Api;
 use crate::harness::oracle::Mode;
 use crate::harness::process::Process;
+use crate::harness::servers::{self, OwnKafka};
 use crate::harness::{unique, wait};
+use std::time::Duration;
 
 /// Members join and leave while records arrive; each hand-over is in order.
 fn members_come_and_go(test: &str, kafka: &str, properties: &[(&str, &str)]) {
@@ -185,4 +190,39 @@ fn two_deployments_of_one_name_are_refused() {
     );
     assert!(second.drain().success());
     assert!(first.drain().success());
+}
+
+/// Longer than a question about the group may take, and than the wait before it.
+const UNANSWERED: Duration = Duration::from_secs(20);
+
+/// As long as nobody coordinates its group, the service asks who does.
+#[test]
+fn a_coordinator_that_is_found_late_ends_no_process() {
+    const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+    let proxy = KafkaProxy::start();
+    let mut broker = OwnKafka::start_behind(&proxy);
+    let (bootstrap, postgres) = (broker.bootstrap(), servers::postgres());
+    let mut case = Case::on(&bootstrap, &postgres, "coordinator", Mode::Append, 2);
+    case.service.bootstrap = format!("127.0.0.1:{}", proxy.port());
+    case.kafka
+        .add_rule(&Rule::open(&case.topic))
+        .expect("a rule");
+    case.produce(500);
+    let nobody = Fault::Error(Api::FindCoordinator, COORDINATOR_NOT_AVAILABLE);
+    proxy.set(Some(nobody));
+    let mut process = Process::start(&case.service);
+    wait::until("a question is answered by nobody", || match proxy.done() {
+        0 => Err("none"),
+        _ => Ok(()),
+    });
+    std::thread::sleep(UNANSWERED);
+    process.assert_running();
+    proxy.set(None);
+    // What is still open is tried again when a broker comes.
+    broker.kill();
+    broker.begin();
+    process.wait_ready();
+    case.assert_exact();
+    process.assert_running();
+    assert!(process.drain().success());
 }

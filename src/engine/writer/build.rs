@@ -136,21 +136,10 @@ pub fn build<'c>(
 /// What the position row remembers of a part's last record.
 #[must_use]
 pub fn marks(chunk: &Chunk, part: &Part) -> Marks {
-    let fingerprint = part
-        .records
-        .clone()
-        .next_back()
-        .map(|i| fingerprint(&chunk.record(i)));
-    // What lies behind the part may be of a later epoch: to remember that one
-    // would make the rest of the part's own look too old.
-    let leader_epoch = if part.records.end == chunk.len() {
-        chunk.leader_epoch()
-    } else {
-        chunk.first_leader_epoch()
-    };
+    let last = part.records.clone().next_back();
     Marks {
-        fingerprint,
-        leader_epoch,
+        fingerprint: last.map(|i| fingerprint(&chunk.record(i))),
+        leader_epoch: last.and_then(|i| chunk.leader_epoch(i)),
     }
 }
 

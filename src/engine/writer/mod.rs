@@ -18,7 +18,9 @@ use crate::engine::lane::Lane;
 use crate::health::{About, Halt, Until};
 use crate::kafka::{Looked, epoch_fell};
 use crate::metrics::PartitionMetrics;
-use plimsoll_protocol::{Assignment, Claim, Question, Then, TopicPartition, older_epoch, then};
+use plimsoll_protocol::{
+    Assignment, Claim, EpochFell, LeaderEpochs, Question, Then, TopicPartition, then,
+};
 use plimsoll_record::{Arena, Chunk, Decoder, Undecoded};
 use plimsoll_sink_api::{Batch, Claimed, Prepared, Sink, SinkError};
 use std::sync::Arc;
@@ -34,8 +36,8 @@ pub struct Writer<S: Sink> {
     generation: Generation,
     leased: Leased,
     claim: Claim,
-    /// Of the last record applied: it never falls along one log.
-    leader_epoch: Option<i32>,
+    /// They never fall along one log.
+    epochs: LeaderEpochs,
     /// Of the topic that the position is about; brokers before 2.8 tell none.
     topic_id: Option<String>,
     /// Under way for the chunk at hand, until they are answered.
@@ -77,7 +79,7 @@ impl<S: Sink> Writer<S> {
             generation,
             leased,
             claim: claimed.claim,
-            leader_epoch: claimed.leader_epoch,
+            epochs: LeaderEpochs::begin(claimed.reached, claimed.leader_epoch),
             topic_id: claimed.topic_id.clone(),
             looks: Vec::new(),
             metrics,
@@ -199,19 +201,22 @@ impl<S: Sink> Writer<S> {
     /// A record whose leader epoch is below that of one before it is of another
     /// log: nothing of the chunk is written.
     fn older_log(&mut self, chunk: &Chunk) -> Option<Halt> {
-        let applied = self.leader_epoch.max(chunk.first_leader_epoch());
-        let lowest = chunk.lowest_leader_epoch();
-        if !older_epoch(applied, lowest) {
-            self.leader_epoch = chunk.leader_epoch().or(applied);
-            return None;
-        }
-        let (applied, lowest) = applied.zip(lowest)?;
+        let EpochFell { before, found } = self.follow(chunk).err()?;
         Some(Halt {
             offset: (!chunk.is_empty()).then(|| chunk.record(0).offset),
             column: None,
-            reason: epoch_fell(&self.lane.name, &self.tp, applied, lowest),
+            reason: epoch_fell(&self.lane.name, &self.tp, before, found),
             until: Until::Committed,
         })
+    }
+
+    fn follow(&mut self, chunk: &Chunk) -> Result<(), EpochFell> {
+        for i in 0..chunk.len() {
+            if let Some(epoch) = chunk.leader_epoch(i) {
+                self.epochs.follow(chunk.record(i).offset, epoch)?;
+            }
+        }
+        Ok(())
     }
 
     /// The offset is told where it is certain which record it is about.

@@ -5,9 +5,11 @@ use super::servers::variable;
 use super::{block_on, folder, free_port, unique, wait};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use scylla::response::PagingState;
 use serde_json::Value;
 use std::fs;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -105,17 +107,21 @@ impl Keyspace {
     /// The same, of a server that may be away or busy.
     pub fn try_rows(&self, select: &str) -> Result<Vec<Value>, String> {
         let cql = format!("SELECT JSON {}", select.replace("{k}", &self.name));
-        let result = block_on(self.session.query_unpaged(cql.as_str(), ()));
-        let result = result
-            .map_err(|e| e.to_string())?
-            .into_rows_result()
-            .map_err(|e| e.to_string())?;
-        let rows = result.rows::<(String,)>().map_err(|e| e.to_string())?;
-        rows.map(|row| {
-            let (text,) = row.map_err(|e| e.to_string())?;
-            serde_json::from_str(&text).map_err(|e| e.to_string())
-        })
-        .collect()
+        // By pages: a server gives up on too many cells that were removed.
+        let (mut all, mut state) = (Vec::new(), PagingState::start());
+        loop {
+            let page = self.session.query_single_page(cql.as_str(), (), state);
+            let (result, paging) = block_on(page).map_err(|e| e.to_string())?;
+            let result = result.into_rows_result().map_err(|e| e.to_string())?;
+            for row in result.rows::<(String,)>().map_err(|e| e.to_string())? {
+                let (text,) = row.map_err(|e| e.to_string())?;
+                all.push(serde_json::from_str(&text).map_err(|e| e.to_string())?);
+            }
+            match paging.into_paging_control_flow() {
+                ControlFlow::Break(()) => return Ok(all),
+                ControlFlow::Continue(next) => state = next,
+            }
+        }
     }
 
     /// The stored positions of a topic by partition; empty as long as there are
@@ -154,21 +160,30 @@ pub struct OwnCassandra {
     folder: PathBuf,
     port: u16,
     server: Option<Child>,
-    _place: Place,
+    _place: Option<Place>,
 }
 
 impl OwnCassandra {
     /// Starts one like the shared one, with more lines in its `cassandra.yaml`.
     pub fn start(settings: &str) -> Self {
+        Self::start_in(settings, Some(Place::take()))
+    }
+
+    /// The same for a test that has a server of its own already: one that runs alone.
+    pub fn start_beside_another(settings: &str) -> Self {
+        Self::start_in(settings, None)
+    }
+
+    fn start_in(settings: &str, place: Option<Place>) -> Self {
         let folder = folder("own_cassandra");
         let template = PathBuf::from(variable("PLIMSOLL_TEST_CASSANDRA_TEMPLATE"));
         let (port, storage, jmx) = (free_port(), free_port(), free_port());
         let of = |name: &str| fs::read_to_string(template.join(name)).expect(name);
-        let place = |text: String| {
+        let moved = |text: String| {
             let (from, to) = (template.to_str(), folder.to_str());
             text.replace(from.expect("plain"), to.expect("plain"))
         };
-        let yaml: String = place(of("cassandra.yaml"))
+        let yaml: String = moved(of("cassandra.yaml"))
             .lines()
             .map(
                 |line| match line.split_once(':').map(|(key, _)| key.trim()) {
@@ -179,7 +194,7 @@ impl OwnCassandra {
                 },
             )
             .collect();
-        let args: String = place(of("java.args"))
+        let args: String = moved(of("java.args"))
             .lines()
             .map(|line| match line.split_once('=') {
                 Some(("-Dcassandra.jmx.local.port", _)) => {
@@ -196,7 +211,7 @@ impl OwnCassandra {
             folder,
             port,
             server: None,
-            _place: Place::take(),
+            _place: place,
         };
         server.begin();
         server

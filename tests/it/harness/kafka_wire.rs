@@ -10,17 +10,19 @@ pub enum Api {
     ListOffsets = 2,
     Metadata = 3,
     OffsetCommit = 8,
+    FindCoordinator = 10,
     Heartbeat = 12,
     OffsetForLeaderEpoch = 23,
 }
 
 impl Api {
     /// All that can be answered with an error here.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Fetch,
         Self::ListOffsets,
         Self::Metadata,
         Self::OffsetCommit,
+        Self::FindCoordinator,
         Self::Heartbeat,
         Self::OffsetForLeaderEpoch,
     ];
@@ -32,6 +34,7 @@ impl Api {
             Self::ListOffsets => 6,
             Self::Metadata => 9,
             Self::OffsetCommit => 8,
+            Self::FindCoordinator => 3,
             Self::Heartbeat | Self::OffsetForLeaderEpoch => 4,
         }
     }
@@ -154,6 +157,8 @@ fn error_at(answer: &[u8], asked: Asked) -> Option<usize> {
     at.skip(4)?;
     match api {
         Api::Heartbeat => {}
+        // Later ones answer for many at once.
+        Api::FindCoordinator => (version < 4).then_some(())?,
         Api::Metadata => {
             for _ in 0..at.array()? {
                 at.skip(4)?;
