@@ -1,9 +1,10 @@
 //! Processes that are killed or stopped, and servers that are away or busy.
 
 use super::world::World;
-use crate::harness::cassandra::OwnCassandra;
+use crate::harness::cassandra::{Keyspace, OwnCassandra, shared};
 use crate::harness::kafka::Message;
 use crate::harness::process::Process;
+use crate::harness::servers::OwnKafka;
 use crate::harness::wait;
 use crate::harness::wire::Wire;
 use std::time::Duration;
@@ -139,6 +140,33 @@ fn cassandra_is_killed_and_started_again_while_the_service_writes() {
     }
     world.assert_exact();
     assert_eq!(process.metric("plimsoll_dead_letters_total", &[]), 0.0);
+    assert!(process.drain().success());
+}
+
+/// A claim begins before the position: where another leader wrote.
+#[test]
+fn what_earlier_leaders_of_a_log_wrote_is_read_again() {
+    let mut broker = OwnKafka::start();
+    let keyspace = Keyspace::on(shared(), "leaders");
+    let mut world = World::beside(&broker.bootstrap(), keyspace, "leaders", 1);
+    let process = Process::start_ready(&world.service);
+    world.produce(200);
+    world.assert_exact();
+    // It leads again, in another epoch.
+    broker.kill();
+    broker.begin();
+    world.produce(200);
+    world.assert_exact();
+    assert!(process.drain().success());
+    let stored = world.keyspace.rows("leader_epoch FROM {k}.positions");
+    assert!(stored[0]["leader_epoch"].as_i64() > Some(0), "{stored:?}");
+    let mut process = Process::start(&world.service);
+    world.produce(200);
+    world.assert_exact();
+    process.assert_running();
+    let read = process.metric("plimsoll_records_consumed_total", &[]);
+    assert!(read >= 600.0, "{read} records: all were read again");
+    assert_eq!(process.metric("plimsoll_partitions_halted", &[]), 0.0);
     assert!(process.drain().success());
 }
 

@@ -9,11 +9,12 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-const COLUMNS: &str = "id bigint PRIMARY KEY, customer text, status text, amount decimal, \
+/// Of the table `orders`.
+pub const COLUMNS: &str = "id bigint PRIMARY KEY, customer text, status text, amount decimal, \
                        quantity int, placed_at text, note text, part int, off bigint";
 
 /// One table, the coordinates in it: a row tells which record made it.
-const TABLES: &str = "[[sinks.orders.cassandra.tables]]\ntable = \"{k}.orders\"\n\
+pub const TABLES: &str = "[[sinks.orders.cassandra.tables]]\ntable = \"{k}.orders\"\n\
                       columns = { part = \"partition\", off = \"offset\" }";
 
 /// The parts, for the test to play with.
@@ -40,10 +41,16 @@ impl World {
 
     /// In a keyspace.
     pub fn of(keyspace: Keyspace, test: &str, partitions: i32) -> Self {
-        let (kafka, topic) = (Kafka::at(&servers::kafka()), unique(test));
+        Self::beside(&servers::kafka(), keyspace, test, partitions)
+    }
+
+    /// The same beside a broker that may be the test's own.
+    pub fn beside(bootstrap: &str, keyspace: Keyspace, test: &str, partitions: i32) -> Self {
+        let (kafka, topic) = (Kafka::at(bootstrap), unique(test));
         kafka.create_topic(&topic, partitions);
         keyspace.execute(&format!("CREATE TABLE {{k}}.orders ({COLUMNS})"));
         let mut service = Service::new(test, &topic, "", "", "");
+        service.bootstrap = bootstrap.to_owned();
         service.cassandra = Some(keyspace.sink(keyspace.address(), "", TABLES));
         Self {
             producer: kafka.producer(),
@@ -120,15 +127,26 @@ impl World {
     #[track_caller]
     pub fn assert_exact(&self) {
         self.wait_caught_up();
-        let expected = fold(&self.kafka.log(&self.topic));
-        let found = self.keyspace.rows("* FROM {k}.orders");
-        let text = |rows: Vec<Value>| -> Vec<oracle::Row> {
-            rows.into_iter()
-                .map(|row| vec![Some(canonical(row))])
-                .collect()
-        };
-        oracle::assert_rows(&text(expected), &text(found));
+        let expected = expected(&self.kafka.log(&self.topic));
+        oracle::assert_rows(&expected, &found(&self.keyspace).expect("rows"));
     }
+}
+
+/// The rows of the table `orders`; why not, of a server that may be away.
+pub fn found(keyspace: &Keyspace) -> Result<Vec<oracle::Row>, String> {
+    let rows = keyspace.try_rows(
+        "id, customer, status, amount, quantity, placed_at, note, part, off FROM {k}.orders",
+    )?;
+    Ok(rows.into_iter().map(row).collect())
+}
+
+/// What they must be, told from the log alone.
+pub fn expected(log: &[Record]) -> Vec<oracle::Row> {
+    fold(log).into_iter().map(row).collect()
+}
+
+fn row(row: Value) -> oracle::Row {
+    vec![Some(canonical(row))]
 }
 
 /// Every column of an order, by its name; a decimal without its last zeros.

@@ -4,7 +4,7 @@ use super::processes::{Outcome, happens};
 use super::producers::Producers;
 use super::schedule::{Kind, Step};
 use super::world::{CALL_TIMEOUT_MS, Instance, World, grown};
-use super::{answers, side, tables};
+use super::{answers, cassandra, side, tables};
 use crate::harness::kafka_proxy::Fault;
 use crate::harness::oracle::Mode;
 use crate::harness::proxy::Next;
@@ -35,6 +35,10 @@ pub fn strike(step: &Step, world: &World, producers: &Producers) -> Outcome {
         Kind::LogTruncated => side::truncate(world),
         Kind::TableAltered => tables::alter(world, step.chance),
         Kind::TableLocked => tables::lock(world, step.chance),
+        Kind::RequestsLost => cassandra::cut(instance),
+        Kind::AnswersUnheard => cassandra::drop_answers(instance),
+        Kind::RequestsDelayed => cassandra::delay(instance, step.chance),
+        Kind::CassandraRestart => cassandra::restart(world),
         other => unreachable!("{other:?} is a fault of a process"),
     }
 }
@@ -169,7 +173,8 @@ fn add_partition(world: &World, producers: &Producers) -> Outcome {
         let rows = world.sink(mode).database.again().try_rows(&sql);
         rows.is_ok_and(|rows| rows[0][0].as_deref() == Some("1"))
     };
-    if happens(|| Mode::ALL.into_iter().all(claimed)) {
+    let everywhere = || Mode::ALL.into_iter().all(claimed) && world.cassandra.is_claimed(total - 1);
+    if happens(everywhere) {
         Ok(format!(
             "number {total} was claimed by an instance for every sink"
         ))

@@ -1,6 +1,7 @@
 //! What the tables must hold, told from the log alone.
 
-use super::world::{REFUSED, Sink, World};
+use super::cassandra;
+use super::world::{REFUSED, World};
 use crate::harness::kafka::Record;
 use crate::harness::oracle::{self, Difference, Mode, Row};
 use serde_json::Value;
@@ -27,12 +28,13 @@ pub fn judge(world: &World) -> Verdict {
         records: log.len(),
         ..Verdict::default()
     };
+    judge_cassandra(world, &log, &mut verdict);
     for sink in &world.sinks {
         let (good, bad): (Vec<Record>, Vec<Record>) =
             log.iter().cloned().partition(|r| is_good(r, sink.mode));
         let rows = oracle::expected(sink.mode, &good);
         verdict.add(
-            sink,
+            sink.mode.name(),
             "rows",
             &rows,
             &oracle::found(&sink.database, sink.mode),
@@ -42,13 +44,24 @@ pub fn judge(world: &World) -> Verdict {
             "SELECT topic, kafka_partition, kafka_offset, encode(key, 'escape'), encode(value, 'escape')
              FROM {s}_state.dead_letters",
         );
-        verdict.add(sink, "dead letters", &letters, &found);
+        verdict.add(sink.mode.name(), "dead letters", &letters, &found);
     }
     verdict
 }
 
+fn judge_cassandra(world: &World, log: &[Record], verdict: &mut Verdict) {
+    // No trigger refuses anything there.
+    let (good, bad): (Vec<Record>, Vec<Record>) =
+        log.iter().cloned().partition(|r| fits(r) != Some(false));
+    let (expected, found) = world.cassandra.rows(&good);
+    verdict.add(cassandra::NAME, "rows", &expected, &found);
+    let letters: Vec<Row> = bad.iter().map(letter).collect();
+    let found = world.cassandra.letters();
+    verdict.add(cassandra::NAME, "dead letters", &letters, &found);
+}
+
 impl Verdict {
-    fn add(&mut self, sink: &Sink, what: &str, expected: &[Row], found: &[Row]) {
+    fn add(&mut self, sink: &str, what: &str, expected: &[Row], found: &[Row]) {
         let Difference {
             missing,
             extra,
@@ -60,25 +73,39 @@ impl Verdict {
         let kinds = [("missing", missing), ("extra", extra), ("doubled", doubled)];
         for (kind, rows) in kinds {
             let few = rows.iter().take(3);
-            let name = sink.mode.name();
             self.examples
-                .extend(few.map(|row| format!("{name}, {what}, {kind}: {row:?}")));
+                .extend(few.map(|row| format!("{sink}, {what}, {kind}: {row:?}")));
         }
     }
 }
 
 /// Whether a record can become a row.
 fn is_good(record: &Record, mode: Mode) -> bool {
-    let Some(value) = &record.message.value else {
-        return mode != Mode::Append;
-    };
-    // What is too deep is no JSON to this parser, nor to Postgres.
-    let Ok(value) = serde_json::from_slice::<Value>(value) else {
-        return false;
-    };
-    let quantity = value["quantity"].as_i64();
-    let fits = quantity.is_none_or(|q| i32::try_from(q).is_ok());
-    mode == Mode::Log || (fits && value["status"] != REFUSED)
+    match mode {
+        Mode::Log => value(record).is_none_or(|value| value.is_ok()),
+        Mode::Append => fits(record) == Some(true) && !is_refused(record),
+        Mode::Upsert => fits(record) != Some(false) && !is_refused(record),
+    }
+}
+
+/// What is too deep is no JSON to this parser, nor to Postgres. A tombstone has none.
+fn value(record: &Record) -> Option<serde_json::Result<Value>> {
+    let value = record.message.value.as_ref()?;
+    Some(serde_json::from_slice(value))
+}
+
+/// Whether its value fits the columns, if it has one.
+fn fits(record: &Record) -> Option<bool> {
+    let value = value(record)?;
+    Some(value.is_ok_and(|value| {
+        let quantity = value["quantity"].as_i64();
+        quantity.is_none_or(|q| i32::try_from(q).is_ok())
+    }))
+}
+
+/// Whether the trigger refuses it.
+fn is_refused(record: &Record) -> bool {
+    value(record).is_some_and(|value| value.is_ok_and(|value| value["status"] == REFUSED))
 }
 
 fn letter(record: &Record) -> Row {

@@ -1,5 +1,6 @@
 //! Faults of processes.
 
+use super::cassandra;
 use super::producers::Producers;
 use super::schedule::{Kind, Step};
 use super::world::{INSTANCES, World};
@@ -18,6 +19,7 @@ pub fn strike(step: &Step, world: &World, producers: &Producers) -> Outcome {
         Kind::KillInCommit => kill_in_commit(step, world),
         Kind::Stop => stop(step, world),
         Kind::StopInTransaction => stop_in_transaction(step, world, producers),
+        Kind::StopInRequests => cassandra::stop_in_requests(&world.instances[step.instance], world),
         Kind::Term => term(step, world),
         Kind::JoinAndLeave => join_and_leave(world),
         other => unreachable!("{other:?} is no fault of a process"),

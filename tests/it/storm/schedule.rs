@@ -13,6 +13,8 @@ pub enum Kind {
     Stop,
     /// The same inside an open transaction, whose COMMIT arrives afterwards.
     StopInTransaction,
+    /// The same while requests to Cassandra are on their way, which arrive afterwards.
+    StopInRequests,
     /// SIGTERM.
     Term,
     /// A fourth instance joins, and leaves again.
@@ -55,15 +57,24 @@ pub enum Kind {
     TableAltered,
     /// Another session locks the table.
     TableLocked,
+    /// Requests to Cassandra never arrive, and the connections break.
+    RequestsLost,
+    /// Answers of Cassandra never arrive, and the connections break.
+    AnswersUnheard,
+    /// Requests to Cassandra come late, perhaps after their writer gave up.
+    RequestsDelayed,
+    /// Cassandra is killed and started again.
+    CassandraRestart,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 30] = [
         Self::Kill,
         Self::KillInCommit,
         Self::Stop,
         Self::StopInTransaction,
+        Self::StopInRequests,
         Self::Term,
         Self::JoinAndLeave,
         Self::BrokerRestart,
@@ -85,6 +96,10 @@ impl Kind {
         Self::LogTruncated,
         Self::TableAltered,
         Self::TableLocked,
+        Self::RequestsLost,
+        Self::AnswersUnheard,
+        Self::RequestsDelayed,
+        Self::CassandraRestart,
     ];
 
     /// For people.
@@ -94,6 +109,7 @@ impl Kind {
             Self::KillInCommit => "SIGKILL, a commit on its way",
             Self::Stop => "SIGSTOP past the session timeout, SIGCONT",
             Self::StopInTransaction => "SIGSTOP inside an open transaction, COMMIT arrives late",
+            Self::StopInRequests => "SIGSTOP, requests to Cassandra arrive late",
             Self::Term => "SIGTERM",
             Self::JoinAndLeave => "an instance joins and leaves",
             Self::BrokerRestart => "broker killed and restarted",
@@ -115,6 +131,10 @@ impl Kind {
             Self::LogTruncated => "log truncated, and grown again",
             Self::TableAltered => "ALTER of columns, types and defaults",
             Self::TableLocked => "table locked",
+            Self::RequestsLost => "requests to Cassandra lost",
+            Self::AnswersUnheard => "answers of Cassandra lost",
+            Self::RequestsDelayed => "requests to Cassandra delayed",
+            Self::CassandraRestart => "Cassandra killed and restarted",
         }
     }
 

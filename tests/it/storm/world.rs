@@ -1,5 +1,6 @@
-//! What the storm blows over: servers, three tables, and the instances.
+//! What the storm blows over: servers, tables, and the instances.
 
+use super::cassandra::{Cassandra, Server};
 use super::side::{self, Side};
 use crate::harness::acl::Rule;
 use crate::harness::disk::SmallDisk;
@@ -10,8 +11,10 @@ use crate::harness::postgres::Database;
 use crate::harness::process::Process;
 use crate::harness::proxy::Proxy;
 use crate::harness::servers::{OwnKafka, OwnPostgres};
+use crate::harness::wire::Wire;
 use crate::harness::{folder, unique, wait};
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -67,6 +70,8 @@ pub struct World {
     pub partitions: AtomicI32,
     /// A sink for each mode.
     pub sinks: Vec<Sink>,
+    /// One more of the topic.
+    pub cassandra: Cassandra,
     /// One more, whose log is lost now and then.
     pub side: Side,
     /// The last one is the one that joins and leaves.
@@ -81,11 +86,13 @@ pub struct Sink {
     pub database: Database,
 }
 
-/// A place for a process, with a network of its own to the database.
+/// A place for a process, with a network of its own to the databases.
 pub struct Instance {
-    /// In front of the database.
+    /// In front of Postgres.
     pub proxy: Proxy,
-    /// Held by whom the proxy works for.
+    /// In front of Cassandra.
+    pub wire: Wire,
+    /// Held by whom the proxies work for.
     pub network: Mutex<()>,
     /// None while it is down.
     pub process: Mutex<Option<Process>>,
@@ -113,7 +120,7 @@ impl Instance {
 
 impl World {
     /// With a small file system of so many MiB, and nobody in it yet.
-    pub fn new(disk_mib: u64) -> Self {
+    pub fn new(disk_mib: u64, cassandra: Server) -> Self {
         let disk = SmallDisk::mount(disk_mib);
         let kafka_proxy = KafkaProxy::start();
         let broker = OwnKafka::start_behind(&kafka_proxy);
@@ -146,6 +153,7 @@ impl World {
             topic,
             partitions: AtomicI32::new(PARTITIONS),
             sinks,
+            cassandra: Cassandra::new(cassandra),
             side,
             instances: Vec::new(),
         };
@@ -160,9 +168,11 @@ impl World {
         }
         let instance = |_| {
             let proxy = Proxy::start(world.server.address());
+            let wire = Wire::start(world.cassandra.keyspace.address());
             Instance {
-                config: world.config(&proxy.url()),
+                config: world.config(&proxy.url(), wire.address()),
                 proxy,
+                wire,
                 network: Mutex::default(),
                 process: Mutex::default(),
             }
@@ -180,18 +190,18 @@ impl World {
     /// A config for the commands beside `run`.
     pub fn config_file(&self) -> PathBuf {
         let path = folder("storm").join("plimsoll.toml");
-        let config = self.config(&self.server.url());
+        let config = self.config(&self.server.url(), self.cassandra.keyspace.address());
         std::fs::write(&path, config.replace("@HTTP@", "off")).expect("a config file");
         path
     }
 
-    fn config(&self, url: &str) -> String {
+    fn config(&self, url: &str, cassandra: SocketAddr) -> String {
         let bootstrap = format!("127.0.0.1:{}", self.kafka_proxy.port());
         let topic = &self.topic;
         let mut config = format!(
             r#"
 drain_ms = 3000
-memory_limit = "96MiB"
+memory_limit = "120MiB"
 
 [kafka]
 bootstrap_servers = "{bootstrap}"
@@ -243,6 +253,7 @@ call_timeout_ms = {CALL_TIMEOUT_MS}
             )
             .expect("a string grows");
         }
+        config += &self.cassandra.config(topic, cassandra);
         let Side {
             topic, database, ..
         } = &self.side;
@@ -270,33 +281,32 @@ call_timeout_ms = {CALL_TIMEOUT_MS}
         config
     }
 
-    /// How many partitions of all sinks stand in the database as a process' own.
-    pub fn owned_by(&self, pid: i32) -> Result<i64, String> {
-        let count = |sink: &Sink| {
+    /// The partitions of all sinks that stand in the databases as a process' own.
+    pub fn owned_by(&self, pid: i32) -> Result<Vec<String>, String> {
+        let mut owned = self.cassandra.owned_by(pid)?;
+        for Sink { mode, database } in &self.sinks {
             // The name of an owner is host-pid-id.
             let sql = format!(
-                "SELECT count(*) FROM {{s}}_state.positions WHERE owner_name LIKE '%-{pid}-%'"
+                "SELECT kafka_partition FROM {{s}}_state.positions WHERE owner_name LIKE '%-{pid}-%'"
             );
-            let rows = sink
-                .database
-                .again()
-                .try_rows(&sql)
-                .map_err(|e| e.to_string())?;
-            let text = rows[0][0].clone().expect("a count");
-            Ok(text.parse::<i64>().expect("a count"))
-        };
-        self.sinks.iter().map(count).sum()
+            let rows = database.again().try_rows(&sql);
+            for row in rows.map_err(|e| e.to_string())? {
+                let partition = row[0].as_deref().expect("a number");
+                owned.push(format!("{partition} of {}", mode.name()));
+            }
+        }
+        Ok(owned)
     }
 
     /// Waits until a process owns something.
     #[track_caller]
-    pub fn wait_owns(&self, process: &mut Process) -> i64 {
+    pub fn wait_owns(&self, process: &mut Process) -> usize {
         let pid = process.pid();
         wait::until(&format!("process {pid} owns partitions"), || {
             process.assert_running();
             match self.owned_by(pid) {
-                Ok(0) => Err("none".to_owned()),
-                other => other,
+                Ok(owned) if owned.is_empty() => Err("none".to_owned()),
+                owned => owned.map(|owned| owned.len()),
             }
         })
     }
@@ -307,8 +317,8 @@ call_timeout_ms = {CALL_TIMEOUT_MS}
         wait::until(
             &format!("others own what process {pid} did"),
             || match self.owned_by(pid) {
-                Ok(0) => Ok(()),
-                Ok(some) => Err(format!("{some} partitions")),
+                Ok(owned) if owned.is_empty() => Ok(()),
+                Ok(owned) => Err(format!("it has {}", owned.join(", "))),
                 Err(error) => Err(error),
             },
         );
