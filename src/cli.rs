@@ -74,7 +74,7 @@ A database or broker that is away is waited for, at the start too.")]
 Examples:
   plimsoll check -c plimsoll.toml         without any network
   plimsoll check --connect                topics, tables, columns, keys; writes nothing
-  plimsoll check --connect --sample 100   try 100 records in a transaction that is rolled back")]
+  plimsoll check --connect --sample 100   try 100 records, of which nothing stays")]
     Check(CheckArgs),
 
     /// Show positions, set one, or settle that a topic is another one

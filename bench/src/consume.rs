@@ -7,9 +7,9 @@ use crate::stats::Series;
 use crate::{Bench, Failed, Result, kafka};
 use plimsoll_protocol::{Claim, Class, Epoch, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Column, Committed, Holds, Identity, KeptLetter, LetterFilter, LetterPage,
-    Member, Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Shape, Sink,
-    SinkError, Source, StoredPosition, Table,
+    Batch, Claimed, Column, Committed, Holds, Identity, Member, Mode, NewPosition, PositionChange,
+    Positions, Prepared, SetOutcome, Settled, Shape, Sink, SinkError, Source, StoredPosition,
+    Table,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -286,23 +286,11 @@ impl Sink for Discard {
         Ok(())
     }
 
-    async fn rehearse(&self, _: &Batch<'_, ()>) -> std::result::Result<Committed, SinkError> {
-        not_asked()
-    }
-
     async fn release(&self, _: &TopicPartition, _: Claim) -> std::result::Result<(), SinkError> {
         Ok(())
     }
 
     async fn heartbeat(&self, _: &Member) -> std::result::Result<(), SinkError> {
-        not_asked()
-    }
-
-    async fn positions(&self) -> std::result::Result<Vec<StoredPosition>, SinkError> {
-        not_asked()
-    }
-
-    async fn set_position(&self, _: &PositionChange) -> std::result::Result<SetOutcome, SinkError> {
         not_asked()
     }
 
@@ -314,6 +302,16 @@ impl Sink for Discard {
     ) -> std::result::Result<(), SinkError> {
         Ok(())
     }
+}
+
+impl Positions for Discard {
+    async fn positions(&self) -> std::result::Result<Vec<StoredPosition>, SinkError> {
+        not_asked()
+    }
+
+    async fn set_position(&self, _: &PositionChange) -> std::result::Result<SetOutcome, SinkError> {
+        not_asked()
+    }
 
     async fn holds_rows(
         &self,
@@ -321,21 +319,5 @@ impl Sink for Discard {
         _: &TopicPartition,
     ) -> std::result::Result<bool, SinkError> {
         Ok(false)
-    }
-
-    async fn dead_letters(
-        &self,
-        _: &LetterFilter,
-        _: &LetterPage,
-    ) -> std::result::Result<Vec<KeptLetter>, SinkError> {
-        not_asked()
-    }
-
-    async fn replay(&self, _: &Replay<'_, ()>) -> std::result::Result<Committed, SinkError> {
-        not_asked()
-    }
-
-    async fn drop_dead_letters(&self, _: &LetterFilter) -> std::result::Result<u64, SinkError> {
-        not_asked()
     }
 }

@@ -14,7 +14,7 @@ use crate::config::{Config, Sink as Settings, Topics};
 use crate::error::KafkaFault;
 use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_registry::Registry;
-use plimsoll_sink_api::{Backend, Inspect, Prepared, Sink, StoredPosition};
+use plimsoll_sink_api::{Backend, Inspect, Positions, Prepared, Sink, StoredPosition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
@@ -217,7 +217,7 @@ impl Asking<'_> {
         Ok(())
     }
 
-    async fn try_sample<S: Sink, W: Write>(
+    async fn try_sample<S: Inspect, W: Write>(
         &self,
         sink: &S,
         known: &Known<'_>,
@@ -248,9 +248,10 @@ impl Asking<'_> {
             report.line(
                 "sample",
                 &format!(
-                    "{} of {topic}: {} written and rolled back, {} bad",
+                    "{} of {topic}: {} {}, {} bad",
                     count(tried.records, "record"),
                     count(usize::try_from(tried.rows).unwrap_or(usize::MAX), "row"),
+                    S::DRY_RUN.as_str(),
                     tried.bad.len()
                 ),
             )?;

@@ -10,7 +10,7 @@ use crate::backends::with_backend;
 use crate::config::Config;
 use crate::exit::Exit;
 use plimsoll_protocol::TopicPartition;
-use plimsoll_sink_api::{Backend, Sink, SinkError, StoredPosition};
+use plimsoll_sink_api::{Backend, Positions, SinkError, StoredPosition};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Duration;

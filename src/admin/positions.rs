@@ -11,7 +11,9 @@ use crate::exit::Exit;
 use crate::kafka::Cluster;
 use clap::Args;
 use plimsoll_protocol::{Position, TopicPartition};
-use plimsoll_sink_api::{Identity, PositionChange, SetOutcome, Sink, SinkError, StoredPosition};
+use plimsoll_sink_api::{
+    Identity, PositionChange, Positions, SetOutcome, SinkError, StoredPosition,
+};
 use std::io::{self, Write};
 use std::str::FromStr;
 use std::time::Duration;
@@ -174,7 +176,7 @@ pub(super) fn owner_alive(tp: &TopicPartition, owner: &str, seen: Duration) -> S
     )
 }
 
-/// A rehearsal answers beside a running service too, and says what stands in the way.
+/// A dry run answers beside a running service too, and says what stands in the way.
 pub(super) fn note_owner(row: &StoredPosition, force: bool) {
     if let Some((owner, seen)) = living_owner(row)
         && !force
@@ -247,7 +249,7 @@ pub(super) fn resolve(
     Ok(Resolved { to, end })
 }
 
-async fn move_it<S: Sink>(
+async fn move_it<S: Positions>(
     sink: &S,
     identity: &Identity,
     tp: &TopicPartition,

@@ -1,5 +1,5 @@
-//! `check --sample`: real records, decoded as the service decodes them, and
-//! written in a transaction that is rolled back.
+//! `check --sample`: real records, decoded as the service decodes them, and tried on the
+//! database, where nothing of them stays.
 
 use super::error::AdminError;
 use super::fields::Fields;
@@ -11,7 +11,7 @@ use plimsoll_protocol::{
     Claim, Class, Epoch, Owner, Position, Question, Span, Then, TopicPartition, then,
 };
 use plimsoll_record::{Arena, Chunk, Decoder, Unavailable};
-use plimsoll_sink_api::{Batch, Marks, Prepared, Rows, Sink, SinkError};
+use plimsoll_sink_api::{Batch, Inspect, Marks, Prepared, Rows, SinkError};
 use std::time::Instant;
 
 /// More bad records than this tell nothing new.
@@ -79,14 +79,14 @@ pub(super) struct Tried {
     pub(super) fields: Vec<String>,
     /// Records read.
     pub(super) records: usize,
-    /// Rows that were written, and rolled back.
+    /// Rows that were taken.
     pub(super) rows: u64,
     /// What is bad, without any value.
     pub(super) bad: Vec<String>,
 }
 
-/// Decodes and writes the records of one topic, and rolls back.
-pub(super) async fn try_out<S: Sink>(
+/// Decodes the records of one topic, and tries their rows.
+pub(super) async fn try_out<S: Inspect>(
     sink: &S,
     settings: &Settings,
     topic: &str,
@@ -105,15 +105,15 @@ pub(super) async fn try_out<S: Sink>(
         for i in 0..chunk.len() {
             fields.add(chunk.record(i).value);
         }
-        let rehearsal = Rehearsal {
+        let dry_run = DryRun {
             sink,
             tp,
             chunk,
             prepared,
             decoder: Decoder::new(&prepared.table, topic, tp.partition, &formats(settings)),
         };
-        let good = rehearsal.decode(&mut tried).await?;
-        rehearsal
+        let good = dry_run.decode(&mut tried).await?;
+        dry_run
             .run(&good, &mut tried)
             .await
             .map_err(AdminError::sink(&settings.name))?;
@@ -132,7 +132,7 @@ fn of_records(error: &SinkError) -> bool {
     then(Question::Sample, error.class) == Then::Refused
 }
 
-struct Rehearsal<'a, S: Sink> {
+struct DryRun<'a, S: Inspect> {
     sink: &'a S,
     tp: &'a TopicPartition,
     chunk: &'a Chunk,
@@ -140,7 +140,7 @@ struct Rehearsal<'a, S: Sink> {
     decoder: Decoder,
 }
 
-impl<S: Sink> Rehearsal<'_, S> {
+impl<S: Inspect> DryRun<'_, S> {
     /// Which records can be rows, by their index.
     async fn decode(&self, tried: &mut Tried) -> Result<Vec<usize>, Unavailable> {
         let mut good = Vec::with_capacity(self.chunk.len());
@@ -218,7 +218,7 @@ impl<S: Sink> Rehearsal<'_, S> {
         let batch = Batch {
             topic: &self.tp.topic,
             partition: self.tp.partition,
-            // Nobody's: a rehearsal moves no position.
+            // Nobody's: a dry run moves no position.
             claim: Claim {
                 epoch: Epoch(0),
                 owner: Owner(0),
@@ -229,6 +229,6 @@ impl<S: Sink> Rehearsal<'_, S> {
             dead: &[],
             marks: Marks::default(),
         };
-        self.sink.rehearse(&batch).await.map(|done| done.rows)
+        self.sink.dry_run(&batch).await.map(|done| done.rows)
     }
 }

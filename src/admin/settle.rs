@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use clap::Args;
 use plimsoll_protocol::{Position, TopicPartition};
 use plimsoll_sink_api::{
-    Identity, Mode, PositionChange, SetOutcome, Sink, SinkError, StoredPosition,
+    Identity, Mode, PositionChange, Positions, SetOutcome, SinkError, StoredPosition,
 };
 use std::io::Write;
 
@@ -118,7 +118,7 @@ impl Settling<'_> {
     }
 
     /// All is looked at before anything is changed.
-    async fn run<S: Sink>(
+    async fn run<S: Positions>(
         &self,
         sink: &S,
         kafka: &Kafka,
@@ -217,7 +217,7 @@ impl Settling<'_> {
     }
 
     /// New records of a log table would have the coordinates of old rows.
-    async fn check_log_table<S: Sink>(
+    async fn check_log_table<S: Positions>(
         &self,
         sink: &S,
         tp: &TopicPartition,
@@ -238,7 +238,7 @@ impl Settling<'_> {
         )))
     }
 
-    /// A rehearsal answers all the same.
+    /// A dry run answers all the same.
     fn check_owner(&self, row: &StoredPosition) -> Result<(), AdminError> {
         if self.about.dry_run {
             note_owner(row, self.about.force);
@@ -252,7 +252,7 @@ impl Settling<'_> {
         }
     }
 
-    async fn change<S: Sink>(
+    async fn change<S: Positions>(
         &self,
         sink: &S,
         row: &StoredPosition,

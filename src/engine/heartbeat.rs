@@ -6,7 +6,7 @@ use super::lane::Lane;
 use super::standing::Standing;
 use crate::health::About;
 use plimsoll_protocol::{Look, TopicPartition, look};
-use plimsoll_sink_api::{Sink, SinkError};
+use plimsoll_sink_api::{Positions, Sink, SinkError};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub async fn watch_locks<S: Sink>(lane: Arc<Lane<S>>) {
 }
 
 /// Beats until the poll thread is gone.
-pub async fn heartbeat<S: Sink>(lane: Arc<Lane<S>>, standing: Standing) {
+pub async fn heartbeat<S: Positions>(lane: Arc<Lane<S>>, standing: Standing) {
     // An idle sink learns of an outage only here; a busy one's commits tell
     // more, so a heartbeat takes back only what a heartbeat has said.
     let mut said = false;
@@ -53,7 +53,7 @@ pub async fn heartbeat<S: Sink>(lane: Arc<Lane<S>>, standing: Standing) {
 /// position, or that a failover took back what it had committed. It takes two
 /// looks in a row: a process that slept hears from Kafka first what it has lost.
 /// A halted partition goes on once it was set, which takes its owner away.
-async fn beat<S: Sink>(
+async fn beat<S: Positions>(
     lane: &Lane<S>,
     standing: &Standing,
     overtaken: &mut HashSet<TopicPartition>,

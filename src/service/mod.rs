@@ -14,7 +14,7 @@ use crate::engine::{Control, Fatal};
 use crate::error::KafkaFault;
 use crate::health::{Health, REMINDER};
 use crate::{http, metrics};
-use plimsoll_sink_api::{Backend as _, Member, Sink, SinkError};
+use plimsoll_sink_api::{Backend as _, Member, Positions, SinkError};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -99,7 +99,7 @@ pub fn run(config: &Config) -> Result<(), RunError> {
 ///
 /// # Errors
 /// [`RunError`].
-pub fn run_with<S: Sink + Clone>(config: &Config, sink: S) -> Result<(), RunError> {
+pub fn run_with<S: Positions + Clone>(config: &Config, sink: S) -> Result<(), RunError> {
     drive(config, |service| {
         for settings in &config.sinks {
             service.add(settings, Ok(sink.clone()), member(), false)?;
@@ -132,7 +132,7 @@ struct Service<'c> {
 }
 
 impl Service<'_> {
-    fn add<S: Sink>(
+    fn add<S: Positions>(
         &mut self,
         settings: &Settings,
         sink: Result<S, SinkError>,

@@ -13,7 +13,7 @@ use crate::kafka::{Cluster, Hearing, Looks, MemoryShare, cluster_config, consume
 use crate::route::Router;
 use plimsoll_protocol::{Question, Then, then};
 use plimsoll_record::Budget;
-use plimsoll_sink_api::{Identity, Member, Sink};
+use plimsoll_sink_api::{Identity, Member, Positions};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use tracing::{error, info};
 const REFUSED_RETRY: Duration = Duration::from_secs(60);
 
 /// Starts a sink. It joins its group once the database and Kafka answer.
-pub(crate) fn start<S: Sink>(
+pub(crate) fn start<S: Positions>(
     config: &Config,
     settings: &Settings,
     sink: S,
@@ -59,7 +59,7 @@ pub(crate) fn start<S: Sink>(
     Ok(Running { name, control })
 }
 
-struct Starting<S: Sink> {
+struct Starting<S: Positions> {
     client: rdkafka::ClientConfig,
     client_id: String,
     settings: Settings,
@@ -73,7 +73,7 @@ struct Starting<S: Sink> {
     drain: Duration,
 }
 
-impl<S: Sink> Starting<S> {
+impl<S: Positions> Starting<S> {
     async fn run(self, controls: Receiver<Control>) -> Result<(), RunError> {
         // Whoever stops the service before it has started finds Stop waiting in
         // `controls`, which only the poll thread reads; so look there too.

@@ -2,7 +2,7 @@
 //! knows each database by this alone.
 
 use crate::snapshot::Snapshot;
-use crate::{Sink, SinkError};
+use crate::{Batch, Committed, DeadLetters, Positions, Sink, SinkError};
 use std::fmt;
 use std::future::Future;
 
@@ -12,7 +12,7 @@ pub trait Backend: Clone + fmt::Debug + Send + Sync + 'static {
     const NAMES: &'static [&'static str];
 
     /// What writes to it.
-    type Sink: Inspect;
+    type Sink: Positions + DeadLetters + Inspect;
 
     /// What `verify` reads.
     type Snapshot: Snapshot;
@@ -53,8 +53,38 @@ pub trait Backend: Clone + fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// What operators ask of a database, beside the data's path.
+/// What the rows of a dry run went through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DryRun {
+    /// They were written in a transaction that was rolled back.
+    RolledBack,
+    /// They were brought into the database's own form, and not sent: it takes nothing
+    /// back.
+    Encoded,
+}
+
+impl DryRun {
+    /// The same in words, behind a number of rows.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RolledBack => "written and rolled back",
+            Self::Encoded => "encoded and not sent",
+        }
+    }
+}
+
+/// What operators ask of a database before the service runs.
 pub trait Inspect: Sink {
+    /// What [`Inspect::dry_run`] does.
+    const DRY_RUN: DryRun;
+
+    /// Tries the rows of a batch; nothing of them stays, and no position moves.
+    fn dry_run(
+        &self,
+        batch: &Batch<'_, Self::Plan>,
+    ) -> impl Future<Output = Result<Committed, SinkError>> + Send;
+
     /// The statements that make all of plimsoll's own tables.
     fn migrations(&self) -> String;
 
@@ -64,6 +94,36 @@ pub trait Inspect: Sink {
     /// # Errors
     /// The database did not answer, or does not tell this role.
     fn missing_migrations(&self) -> impl Future<Output = Result<Option<String>, SinkError>> + Send;
+
+    /// The statements that make the `log` tables of these topics, where it makes any.
+    fn log_tables(&self, topics: &[String]) -> Vec<String> {
+        let _ = topics;
+        Vec::new()
+    }
+
+    /// Those of them whose tables are missing. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Inspect::missing_migrations`].
+    fn missing_log_tables(
+        &self,
+        topics: &[String],
+    ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
+        let _ = topics;
+        async { Ok(Vec::new()) }
+    }
+
+    /// Makes the `log` tables of these topics that are missing.
+    ///
+    /// # Errors
+    /// The database did not answer, or refuses.
+    fn make_log_tables(
+        &self,
+        topics: &[String],
+    ) -> impl Future<Output = Result<(), SinkError>> + Send {
+        let _ = topics;
+        async { Ok(()) }
+    }
 
     /// What the role may not do and would have to, for a topic: each in words, with the
     /// statement that lets it. Empty where the database does not tell. Writes nothing.

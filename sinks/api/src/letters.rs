@@ -1,7 +1,8 @@
 //! Dead letters after they were kept: listed, replayed, dropped.
 
-use crate::{Prepared, Rows, Secret};
+use crate::{Committed, Prepared, Rows, Secret, Sink, SinkError};
 use plimsoll_protocol::{Position, TopicPartition};
+use std::future::Future;
 
 /// Which dead letters of a sink.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -78,4 +79,31 @@ pub struct Replay<'a, P> {
     /// only has to lie behind the letters, or the service would write them
     /// too.
     pub stands_at: Option<Position>,
+}
+
+/// What operators ask of a sink's dead letters, and do to them.
+pub trait DeadLetters: Sink {
+    /// Dead letters of this sink in the order of topic, partition and offset, a
+    /// page at a time.
+    fn dead_letters(
+        &self,
+        filter: &LetterFilter,
+        page: &LetterPage,
+    ) -> impl Future<Output = Result<Vec<KeptLetter>, SinkError>> + Send;
+
+    /// Writes the rows of dead letters and removes the letters, all or nothing;
+    /// the position stays. An error of class `Moved` says that nothing was
+    /// written because a letter is gone or the position is not where
+    /// [`Replay`] wants it; one of class `Away` says nothing: look whether the
+    /// letters are still there.
+    fn replay(
+        &self,
+        replay: &Replay<'_, Self::Plan>,
+    ) -> impl Future<Output = Result<Committed, SinkError>> + Send;
+
+    /// Removes dead letters; says how many.
+    fn drop_dead_letters(
+        &self,
+        filter: &LetterFilter,
+    ) -> impl Future<Output = Result<u64, SinkError>> + Send;
 }

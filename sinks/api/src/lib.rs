@@ -1,5 +1,7 @@
 //! What a sink is, to the service: it prepares tables, settles starts, claims
-//! partitions, and commits batches, each in one atomic act.
+//! partitions, and commits batches, each in one atomic act ([`Sink`]). What operators ask
+//! of it stands apart: [`Positions`], [`DeadLetters`], [`Inspect`]. [`Backend`] ties a
+//! database's settings to all of them.
 //!
 //! A sink cannot see Kafka. It gets decoded rows and a half-open span, writes
 //! all or nothing, and says in one of few words what went wrong. The loop,
@@ -16,6 +18,8 @@ mod letters;
 pub mod mapping;
 #[cfg(feature = "conformance")]
 pub mod memory;
+mod ownership;
+mod positions;
 mod sink;
 pub mod snapshot;
 mod table;
@@ -23,14 +27,13 @@ pub mod text;
 mod value;
 
 pub use acts::{Act, KeptAct, islands};
-pub use backend::{Backend, Inspect};
+pub use backend::{Backend, DryRun, Inspect};
 pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
 pub use error::{Detail, Secret, SinkError};
-pub use letters::{KeptLetter, LetterFilter, LetterPage, Payload, Replay};
-pub use sink::{
-    Blocked, Claimed, Committed, Identity, Member, NewPosition, PositionChange, SetOutcome,
-    Settled, Sink, StoredPosition,
-};
+pub use letters::{DeadLetters, KeptLetter, LetterFilter, LetterPage, Payload, Replay};
+pub use ownership::{Identity, Owned, Ownership, Setting, claimable, setting};
+pub use positions::{PositionChange, Positions, SetOutcome, StoredPosition};
+pub use sink::{Blocked, Claimed, Committed, Member, NewPosition, Settled, Sink};
 pub use table::{
     Column, Holds, Missing, Mode, Path, Prepared, Shape, Source, SourceError, Table, TableRule,
     TableSettings, rule_for,

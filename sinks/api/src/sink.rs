@@ -1,47 +1,9 @@
-//! The trait.
+//! The data path: what the service asks of a database while it runs.
 
-use crate::{
-    Batch, Fingerprint, KeptLetter, LetterFilter, LetterPage, Prepared, Replay, SinkError,
-};
+use crate::{Batch, Fingerprint, Identity, Prepared, SinkError};
 use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Which deployment a position belongs to. Another cluster's or another group's
-/// claim on it is refused: two deployments of one name would fence each other
-/// for ever.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The consumer group.
-    pub group_id: String,
-    /// Kafka's cluster id.
-    pub cluster_id: String,
-}
-
-impl Identity {
-    /// Refuses `given` on a position of this one.
-    ///
-    /// # Errors
-    /// They are two deployments; `hint`: what to do about it.
-    pub fn check(
-        &self,
-        given: &Self,
-        tp: &TopicPartition,
-        sink: &str,
-        hint: &str,
-    ) -> Result<(), SinkError> {
-        if self == given {
-            return Ok(());
-        }
-        let what = format!(
-            "the position of {tp} in sink \"{sink}\" belongs to group \"{}\" on cluster \"{}\", and \
-             this is group \"{}\" on cluster \"{}\"",
-            self.group_id, self.cluster_id, given.group_id, given.cluster_id
-        );
-        Err(SinkError::new(Class::Halt, what).hint(hint))
-    }
-}
 
 /// Who claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,82 +105,6 @@ pub struct Blocked {
     pub by: String,
 }
 
-/// One position row, for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredPosition {
-    /// The partition.
-    pub tp: TopicPartition,
-    /// Where it stands.
-    pub position: Position,
-    /// How often it was claimed.
-    pub epoch: i64,
-    /// The readable name of the owner; `None` when released.
-    pub owner: Option<String>,
-    /// Whose it is.
-    pub identity: Option<Identity>,
-    /// Kafka's id of the topic, where it is known.
-    pub topic_id: Option<String>,
-    /// Of the last record applied.
-    pub fingerprint: Option<Fingerprint>,
-    /// Of the last record applied.
-    pub leader_epoch: Option<i32>,
-    /// Since the owner's last sign of life, by the database's clock.
-    pub heartbeat_age: Option<Duration>,
-    /// Since the position last moved.
-    pub moved_age: Option<Duration>,
-}
-
-/// What an operator makes of one position: `positions set`, `adopt`, `reset`.
-/// The owner is fenced, and what the row remembered of the log's last record
-/// goes: the operator takes the log as it is now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PositionChange {
-    /// The partition.
-    pub tp: TopicPartition,
-    /// Where it goes; `None`: it stays where it is. A position that does not
-    /// exist yet is made by `Some`, and is an error of class `Stale` for `None`.
-    pub to: Option<Position>,
-    /// Whose it is from now on.
-    pub identity: Identity,
-    /// Take it from another group or cluster; otherwise theirs is an error of
-    /// class `Halt`.
-    pub take_over: bool,
-    /// Kafka's id of the topic from now on; `None` where no broker tells it.
-    pub topic_id: Option<String>,
-    /// The end of the log now, as in [`NewPosition`].
-    pub high_watermark: Position,
-    /// Fence an owner that is alive.
-    pub force: bool,
-    /// An owner that showed a sign of life within this time is alive.
-    pub fresh: Duration,
-}
-
-impl PositionChange {
-    /// Whether the position goes to another log under the same name: only `reset`
-    /// both moves it and takes it over.
-    #[must_use]
-    pub fn is_anew(&self) -> bool {
-        self.take_over && self.to.is_some()
-    }
-}
-
-/// What became of a [`PositionChange`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SetOutcome {
-    /// Done; the owner, if there was one, is fenced.
-    Set {
-        /// Where it stood before.
-        before: Option<Position>,
-    },
-    /// The owner is alive, and `force` was not given.
-    OwnerAlive {
-        /// Its readable name.
-        owner: String,
-        /// Since its last sign of life.
-        heartbeat_age: Duration,
-    },
-}
-
 /// A database that keeps rows and position together.
 ///
 /// Every method has a deadline of its own, and dropping a future only drops its
@@ -278,12 +164,6 @@ pub trait Sink: Send + Sync + 'static {
         batch: &Batch<'_, Self::Plan>,
     ) -> impl Future<Output = Result<Committed, SinkError>> + Send;
 
-    /// Writes the rows of a batch in a transaction that is rolled back.
-    fn rehearse(
-        &self,
-        batch: &Batch<'_, Self::Plan>,
-    ) -> impl Future<Output = Result<Committed, SinkError>> + Send;
-
     /// Whether the database takes the rows of a batch now; an error says why not.
     /// Nothing stays but what a commit of the same records writes anyway, and the
     /// position does not move.
@@ -303,16 +183,6 @@ pub trait Sink: Send + Sync + 'static {
     /// A sign of life on all partitions that the member still owns.
     fn heartbeat(&self, member: &Member) -> impl Future<Output = Result<(), SinkError>> + Send;
 
-    /// All position rows of this sink.
-    fn positions(&self) -> impl Future<Output = Result<Vec<StoredPosition>, SinkError>> + Send;
-
-    /// Changes a position by hand and fences its owner. Refused while the owner
-    /// is alive, unless forced.
-    fn set_position(
-        &self,
-        change: &PositionChange,
-    ) -> impl Future<Output = Result<SetOutcome, SinkError>> + Send;
-
     /// Remembers Kafka's id of a topic where the row has none yet, if the claim
     /// still stands; does nothing otherwise.
     fn remember_topic(
@@ -321,35 +191,4 @@ pub trait Sink: Send + Sync + 'static {
         claim: Claim,
         topic_id: &str,
     ) -> impl Future<Output = Result<(), SinkError>> + Send;
-
-    /// Whether the table of a [`crate::Mode::Log`] holds a row of a partition.
-    fn holds_rows(
-        &self,
-        table: &Prepared<Self::Plan>,
-        tp: &TopicPartition,
-    ) -> impl Future<Output = Result<bool, SinkError>> + Send;
-
-    /// Dead letters of this sink in the order of topic, partition and offset, a
-    /// page at a time.
-    fn dead_letters(
-        &self,
-        filter: &LetterFilter,
-        page: &LetterPage,
-    ) -> impl Future<Output = Result<Vec<KeptLetter>, SinkError>> + Send;
-
-    /// Writes the rows of dead letters and removes the letters, all or nothing;
-    /// the position stays. An error of class `Moved` says that nothing was
-    /// written because a letter is gone or the position is not where
-    /// [`Replay`] wants it; one of class `Away` says nothing: look whether the
-    /// letters are still there.
-    fn replay(
-        &self,
-        replay: &Replay<'_, Self::Plan>,
-    ) -> impl Future<Output = Result<Committed, SinkError>> + Send;
-
-    /// Removes dead letters; says how many.
-    fn drop_dead_letters(
-        &self,
-        filter: &LetterFilter,
-    ) -> impl Future<Output = Result<u64, SinkError>> + Send;
 }

@@ -12,7 +12,8 @@ use plimsoll_protocol::{
     Claim, Class, Epoch, Generation, Owner, Position, StartRule, TopicPartition, rewind,
 };
 use plimsoll_sink_api::{
-    Act, Claimed, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled, SinkError,
+    Act, Claimed, Identity, Member, NewPosition, Owned, Ownership, PositionChange, SetOutcome,
+    Setting, Settled, SinkError, claimable, setting,
 };
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
@@ -204,13 +205,6 @@ fn contended() -> SinkError {
     SinkError::new(Class::Away, "too many processes claim at once")
 }
 
-fn not_settled(state: &State, tp: &TopicPartition) -> SinkError {
-    SinkError::new(
-        Class::Stale,
-        format!("{tp} has no position in sink \"{}\"", state.sink),
-    )
-}
-
 /// Where a claim of this row begins, and where it stands.
 fn begin(row: &Row, stored: Option<&Stored>, rewind_ms: i64) -> (Position, Position) {
     match stored {
@@ -234,13 +228,8 @@ pub(crate) async fn claim(
 ) -> Result<(Claimed, Life), SinkError> {
     let _turn = state.turn.lock().await;
     for _ in 0..ROUNDS {
-        let Some(row) = read(state, tp).await? else {
-            return Err(not_settled(state, tp));
-        };
-        let hint = "give this sink another name, or use the keyspace and the group that belong \
-                    together; if it is the same log under another group or cluster, \
-                    `plimsoll positions adopt`";
-        row.identity().check(identity, tp, &state.sink, hint)?;
+        let row = read(state, tp).await?.map(Seen::of_row);
+        let Seen { row, .. } = claimable(row, &state.sink, tp, identity)?;
         let claim = Claim {
             epoch: Epoch(row.epoch).next(),
             owner: member.owner,
@@ -336,6 +325,72 @@ pub(crate) async fn remember_topic(
     Ok(())
 }
 
+/// A row, and how long ago its owner showed a sign of life, which is kept elsewhere.
+struct Seen {
+    row: Row,
+    heartbeat_age: Option<Duration>,
+}
+
+impl Seen {
+    /// For a claim, which fences a live owner too.
+    fn of_row(row: Row) -> Self {
+        Self {
+            row,
+            heartbeat_age: None,
+        }
+    }
+}
+
+impl Owned for Seen {
+    fn ownership(&self) -> Ownership {
+        let name = self.row.owner.and(self.row.owner_name.clone());
+        Ownership {
+            identity: Some(self.row.identity()),
+            owner: name.zip(self.heartbeat_age),
+        }
+    }
+}
+
+async fn seen(state: &State, tp: &TopicPartition) -> Result<Option<Seen>, SinkError> {
+    let Some(row) = read(state, tp).await? else {
+        return Ok(None);
+    };
+    let heartbeat_age = match row.owner {
+        Some(owner) => positions::heartbeats(state).await?.get(&owner).copied(),
+        None => None,
+    };
+    Ok(Some(Seen { row, heartbeat_age }))
+}
+
+/// Makes a position by hand, where none stands; says whether it did.
+async fn make(state: &State, change: &PositionChange, to: Position) -> Result<bool, SinkError> {
+    let tp = &change.tp;
+    let start = NewPosition {
+        tp: tp.clone(),
+        position: to,
+        topic_id: change.topic_id.clone(),
+        high_watermark: change.high_watermark,
+    };
+    // What an earlier life left behind must not be taken for this one's.
+    let noted = starts::noted(state, tp).await?;
+    let after = starts::latest_generation(state, tp, noted).await?;
+    if noted.is_some() {
+        let act = Act::Moved {
+            stood_at: None,
+            began_at: None,
+            to: to.offset(),
+            anew: change.is_anew(),
+        };
+        let first = Generation::first(0, Position::ZERO).number;
+        acts::note(state, tp, after + first, act).await?;
+    }
+    let made = insert(state, &change.identity, &[&start], after).await?;
+    if made {
+        starts::note(state, tp).await?;
+    }
+    Ok(made)
+}
+
 /// Changes a position by hand and fences the owner: a new generation, whose
 /// writes win over all that were ever written.
 pub(crate) async fn set(
@@ -346,50 +401,14 @@ pub(crate) async fn set(
     let PositionChange { tp, identity, .. } = change;
     let _turn = state.turn.lock().await;
     for _ in 0..ROUNDS {
-        let Some(row) = read(state, tp).await? else {
-            let Some(to) = change.to else {
-                return Err(not_settled(state, tp));
-            };
-            let start = NewPosition {
-                tp: tp.clone(),
-                position: to,
-                topic_id: change.topic_id.clone(),
-                high_watermark: change.high_watermark,
-            };
-            // What an earlier life left behind must not be taken for this one's.
-            let noted = starts::noted(state, tp).await?;
-            let after = starts::latest_generation(state, tp, noted).await?;
-            if noted.is_some() {
-                let act = Act::Moved {
-                    stood_at: None,
-                    began_at: None,
-                    to: to.offset(),
-                    anew: change.is_anew(),
-                };
-                let first = Generation::first(0, Position::ZERO).number;
-                acts::note(state, tp, after + first, act).await?;
-            }
-            match insert(state, identity, &[&start], after).await? {
-                true => {
-                    starts::note(state, tp).await?;
-                    return Ok(SetOutcome::Set { before: None });
-                }
+        let row = match setting(seen(state, tp).await?, &state.sink, change)? {
+            Setting::Refused(outcome) => return Ok(outcome),
+            Setting::Change(Seen { row, .. }) => row,
+            Setting::Make(to) => match make(state, change, to).await? {
+                true => return Ok(SetOutcome::Set { before: None }),
                 false => continue,
-            }
+            },
         };
-        if !change.take_over {
-            let hint = "use the config that this position belongs to";
-            row.identity().check(identity, tp, &state.sink, hint)?;
-        }
-        if let (Some(owner), Some(name), false) = (row.owner, &row.owner_name, change.force)
-            && let Some(heartbeat_age) = positions::heartbeats(state).await?.get(&owner).copied()
-            && heartbeat_age < change.fresh
-        {
-            return Ok(SetOutcome::OwnerAlive {
-                owner: name.clone(),
-                heartbeat_age,
-            });
-        }
         let stored = positions::read(state, tp, row.generation).await?;
         let (begin, reached) = begin(&row, stored.as_ref(), rewind_ms);
         // Where it stays, it stays where a claim would have begun.

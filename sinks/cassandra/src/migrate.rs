@@ -64,8 +64,19 @@ fn statements(keyspace: &str) -> Vec<Statement> {
 }
 
 /// The CQL of all migrations, for people.
-pub(crate) fn print(keyspace: &str) -> String {
-    script(&statements(keyspace))
+pub(crate) fn print(settings: &CassandraSettings) -> String {
+    keyspace_for(settings) + &script(&statements(&settings.state_keyspace))
+}
+
+/// What makes the keyspace, or says that somebody has to.
+fn keyspace_for(settings: &CassandraSettings) -> String {
+    match create_keyspace(settings) {
+        Some(cql) => format!("{cql};\n\n"),
+        None => format!(
+            "-- Keyspace \"{}\" is to be created first, replicated as your tables are.\n\n",
+            settings.state_keyspace
+        ),
+    }
 }
 
 fn script(statements: &[Statement]) -> String {
@@ -81,14 +92,9 @@ pub(crate) async fn missing(
 ) -> Result<Option<String>, SinkError> {
     let name = &settings.state_keyspace;
     let known = look(session).await?;
-    let keyspace = match (known.get_keyspace(name), create_keyspace(settings)) {
-        (Some(_), _) => String::new(),
-        (None, Some(cql)) => format!("{cql};\n\n"),
-        (None, None) => {
-            format!(
-                "-- Keyspace \"{name}\" is to be created first, replicated as your tables are.\n\n"
-            )
-        }
+    let keyspace = match known.get_keyspace(name) {
+        Some(_) => String::new(),
+        None => keyspace_for(settings),
     };
     let missing: Vec<Statement> = statements(name)
         .into_iter()
@@ -179,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_all_of_the_files() {
-        let printed = print("k");
+        let printed = script(&statements("k"));
         let lines = |text: &str| -> Vec<String> {
             let lines = text.lines().filter(|line| !line.is_empty());
             lines.map(str::to_owned).collect()

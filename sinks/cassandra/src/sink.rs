@@ -13,9 +13,9 @@ use crate::{
 };
 use plimsoll_protocol::{Claim, Class, Generation, Marks, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, Identity, Inspect, KeptLetter, LetterFilter, LetterPage, Member,
-    NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
-    StoredPosition, mapping,
+    Batch, Claimed, Committed, DeadLetters, DryRun, Identity, Inspect, KeptLetter, LetterFilter,
+    LetterPage, Member, NewPosition, PositionChange, Positions, Prepared, Replay, SetOutcome,
+    Settled, Sink, SinkError, StoredPosition, mapping,
 };
 use scylla::client::session::Session;
 use std::collections::HashMap;
@@ -153,19 +153,6 @@ fn moved(what: &str) -> SinkError {
     SinkError::new(Class::Moved, what)
 }
 
-/// A cluster tells a role its permissions only where it may read them; what it may not
-/// do, the first write says.
-impl Inspect for CassandraSink {
-    fn migrations(&self) -> String {
-        migrate::print(&self.settings.state_keyspace)
-    }
-
-    async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
-        let session = self.lazy.session(&self.settings).await?;
-        migrate::missing(&session, &self.settings).await
-    }
-}
-
 impl Sink for CassandraSink {
     type Plan = CassandraPlan;
 
@@ -292,18 +279,6 @@ impl Sink for CassandraSink {
             .map_err(|f| self.judged(f))
     }
 
-    /// Nothing can be taken back here: what is rehearsed is that every value fits
-    /// its column.
-    async fn rehearse(&self, batch: &Batch<'_, CassandraPlan>) -> Result<Committed, SinkError> {
-        let generation = Generation { number: 1, base: 0 };
-        let layout = &batch.table.plan.layout;
-        let encoded = Encoded::of(layout, generation, batch.rows, now_ms())?;
-        Ok(Committed {
-            rows: encoded.len() as u64,
-            ..Committed::default()
-        })
-    }
-
     async fn release(&self, tp: &TopicPartition, claim: Claim) -> Result<(), SinkError> {
         self.owned.remove(tp, claim);
         claims::release(self.state().await?, tp, claim).await
@@ -316,6 +291,17 @@ impl Sink for CassandraSink {
             .map_err(|f| self.judged(f))
     }
 
+    async fn remember_topic(
+        &self,
+        tp: &TopicPartition,
+        claim: Claim,
+        topic_id: &str,
+    ) -> Result<(), SinkError> {
+        claims::remember_topic(self.state().await?, tp, claim, topic_id).await
+    }
+}
+
+impl Positions for CassandraSink {
     async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
         let state = self.state().await?;
         let member = self.member.get().copied();
@@ -336,15 +322,6 @@ impl Sink for CassandraSink {
         claims::set(self.state().await?, change, millis(self.settings.rewind)).await
     }
 
-    async fn remember_topic(
-        &self,
-        tp: &TopicPartition,
-        claim: Claim,
-        topic_id: &str,
-    ) -> Result<(), SinkError> {
-        claims::remember_topic(self.state().await?, tp, claim, topic_id).await
-    }
-
     /// There is no `log` table here.
     async fn holds_rows(
         &self,
@@ -353,7 +330,9 @@ impl Sink for CassandraSink {
     ) -> Result<bool, SinkError> {
         Ok(false)
     }
+}
 
+impl DeadLetters for CassandraSink {
     async fn dead_letters(
         &self,
         filter: &LetterFilter,
@@ -393,5 +372,32 @@ impl Sink for CassandraSink {
 
     async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
         letters::remove(self.state().await?, filter).await
+    }
+}
+
+/// A cluster tells a role its permissions only where it may read them; what it may not
+/// do, the first write says.
+impl Inspect for CassandraSink {
+    const DRY_RUN: DryRun = DryRun::Encoded;
+
+    /// Nothing can be taken back here: what is tried is that every value fits
+    /// its column.
+    async fn dry_run(&self, batch: &Batch<'_, CassandraPlan>) -> Result<Committed, SinkError> {
+        let generation = Generation { number: 1, base: 0 };
+        let layout = &batch.table.plan.layout;
+        let encoded = Encoded::of(layout, generation, batch.rows, now_ms())?;
+        Ok(Committed {
+            rows: encoded.len() as u64,
+            ..Committed::default()
+        })
+    }
+
+    fn migrations(&self) -> String {
+        migrate::print(&self.settings)
+    }
+
+    async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
+        let session = self.lazy.session(&self.settings).await?;
+        migrate::missing(&session, &self.settings).await
     }
 }

@@ -10,7 +10,9 @@ use plimsoll_sink_api::snapshot::{
     Canonical, Feed, Place, Snapshot, SnapshotTable, Standing, Stopped, Texts, Unreadable,
     with_acts,
 };
-use plimsoll_sink_api::{Cell, LetterFilter, LetterPage, Missing, Prepared, Sink, SinkError};
+use plimsoll_sink_api::{
+    Cell, DeadLetters, LetterFilter, LetterPage, Missing, Positions, Prepared, Sink, SinkError,
+};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;

@@ -4,20 +4,13 @@
 
 use crate::error::{halt, on_state};
 use crate::names::{Names, uuid};
+use crate::set;
 use plimsoll_protocol::{Claim, Class, Epoch, Position, TopicPartition};
-use plimsoll_sink_api::{Claimed, Fingerprint, Identity, Member, SinkError};
+use plimsoll_sink_api::{Claimed, Fingerprint, Identity, Member, SinkError, claimable};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
-/// What the row said.
-pub(crate) enum Claiming {
-    Done(Claimed),
-    /// Of another group or cluster.
-    NotOurs(Identity),
-    Missing,
-}
-
-/// Claims, or says why not.
+/// Claims. The inner error is a refusal: the connection is as good as before.
 pub(crate) async fn run(
     conn: &mut PgConnection,
     names: &Names,
@@ -25,8 +18,7 @@ pub(crate) async fn run(
     member: &Member,
     identity: &Identity,
     tp: &TopicPartition,
-) -> Result<Claiming, SinkError> {
-    let failed = |e| on_state(&names.shown, e);
+) -> Result<Result<Claimed, SinkError>, SinkError> {
     let sql = format!(
         "WITH claimed AS (UPDATE {} AS p SET epoch = p.epoch + 1, owner = $4::text::uuid, owner_name = $5, \
          group_id = $6, cluster_id = $7, claimed_at = clock_timestamp(), \
@@ -50,29 +42,13 @@ pub(crate) async fn run(
         .bind(&identity.cluster_id)
         .fetch_optional(&mut *conn)
         .await
-        .map_err(failed)?;
+        .map_err(|e| on_state(&names.shown, e))?;
     if let Some(row) = row {
-        return claimed(&row, member).map(Claiming::Done);
+        return claimed(&row, member).map(Ok);
     }
-    let sql = format!(
-        "SELECT coalesce(group_id, '') AS g, coalesce(cluster_id, '') AS c FROM {} \
-         WHERE sink = $1 AND topic = $2 AND kafka_partition = $3",
-        names.positions
-    );
-    let row = sqlx::query(AssertSqlSafe(sql))
-        .bind(sink)
-        .bind(&*tp.topic)
-        .bind(tp.partition)
-        .fetch_optional(conn)
-        .await
-        .map_err(failed)?;
-    match row {
-        None => Ok(Claiming::Missing),
-        Some(row) => Ok(Claiming::NotOurs(Identity {
-            group_id: row.try_get("g").map_err(failed)?,
-            cluster_id: row.try_get("c").map_err(failed)?,
-        })),
-    }
+    let row = set::read(conn, names, sink, tp).await?;
+    let changed = || SinkError::new(Class::Away, "the position changed while it was claimed");
+    Ok(claimable(row, sink, tp, identity).and_then(|_| Err(changed())))
 }
 
 fn claimed(row: &PgRow, member: &Member) -> Result<Claimed, SinkError> {
@@ -103,23 +79,4 @@ fn claimed(row: &PgRow, member: &Member) -> Result<Claimed, SinkError> {
         topic_id,
         terminated: 0,
     })
-}
-
-/// The row is another deployment's.
-pub(crate) fn not_ours(tp: &TopicPartition, stored: &Identity, given: &Identity) -> SinkError {
-    halt(format!(
-        "the position of {tp} belongs to group \"{}\" of cluster \"{}\", not to group \"{}\" of \
-         cluster \"{}\"",
-        stored.group_id, stored.cluster_id, given.group_id, given.cluster_id
-    ))
-    .hint(
-        "two deployments with one sink name and one state_schema would fence each other: give \
-         this one another name or schema; if it is the same log under another group or cluster, \
-         `plimsoll positions adopt`",
-    )
-}
-
-/// Nobody has settled a start.
-pub(crate) fn missing(tp: &TopicPartition) -> SinkError {
-    SinkError::new(Class::Stale, format!("{tp} has no position yet"))
 }

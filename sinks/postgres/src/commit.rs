@@ -159,7 +159,7 @@ pub(crate) async fn letters(
 }
 
 /// Writes the rows and takes them back.
-pub(crate) async fn rehearse(
+pub(crate) async fn dry_run(
     session: &mut Session,
     batch: &Batch<'_, PgPlan>,
 ) -> Result<u64, SinkError> {

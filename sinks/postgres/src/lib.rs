@@ -1,17 +1,19 @@
 //! The Postgres sink: rows and position in one transaction.
 //!
 //! ```text
-//! settings → url, connect → pool (writers)   → commit → copy | statement | log
-//!                         → control (the rest) → claim, state, catalog, migrate
-//! catalog → plan, sql → encode, binary → copy | fold → statement
+//! sink, operate → call: settings → url, connect → pool (writers)   → attempt → commit → copy | statement | log
+//!                                                → control (the rest) → claim, set, state, letters, migrate
+//! tables: catalog → plan, sql → encode, binary → copy | fold → statement
 //! sweep: clears stale writers out of the way of claims and commits
 //! error: whatever went wrong, as a class and facts without values
 //! ```
 
 mod array;
+mod attempt;
 mod below;
 mod binary;
 mod blocked;
+mod call;
 mod catalog;
 mod claim;
 mod commit;
@@ -32,10 +34,12 @@ mod nagle;
 mod named;
 mod names;
 mod obstacle;
+mod operate;
 mod plan;
 mod pool;
 mod privileges;
 mod probe;
+mod set;
 mod settings;
 mod shape;
 mod sink;
@@ -44,6 +48,7 @@ mod sql;
 mod state;
 mod statement;
 mod sweep;
+mod tables;
 mod text;
 mod url;
 mod words;

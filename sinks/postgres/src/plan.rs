@@ -33,7 +33,7 @@ pub struct PgPlan {
     pub(crate) fence: String,
     /// [`shape::read`]; `None` for a table that is not there yet.
     pub(crate) shape: Option<i64>,
-    /// The table is missing and this makes it: only ever seen by a rehearsal.
+    /// The table is missing and this makes it: only ever seen by a dry run.
     pub(crate) create: Option<String>,
 }
 

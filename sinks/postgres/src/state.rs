@@ -1,11 +1,10 @@
-//! The rows of positions and starts besides claim and commit.
+//! The rows of positions and starts besides claim, commit and what is set by hand.
 
 use crate::error::{from_sqlx, has_code, on_state};
 use crate::names::{Names, uuid};
 use plimsoll_protocol::{Claim, Class, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Act, Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled,
-    SinkError, StoredPosition,
+    Fingerprint, Identity, Member, NewPosition, Settled, SinkError, StoredPosition,
 };
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
@@ -206,12 +205,12 @@ fn stored(row: &PgRow) -> Result<StoredPosition, SinkError> {
     })
 }
 
-fn position(offset: i64) -> Result<Position, SinkError> {
+pub(crate) fn position(offset: i64) -> Result<Position, SinkError> {
     Position::new(offset).map_err(|e| crate::error::halt(format!("stored position: {e}")))
 }
 
 /// A clock that was set back makes ages negative; they are none then.
-fn age(seconds: Option<f64>) -> Option<Duration> {
+pub(crate) fn age(seconds: Option<f64>) -> Option<Duration> {
     seconds.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default())
 }
 
@@ -240,95 +239,4 @@ pub(crate) async fn remember_topic(
         .await
         .map(|_| ())
         .map_err(|e| on_state(&names.shown, e))
-}
-
-/// What became of [`set`].
-pub(crate) enum Setting {
-    Outcome(SetOutcome),
-    NotOurs(Identity),
-    /// There is no row, and none was to be made.
-    Missing,
-}
-
-/// One statement, so that nobody can be stopped while it holds the row.
-pub(crate) async fn set(
-    conn: &mut PgConnection,
-    names: &Names,
-    sink: &str,
-    change: &PositionChange,
-) -> Result<Setting, SinkError> {
-    let sql = format!(
-        "WITH before AS MATERIALIZED (SELECT next_offset, start_offset, owner_name, owner IS NOT NULL AS owned, \
-             extract(epoch FROM clock_timestamp() - heartbeat)::float8 AS age, \
-             coalesce(group_id, $5) AS g, coalesce(cluster_id, $6) AS c FROM {0} \
-             WHERE sink = $1 AND topic = $2 AND kafka_partition = $3 FOR UPDATE), \
-         refused AS (SELECT 1 FROM before WHERE (NOT $10 AND (g <> $5 OR c <> $6)) \
-             OR (owned AND NOT $7 AND age < $8)), \
-         put AS (INSERT INTO {0} AS p (sink, topic, kafka_partition, next_offset, start_offset, \
-             epoch, group_id, cluster_id, topic_id) \
-             SELECT $1, $2, $3, coalesce($4::int8, (SELECT next_offset FROM before)), $4::int8, 0, $5, \
-             $6, $9::text WHERE NOT EXISTS (SELECT FROM refused) \
-             AND ($4::int8 IS NOT NULL OR EXISTS (SELECT FROM before)) \
-             ON CONFLICT (sink, topic, kafka_partition) DO UPDATE SET \
-             next_offset = coalesce($4::int8, p.next_offset), \
-             start_offset = least(p.start_offset, $4::int8), epoch = p.epoch + 1, owner = NULL, \
-             owner_name = NULL, group_id = EXCLUDED.group_id, cluster_id = EXCLUDED.cluster_id, \
-             topic_id = EXCLUDED.topic_id, leader_epoch = NULL, fingerprint_offset = NULL, \
-             fingerprint_hash = NULL, moved_at = CASE WHEN $4::int8 IS NULL THEN p.moved_at \
-             ELSE clock_timestamp() END RETURNING 1), \
-         noted AS (INSERT INTO {1} (sink, topic, kafka_partition) \
-             SELECT $1, $2, $3 FROM put ON CONFLICT DO NOTHING), \
-         acted AS (INSERT INTO {2} (sink, topic, kafka_partition, kind, stood_at, began_at, to_offset) \
-             SELECT $1, $2, $3, $11, b.next_offset, b.start_offset, $4::int8 \
-             FROM put LEFT JOIN before AS b ON true WHERE $4::int8 IS NOT NULL AND (b.next_offset IS NOT NULL \
-             OR EXISTS (SELECT FROM {1} WHERE sink = $1 AND topic = $2 AND kafka_partition = $3))) \
-         SELECT b.next_offset, b.owner_name, b.age, b.g, b.c, (SELECT count(*) FROM put) AS done \
-         FROM (SELECT 1) AS one LEFT JOIN before AS b ON true",
-        names.positions, names.starts, names.acts
-    );
-    let identity = &change.identity;
-    let row = sqlx::query(AssertSqlSafe(sql))
-        .bind(sink)
-        .bind(&*change.tp.topic)
-        .bind(change.tp.partition)
-        .bind(change.to.map(Position::offset))
-        .bind(&identity.group_id)
-        .bind(&identity.cluster_id)
-        .bind(change.force)
-        .bind(change.fresh.as_secs_f64())
-        .bind(&change.topic_id)
-        .bind(change.take_over)
-        .bind(Act::of_move(change.is_anew()))
-        .fetch_one(conn)
-        .await
-        .map_err(|e| on_state(&names.shown, e))?;
-    let read = || -> sqlx::Result<_> {
-        Ok((
-            row.try_get::<Option<i64>, _>("next_offset")?,
-            row.try_get::<Option<String>, _>("owner_name")?,
-            row.try_get::<Option<f64>, _>("age")?,
-            row.try_get::<Option<String>, _>("g")?,
-            row.try_get::<Option<String>, _>("c")?,
-            row.try_get::<i64, _>("done")? > 0,
-        ))
-    };
-    let (before, owner, seconds, group, cluster, done) = read().map_err(from_sqlx)?;
-    if done {
-        let before = before.map(position).transpose()?;
-        return Ok(Setting::Outcome(SetOutcome::Set { before }));
-    }
-    if before.is_none() {
-        return Ok(Setting::Missing);
-    }
-    let stored = Identity {
-        group_id: group.unwrap_or_default(),
-        cluster_id: cluster.unwrap_or_default(),
-    };
-    if stored != *identity && !change.take_over {
-        return Ok(Setting::NotOurs(stored));
-    }
-    Ok(Setting::Outcome(SetOutcome::OwnerAlive {
-        owner: owner.unwrap_or_default(),
-        heartbeat_age: age(seconds).unwrap_or_default(),
-    }))
 }

@@ -130,7 +130,7 @@ impl Statements {
 /// Bytes that a connection's buffers may keep from batch to batch.
 const KEPT: usize = 1 << 20;
 
-/// Runs the statement; without a fence for a rehearsal.
+/// Runs the statement; without a fence for a dry run.
 pub(crate) async fn run(
     conn: &mut PgConnection,
     plan: &PgPlan,

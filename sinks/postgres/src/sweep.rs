@@ -135,21 +135,15 @@ fn verdict(purpose: Purpose, live: bool, blocker: &Blocker, looks: u32) -> Verdi
     }
 }
 
-/// What the looks found.
-#[derive(Debug, Default)]
-pub(crate) struct Swept {
-    pub(crate) terminated: u32,
-}
-
 /// Runs `work`, whose statement runs in the server process `pid`, and clears
-/// stale writers out of its way when it takes long.
+/// stale writers out of its way when it takes long; says how many it terminated.
 pub(crate) async fn watch<T>(
     dialer: &Arc<Dialer>,
     pid: i32,
     purpose: Purpose,
     waiter: &Waiter,
     work: impl Future<Output = T>,
-) -> (T, Swept) {
+) -> (T, u32) {
     let mut work = pin!(work);
     let mut sweep = Sweep {
         dialer: Arc::clone(dialer),
@@ -157,13 +151,13 @@ pub(crate) async fn watch<T>(
         pid,
         purpose,
         seen: HashMap::new(),
-        swept: Swept::default(),
+        terminated: 0,
         in_the_way: None,
     };
     let mut pause = purpose.patience();
     loop {
         tokio::select! {
-            done = &mut work => return (done, sweep.swept),
+            done = &mut work => return (done, sweep.terminated),
             () = sleep(pause) => {}
         }
         pause = PAUSE;
@@ -180,7 +174,7 @@ pub(crate) async fn watch<T>(
             }
         }
         if let Some(done) = done {
-            return (done, sweep.swept);
+            return (done, sweep.terminated);
         }
         waiter.found(sweep.in_the_way.take());
     }
@@ -193,7 +187,7 @@ struct Sweep {
     purpose: Purpose,
     /// By pid and start: what it was doing, and how many looks found it so.
     seen: HashMap<(i32, String), (String, u32)>,
-    swept: Swept,
+    terminated: u32,
     /// Somebody else's session, as the last look found it.
     in_the_way: Option<Holder>,
 }
@@ -250,7 +244,7 @@ impl Sweep {
                 .await
                 .map_err(from_sqlx)?;
             if done.is_some_and(|row| row.try_get("done").unwrap_or(false)) {
-                self.swept.terminated += 1;
+                self.terminated += 1;
                 tracing::warn!(
                     application = blocker.application,
                     pid = blocker.pid,

@@ -29,7 +29,7 @@ pub async fn commit(
 }
 
 /// Writes a batch's rows and takes them back.
-pub async fn rehearse(
+pub async fn dry_run(
     database: &Database,
     batch: &Batch<'_, SqlitePlan>,
 ) -> Result<Committed, SinkError> {

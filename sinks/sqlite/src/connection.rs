@@ -60,7 +60,7 @@ pub enum Lane {
 pub enum End {
     /// It counts.
     Commit,
-    /// It was a rehearsal.
+    /// It was a dry run.
     Rollback,
 }
 

@@ -27,6 +27,7 @@ mod encode;
 mod error;
 mod holder;
 mod letters;
+mod logs;
 mod migrations;
 mod number;
 mod plan;
@@ -47,9 +48,9 @@ pub use snapshot::SqliteSnapshot;
 use connection::{Database, Lane, Open, within};
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, Identity, Inspect, KeptLetter, LetterFilter, LetterPage, Member,
-    Mode, NewPosition, PositionChange, Prepared, Replay, SetOutcome, Settled, Sink, SinkError,
-    StoredPosition, mapping,
+    Batch, Claimed, Committed, DeadLetters, DryRun, Identity, Inspect, KeptLetter, LetterFilter,
+    LetterPage, Member, Mode, NewPosition, PositionChange, Positions, Prepared, Replay, SetOutcome,
+    Settled, Sink, SinkError, StoredPosition, mapping,
 };
 use std::sync::Arc;
 
@@ -75,18 +76,11 @@ impl SqliteSink {
         let database = Database::new(&settings.path);
         Ok(Self { settings, database })
     }
-}
 
-impl Inspect for SqliteSink {
-    fn migrations(&self) -> String {
-        migrations::print()
-    }
-
-    async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
-        match self.settings.path.exists() {
-            true => migrations::missing(&self.database).await,
-            false => Ok(Some(self.migrations())),
-        }
+    fn log_table_names(&self, topics: &[String]) -> Vec<String> {
+        let logs = mapping::log_tables(&self.settings.tables, topics);
+        let name = |(settings, topic): (_, &str)| mapping::table_name(settings, topic);
+        logs.into_iter().map(name).collect()
     }
 }
 
@@ -94,7 +88,7 @@ impl Sink for SqliteSink {
     type Plan = SqlitePlan;
 
     async fn migrate(&self) -> Result<(), SinkError> {
-        migrations::run(&self.database, &self.settings.tables).await
+        migrations::run(&self.database).await
     }
 
     async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<SqlitePlan>>, SinkError> {
@@ -115,7 +109,7 @@ impl Sink for SqliteSink {
                 // topic is first seen.
                 Err(_) if settings.mode == Mode::Log && self.settings.auto_migrate && !made => {
                     made = true;
-                    migrations::create_log(&self.database, settings, topic).await?;
+                    logs::make(&self.database, std::slice::from_ref(&name)).await?;
                 }
                 Err(others) => return Err(plan::missing_table(&name, settings.mode, &others)),
             }
@@ -149,11 +143,7 @@ impl Sink for SqliteSink {
     }
 
     async fn takes(&self, batch: &Batch<'_, SqlitePlan>) -> Result<(), SinkError> {
-        commit::rehearse(&self.database, batch).await.map(|_| ())
-    }
-
-    async fn rehearse(&self, batch: &Batch<'_, SqlitePlan>) -> Result<Committed, SinkError> {
-        commit::rehearse(&self.database, batch).await
+        commit::dry_run(&self.database, batch).await.map(|_| ())
     }
 
     async fn release(&self, tp: &TopicPartition, claim: Claim) -> Result<(), SinkError> {
@@ -164,14 +154,6 @@ impl Sink for SqliteSink {
         positions::heartbeat(&self.database, &self.settings.sink, member).await
     }
 
-    async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
-        positions::list(&self.database, &self.settings.sink).await
-    }
-
-    async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
-        positions::set(&self.database, &self.settings.sink, change).await
-    }
-
     async fn remember_topic(
         &self,
         tp: &TopicPartition,
@@ -179,6 +161,16 @@ impl Sink for SqliteSink {
         topic_id: &str,
     ) -> Result<(), SinkError> {
         positions::remember_topic(&self.database, &self.settings.sink, tp, claim, topic_id).await
+    }
+}
+
+impl Positions for SqliteSink {
+    async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
+        positions::list(&self.database, &self.settings.sink).await
+    }
+
+    async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
+        positions::set(&self.database, &self.settings.sink, change).await
     }
 
     async fn holds_rows(
@@ -188,7 +180,9 @@ impl Sink for SqliteSink {
     ) -> Result<bool, SinkError> {
         letters::holds_rows(&self.database, &table.plan, tp).await
     }
+}
 
+impl DeadLetters for SqliteSink {
     async fn dead_letters(
         &self,
         filter: &LetterFilter,
@@ -203,5 +197,48 @@ impl Sink for SqliteSink {
 
     async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
         letters::remove(&self.database, &self.settings.sink, filter).await
+    }
+}
+
+impl Inspect for SqliteSink {
+    const DRY_RUN: DryRun = DryRun::RolledBack;
+
+    async fn dry_run(&self, batch: &Batch<'_, SqlitePlan>) -> Result<Committed, SinkError> {
+        commit::dry_run(&self.database, batch).await
+    }
+
+    fn migrations(&self) -> String {
+        migrations::print()
+    }
+
+    async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
+        match self.settings.path.exists() {
+            true => migrations::missing(&self.database).await,
+            false => Ok(Some(self.migrations())),
+        }
+    }
+
+    fn log_tables(&self, topics: &[String]) -> Vec<String> {
+        let names = self.log_table_names(topics);
+        names
+            .iter()
+            .map(|name| plan::create_log_table(name))
+            .collect()
+    }
+
+    async fn missing_log_tables(&self, topics: &[String]) -> Result<Vec<String>, SinkError> {
+        if !self.settings.path.exists() {
+            return Ok(self.log_tables(topics));
+        }
+        let names = self.log_table_names(topics);
+        let missing = logs::missing(&self.database, &names).await?;
+        Ok(missing
+            .iter()
+            .map(|name| plan::create_log_table(name))
+            .collect())
+    }
+
+    async fn make_log_tables(&self, topics: &[String]) -> Result<(), SinkError> {
+        logs::make(&self.database, &self.log_table_names(topics)).await
     }
 }

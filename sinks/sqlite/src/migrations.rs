@@ -1,10 +1,8 @@
-//! The sink's own tables, and the log tables that it makes.
+//! The sink's own tables.
 
 use crate::connection::{Database, End, Lane, Open, Transaction, within};
 use crate::error::{from_migrate, from_sqlx};
-use crate::plan::create_log_table;
-use plimsoll_sink_api::mapping::table_name;
-use plimsoll_sink_api::{Mode, SinkError, TableRule, TableSettings};
+use plimsoll_sink_api::SinkError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqliteConnection};
 use std::borrow::Cow;
@@ -130,73 +128,19 @@ fn script(found: &Found) -> String {
     sql
 }
 
-/// Makes the file, plimsoll's own tables, and the log tables whose names are
-/// known.
-pub async fn run(database: &Database, tables: &[TableRule]) -> Result<(), SinkError> {
+/// Makes the file, and plimsoll's own tables in it.
+pub async fn run(database: &Database) -> Result<(), SinkError> {
     let turn = database.turn().await;
     within(async {
         let lease = database.lease(Lane::Other, Open::Create).await?;
         // sqlx takes no lock of its own on SQLite: one transaction around all
         // of it keeps two processes apart.
         let mut transaction = Transaction::begin(turn, lease).await?;
-        let result = apply(transaction.connection(), tables).await;
+        let result = migrator()
+            .run_direct(None, transaction.connection(), false)
+            .await
+            .map_err(|e| from_migrate(&e));
         transaction.end(result, End::Commit).await
     })
     .await
-}
-
-async fn apply(connection: &mut SqliteConnection, tables: &[TableRule]) -> Result<(), SinkError> {
-    migrator()
-        .run_direct(None, connection, false)
-        .await
-        .map_err(|e| from_migrate(&e))?;
-    for name in log_tables(tables) {
-        create(connection, &name).await?;
-    }
-    Ok(())
-}
-
-/// Makes one log table.
-pub async fn create_log(
-    database: &Database,
-    settings: &TableSettings,
-    topic: &str,
-) -> Result<(), SinkError> {
-    let turn = database.turn().await;
-    within(async {
-        let lease = database.lease(Lane::Other, Open::Existing).await?;
-        let mut transaction = Transaction::begin(turn, lease).await?;
-        let result = create(transaction.connection(), &table_name(settings, topic)).await;
-        transaction.end(result, End::Commit).await
-    })
-    .await
-}
-
-async fn create(connection: &mut SqliteConnection, name: &str) -> Result<(), SinkError> {
-    match sqlx::query(AssertSqlSafe(create_log_table(name)))
-        .execute(connection)
-        .await
-    {
-        Ok(_) => Ok(()),
-        Err(error) => Err(from_sqlx(&error)),
-    }
-}
-
-/// The names of log tables that do not wait for a topic's name.
-fn log_tables(tables: &[TableRule]) -> Vec<String> {
-    let named = |rule: &TableRule| -> Vec<String> {
-        match rule.settings.table.contains("{topic}") {
-            false => vec![rule.settings.table.clone()],
-            true => rule
-                .topics
-                .iter()
-                .map(|topic| table_name(&rule.settings, topic))
-                .collect(),
-        }
-    };
-    tables
-        .iter()
-        .filter(|rule| rule.settings.mode == Mode::Log)
-        .flat_map(named)
-        .collect()
 }

@@ -6,8 +6,8 @@ use crate::connection::{Database, End, Lane, Open, Transaction, within};
 use crate::error::from_sqlx;
 use plimsoll_protocol::{Claim, Class, Epoch, Owner, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Act, Claimed, Fingerprint, Identity, Member, NewPosition, PositionChange, SetOutcome, Settled,
-    SinkError, StoredPosition,
+    Act, Claimed, Fingerprint, Identity, Member, NewPosition, Owned, Ownership, PositionChange,
+    SetOutcome, Setting, Settled, SinkError, StoredPosition, claimable, setting,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -151,6 +151,18 @@ struct Stored {
     start: Option<i64>,
 }
 
+impl Owned for Stored {
+    fn ownership(&self) -> Ownership {
+        Ownership {
+            identity: Some(self.identity.clone()),
+            owner: self
+                .owner_name
+                .clone()
+                .zip(age(now_ms(), self.heartbeat_ms)),
+        }
+    }
+}
+
 async fn stored(
     connection: &mut SqliteConnection,
     sink: &str,
@@ -204,15 +216,8 @@ pub async fn claim(
     tp: &TopicPartition,
 ) -> Result<Claimed, SinkError> {
     transaction!(database, |connection| async {
-        let Some(stored) = stored(connection, sink, tp).await? else {
-            return Err(SinkError::new(
-                Class::Stale,
-                format!("{tp} has no position in sink \"{sink}\""),
-            ));
-        };
-        let hint = "give this sink another name, or use the file and the group that belong together; if it is the same \
-             log under another group or cluster, `plimsoll positions adopt`";
-        stored.identity.check(identity, tp, sink, hint)?;
+        let stored = stored(connection, sink, tp).await?;
+        let stored = claimable(stored, sink, tp, identity)?;
         let claim = Claim {
             epoch: stored.epoch.next(),
             owner: member.owner,
@@ -359,6 +364,34 @@ pub async fn remember_topic(
     })
 }
 
+/// Makes a position by hand.
+async fn make(
+    connection: &mut SqliteConnection,
+    sink: &str,
+    change: &PositionChange,
+    to: Position,
+) -> Result<SetOutcome, SinkError> {
+    let PositionChange { tp, identity, .. } = change;
+    let start = NewPosition {
+        tp: tp.clone(),
+        position: to,
+        topic_id: change.topic_id.clone(),
+        high_watermark: change.high_watermark,
+    };
+    insert(connection, sink, identity, &start).await?;
+    if !note(connection, sink, tp).await? {
+        // It had one, which was lost.
+        let act = Act::Moved {
+            stood_at: None,
+            began_at: None,
+            to: to.offset(),
+            anew: change.is_anew(),
+        };
+        acts::note(connection, sink, tp, act).await?;
+    }
+    Ok(SetOutcome::Set { before: None })
+}
+
 /// Changes a position by hand and fences the owner.
 pub async fn set(
     database: &Database,
@@ -367,47 +400,12 @@ pub async fn set(
 ) -> Result<SetOutcome, SinkError> {
     let PositionChange { tp, identity, .. } = change;
     transaction!(database, |connection| async {
-        let Some(stored) = stored(connection, sink, tp).await? else {
-            let Some(to) = change.to else {
-                return Err(SinkError::new(
-                    Class::Stale,
-                    format!("{tp} has no position in sink \"{sink}\""),
-                ));
-            };
-            let start = NewPosition {
-                tp: tp.clone(),
-                position: to,
-                topic_id: change.topic_id.clone(),
-                high_watermark: change.high_watermark,
-            };
-            insert(connection, sink, identity, &start).await?;
-            if !note(connection, sink, tp).await? {
-                // It had one, which was lost.
-                let act = Act::Moved {
-                    stood_at: None,
-                    began_at: None,
-                    to: to.offset(),
-                    anew: change.is_anew(),
-                };
-                acts::note(connection, sink, tp, act).await?;
-            }
-            return Ok(SetOutcome::Set { before: None });
+        let stored = stored(connection, sink, tp).await?;
+        let stored = match setting(stored, sink, change)? {
+            Setting::Change(stored) => stored,
+            Setting::Make(to) => return make(connection, sink, change, to).await,
+            Setting::Refused(outcome) => return Ok(outcome),
         };
-        if !change.take_over {
-            let hint = "use the config that this position belongs to";
-            stored.identity.check(identity, tp, sink, hint)?;
-        }
-        if let (Some(owner), Some(heartbeat_age), false) = (
-            &stored.owner_name,
-            age(now_ms(), stored.heartbeat_ms),
-            change.force,
-        ) && heartbeat_age < change.fresh
-        {
-            return Ok(SetOutcome::OwnerAlive {
-                owner: owner.clone(),
-                heartbeat_age,
-            });
-        }
         // What was remembered of the last record applied is about another
         // place in the log, or another log.
         sqlx::query(

@@ -8,7 +8,7 @@ use crate::admin::{block_on, with_sink};
 use crate::cli::ConfigArg;
 use crate::exit::Exit;
 use clap::Args;
-use plimsoll_sink_api::{KeptLetter, LetterPage, Sink, SinkError};
+use plimsoll_sink_api::{DeadLetters, KeptLetter, LetterPage, SinkError};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -87,7 +87,11 @@ impl Failed {
     }
 }
 
-async fn print_all<S: Sink>(sink: &S, args: &ListArgs, out: &mut impl Write) -> Result<(), Failed> {
+async fn print_all<S: DeadLetters>(
+    sink: &S,
+    args: &ListArgs,
+    out: &mut impl Write,
+) -> Result<(), Failed> {
     let filter = args.which.filter();
     let mut page = LetterPage {
         after: None,

@@ -15,7 +15,7 @@ use super::{block_on, with_sink};
 use crate::cli::ConfigArg;
 use crate::exit::Exit;
 use clap::Args;
-use plimsoll_sink_api::{LetterFilter, Sink};
+use plimsoll_sink_api::{DeadLetters, LetterFilter};
 use std::io::Write;
 
 /// Which dead letters.

@@ -15,7 +15,8 @@ use clap::Args;
 use plimsoll_protocol::{Position, Question, Span, Then, TopicPartition, then};
 use plimsoll_record::{Arena, Budget, Chunk, Decoder, Filling, Incoming};
 use plimsoll_sink_api::{
-    KeptLetter, LetterFilter, LetterPage, Mode, Prepared, Replay, Rows, Sink, SinkError,
+    DeadLetters, KeptLetter, LetterFilter, LetterPage, Mode, Positions, Prepared, Replay, Rows,
+    SinkError,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -93,7 +94,7 @@ struct Replaying<'c> {
 }
 
 /// All letters of one partition.
-struct Lane<'a, S: Sink> {
+struct Lane<'a, S: Positions + DeadLetters> {
     sink: &'a S,
     tp: &'a TopicPartition,
     prepared: &'a Prepared<S::Plan>,
@@ -105,7 +106,7 @@ impl Replaying<'_> {
         AdminError::sink(&self.settings.name)
     }
 
-    async fn run<S: Sink>(
+    async fn run<S: Positions + DeadLetters>(
         &self,
         sink: &S,
         out: &mut impl Write,
@@ -132,7 +133,7 @@ impl Replaying<'_> {
     }
 
     /// Offsets by partition, in their order; and whether there are more.
-    async fn offsets<S: Sink>(
+    async fn offsets<S: Positions + DeadLetters>(
         &self,
         sink: &S,
         filter: &LetterFilter,
@@ -162,7 +163,7 @@ impl Replaying<'_> {
         }
     }
 
-    async fn partition<S: Sink>(
+    async fn partition<S: Positions + DeadLetters>(
         &self,
         lane: &Lane<'_, S>,
         offsets: &BTreeSet<i64>,
@@ -207,7 +208,7 @@ impl Replaying<'_> {
     }
 
     /// The letter's record; `None` when it is gone.
-    async fn fetch<S: Sink>(
+    async fn fetch<S: Positions + DeadLetters>(
         &self,
         lane: &Lane<'_, S>,
         offset: i64,
@@ -230,7 +231,10 @@ impl Replaying<'_> {
         Ok(found.first().and_then(chunk_of))
     }
 
-    async fn position<S: Sink>(&self, lane: &Lane<'_, S>) -> Result<Position, AdminError> {
+    async fn position<S: Positions + DeadLetters>(
+        &self,
+        lane: &Lane<'_, S>,
+    ) -> Result<Position, AdminError> {
         let rows = lane.sink.positions().await.map_err(self.failed())?;
         rows.into_iter()
             .find(|row| row.tp == *lane.tp)
@@ -246,7 +250,7 @@ impl Replaying<'_> {
     }
 
     /// One letter; says what became of it, without any value.
-    async fn one<S: Sink>(
+    async fn one<S: Positions + DeadLetters>(
         &self,
         lane: &Lane<'_, S>,
         offset: i64,

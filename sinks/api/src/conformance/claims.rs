@@ -2,7 +2,7 @@
 
 use super::world::{END, World, at, identity, member, set, start, tp};
 use super::{Harness, Record, Said, TableSpec, Type, column};
-use crate::{Identity, NewPosition, SetOutcome, Settled, Sink, StoredPosition};
+use crate::{Identity, NewPosition, Positions, SetOutcome, Settled, Sink, StoredPosition};
 use plimsoll_protocol::{Class, Position, StartRule};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn others() -> [Identity; 2] {
     ]
 }
 
-async fn only<S: Sink>(sink: &S) -> StoredPosition {
+async fn only<S: Positions>(sink: &S) -> StoredPosition {
     let mut all = sink.positions().await.expect("positions");
     assert_eq!(all.len(), 1, "{all:?}");
     all.remove(0)

@@ -2,6 +2,7 @@
 
 use super::world::{Process, World, at, letter, set, span};
 use super::{Claims, Harness, Kept, Late, Record, Said, TableSpec, Type, column};
+use crate::Positions;
 use crate::Sink;
 use plimsoll_protocol::{Claim, Class, Owner};
 

@@ -1,7 +1,9 @@
 //! What a sink's crate gives the suite: tables, processes, and a look at what stands.
 
 use super::{Capabilities, Kept, Type};
-use crate::{Act, Missing, Mode, Sink, Source, TableRule, TableSettings};
+use crate::{
+    Act, DeadLetters, Inspect, Missing, Mode, Positions, Sink, Source, TableRule, TableSettings,
+};
 use plimsoll_protocol::TopicPartition;
 use std::future::Future;
 
@@ -9,7 +11,7 @@ use std::future::Future;
 /// and positions of its own.
 pub trait Harness: Sized {
     /// The sink.
-    type Sink: Sink<Plan: std::fmt::Debug>;
+    type Sink: Sink<Plan: std::fmt::Debug> + Positions + DeadLetters + Inspect;
 
     /// What it does differently.
     const CAPABILITIES: Capabilities;

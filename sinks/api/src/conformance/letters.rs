@@ -3,7 +3,7 @@
 use super::odd;
 use super::world::{World, letter, set, tp};
 use super::{Harness, Kept, Record, Said, TableSpec, Type, column};
-use crate::{Act, LetterFilter, LetterPage, Sink};
+use crate::{Act, DeadLetters, LetterFilter, LetterPage, Positions};
 use plimsoll_protocol::Class;
 
 fn record(id: i64) -> Record {

@@ -2,7 +2,7 @@
 
 use super::world::{TOPIC, World, at, identity, set, span, start, tp};
 use super::{Harness, Record, Said, TableSpec, Type, column};
-use crate::{Act, Fingerprint, Identity, Marks, PositionChange, SetOutcome, Sink};
+use crate::{Act, Fingerprint, Identity, Marks, PositionChange, Positions, SetOutcome, Sink};
 use plimsoll_protocol::{Class, Position, StartRule, TopicPartition};
 use std::time::Duration;
 

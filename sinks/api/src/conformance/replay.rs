@@ -3,7 +3,7 @@
 use super::fate::Columns;
 use super::world::{Process, World, letter, set, span};
 use super::{Harness, Kept, Late, Record, Said, TableSpec, Trials, Type, column};
-use crate::{LetterFilter, Sink};
+use crate::{DeadLetters, Inspect, LetterFilter, Positions, Sink};
 use plimsoll_protocol::Class;
 
 fn record(id: i64, text: &str) -> Record {
@@ -129,8 +129,8 @@ pub async fn a_trial_moves_no_position_and_keeps_no_letter<H: Harness>() {
     let rows = p.rows(0, &records);
     let dead = [letter(1)];
     let batch = p.batch(span(0, 2), &rows, &dead);
-    let rehearsed = p.sink.rehearse(&batch).await.unwrap();
-    assert_eq!(rehearsed.rows, 1);
+    let tried = p.sink.dry_run(&batch).await.unwrap();
+    assert_eq!(tried.rows, 1);
     world.assert_rows([]).await;
     p.sink.takes(&batch).await.unwrap();
     let kept = match H::CAPABILITIES.trials {
@@ -154,7 +154,7 @@ pub async fn a_trial_says_what_a_commit_would_say<H: Harness>() {
     let rows = p.rows(0, &records);
     let batch = p.batch(span(0, 1), &rows, &[]);
     for error in [
-        p.sink.rehearse(&batch).await.unwrap_err(),
+        p.sink.dry_run(&batch).await.unwrap_err(),
         p.sink.takes(&batch).await.unwrap_err(),
         p.sink.commit(&batch).await.unwrap_err(),
     ] {

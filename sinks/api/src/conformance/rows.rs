@@ -2,7 +2,7 @@
 
 use super::world::{World, set, span, tp};
 use super::{Harness, Kept, Record, Said, TableSpec, Type, column};
-use crate::{Missing, Mode, Sink};
+use crate::{Missing, Mode, Positions, Sink};
 use plimsoll_protocol::Class;
 use std::collections::BTreeMap;
 

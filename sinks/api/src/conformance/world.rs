@@ -3,8 +3,9 @@
 use super::record::{self, Place};
 use super::{Harness, Kept, Record, TableSpec, Tables};
 use crate::{
-    Batch, Claimed, Committed, DeadLetter, Identity, KeptLetter, LetterFilter, LetterPage, Marks,
-    Member, Missing, Mode, NewPosition, PositionChange, Prepared, Replay, Rows, Sink, SinkError,
+    Batch, Claimed, Committed, DeadLetter, DeadLetters, Identity, KeptLetter, LetterFilter,
+    LetterPage, Marks, Member, Missing, Mode, NewPosition, PositionChange, Positions, Prepared,
+    Replay, Rows, Sink, SinkError,
 };
 use plimsoll_protocol::{Claim, Class, Owner, Position, Span, StartRule, TopicPartition};
 use std::sync::Arc;

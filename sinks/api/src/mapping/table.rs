@@ -36,9 +36,10 @@ pub fn missing_table<'n>(
     let error = halt(format!("table \"{name}\" does not exist"));
     match (nearest(name, others), mode) {
         (Some(near), _) => error.hint(format!("did you mean \"{near}\"?")),
-        (None, Mode::Log) => {
-            error.hint("run `plimsoll migrate`, which makes log tables, or create it")
-        }
+        (None, Mode::Log) => error.hint(
+            "create it, or run `plimsoll migrate`, which makes the log tables of topics that the \
+             config names",
+        ),
         (None, Mode::Append | Mode::Upsert) => {
             error.hint("create it: plimsoll makes log tables only")
         }

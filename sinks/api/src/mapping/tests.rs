@@ -233,8 +233,8 @@ fn a_table_that_is_not_there_is_told_with_the_nearest() {
     );
     assert_eq!(
         missing(Mode::Log, &["zzz"]),
-        "table \"orders\" does not exist; hint: run `plimsoll migrate`, which makes log tables, or \
-         create it"
+        "table \"orders\" does not exist; hint: create it, or run `plimsoll migrate`, which makes the \
+         log tables of topics that the config names"
     );
     assert_eq!(
         missing(Mode::Append, &[]),

@@ -13,14 +13,16 @@ pub use fault::{Fault, Shutting};
 pub use table::MemoryPlan;
 
 use crate::conformance::{ColumnSpec, Kept, Type, column};
+use crate::ownership::no_position;
 use crate::{
-    Act, Batch, Claimed, Committed, Identity, KeptLetter, LetterFilter, LetterPage, Member,
-    Missing, Mode, NewPosition, PositionChange, Prepared, Replay, Rows, SetOutcome, Settled, Sink,
-    SinkError, StoredPosition, TableRule, TableSettings, mapping,
+    Act, Batch, Claimed, Committed, DeadLetters, DryRun, Identity, Inspect, KeptLetter,
+    LetterFilter, LetterPage, Member, Missing, Mode, NewPosition, PositionChange, Positions,
+    Prepared, Replay, Rows, SetOutcome, Settled, Sink, SinkError, StoredPosition, TableRule,
+    TableSettings, mapping,
 };
 use fault::{away, coded};
 use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
-use state::{State, moved, no_position};
+use state::{SINK, State, moved};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use table::{Stored, StoredRow};
@@ -258,7 +260,10 @@ impl MemorySink {
         let tp = TopicPartition::new(batch.topic, batch.partition);
         let fault = s.script.pop_front();
         s.happened.extend(fault);
-        let stood = s.positions.get_mut(&tp).ok_or_else(|| no_position(&tp))?;
+        let stood = s
+            .positions
+            .get_mut(&tp)
+            .ok_or_else(|| no_position(SINK, &tp))?;
         match fault {
             Some(Fault::NotAppliedAnswerLost) => return Err(away()),
             Some(Fault::Altered) => {
@@ -365,10 +370,6 @@ impl Sink for MemorySink {
         self.tried(batch).await.map(|_| ())
     }
 
-    async fn rehearse(&self, batch: &Batch<'_, MemoryPlan>) -> Result<Committed, SinkError> {
-        self.tried(batch).await
-    }
-
     async fn release(&self, tp: &TopicPartition, claim: Claim) -> Result<(), SinkError> {
         self.with(|s| {
             if let Some(stood) = s.positions.get_mut(tp) {
@@ -383,14 +384,6 @@ impl Sink for MemorySink {
         Ok(())
     }
 
-    async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
-        Ok(self.with(|s| s.stored()))
-    }
-
-    async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
-        self.with(|s| s.set(change))
-    }
-
     async fn remember_topic(
         &self,
         tp: &TopicPartition,
@@ -399,6 +392,16 @@ impl Sink for MemorySink {
     ) -> Result<(), SinkError> {
         self.with(|s| s.remember_topic(tp, claim, topic_id));
         Ok(())
+    }
+}
+
+impl Positions for MemorySink {
+    async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
+        Ok(self.with(|s| s.stored()))
+    }
+
+    async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
+        self.with(|s| s.set(change))
     }
 
     async fn holds_rows(
@@ -411,7 +414,9 @@ impl Sink for MemorySink {
             Ok(table.is_some_and(|table| table.rows.iter().any(|row| row.of.0 == *tp)))
         })
     }
+}
 
+impl DeadLetters for MemorySink {
     async fn dead_letters(
         &self,
         filter: &LetterFilter,
@@ -465,5 +470,22 @@ impl Sink for MemorySink {
 
     async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
         Ok(self.with(|s| s.drop_letters(filter)))
+    }
+}
+
+/// It has no tables of plimsoll's own.
+impl Inspect for MemorySink {
+    const DRY_RUN: DryRun = DryRun::RolledBack;
+
+    async fn dry_run(&self, batch: &Batch<'_, MemoryPlan>) -> Result<Committed, SinkError> {
+        self.tried(batch).await
+    }
+
+    fn migrations(&self) -> String {
+        String::new()
+    }
+
+    async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
+        self.asked(|_| None)
     }
 }

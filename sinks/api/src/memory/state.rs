@@ -4,7 +4,8 @@ use super::fault::{Fault, Shutting};
 use super::table::Stored;
 use crate::{
     Act, Claimed, DeadLetter, Identity, KeptLetter, LetterFilter, Marks, Member, NewPosition,
-    Payload, PositionChange, Secret, SetOutcome, SinkError, StoredPosition, islands,
+    Owned, Ownership, Payload, PositionChange, Secret, SetOutcome, Setting, SinkError,
+    StoredPosition, claimable, islands, setting,
 };
 use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -47,9 +48,8 @@ pub(super) fn moved(what: &str) -> SinkError {
     SinkError::new(Class::Moved, what)
 }
 
-pub(super) fn no_position(tp: &TopicPartition) -> SinkError {
-    SinkError::new(Class::Stale, format!("{tp} has no position"))
-}
+/// The name of every sink in memory.
+pub(super) const SINK: &str = "memory";
 
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -98,6 +98,16 @@ impl Stood {
     }
 }
 
+impl Owned for &mut Stood {
+    fn ownership(&self) -> Ownership {
+        let name = self.row.owner.and(self.owner_name.clone());
+        Ownership {
+            identity: Some(self.identity.clone()),
+            owner: name.zip(self.heartbeat.map(|at| at.elapsed())),
+        }
+    }
+}
+
 impl State {
     pub(super) fn settle(
         &mut self,
@@ -126,9 +136,7 @@ impl State {
         identity: &Identity,
         tp: &TopicPartition,
     ) -> Result<Claimed, SinkError> {
-        let stood = self.positions.get_mut(tp).ok_or_else(|| no_position(tp))?;
-        let hint = "give this sink another name; or `plimsoll positions adopt`";
-        stood.identity.check(identity, tp, "memory", hint)?;
+        let stood = claimable(self.positions.get_mut(tp), SINK, tp, identity)?;
         let claim = stood.row.claim(member.owner);
         stood.owner_name = Some(member.name.clone());
         stood.heartbeat = Some(Instant::now());
@@ -171,30 +179,19 @@ impl State {
 
     pub(super) fn set(&mut self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
         let tp = &change.tp;
-        let Some(stood) = self.positions.get_mut(tp) else {
-            let to = change.to.ok_or_else(|| no_position(tp))?;
-            if !self.starts.insert(tp.clone()) {
-                // It had one, which was lost.
-                self.note_move(change, to, None);
+        let stood = match setting(self.positions.get_mut(tp), SINK, change)? {
+            Setting::Refused(outcome) => return Ok(outcome),
+            Setting::Change(stood) => stood,
+            Setting::Make(to) => {
+                if !self.starts.insert(tp.clone()) {
+                    // It had one, which was lost.
+                    self.note_move(change, to, None);
+                }
+                let stood = Stood::settled(to, &change.identity, change.topic_id.clone());
+                self.positions.insert(tp.clone(), stood);
+                return Ok(SetOutcome::Set { before: None });
             }
-            let stood = Stood::settled(to, &change.identity, change.topic_id.clone());
-            self.positions.insert(tp.clone(), stood);
-            return Ok(SetOutcome::Set { before: None });
         };
-        if !change.take_over {
-            let hint = "use the config that this position belongs to";
-            stood.identity.check(&change.identity, tp, "memory", hint)?;
-        }
-        if stood.row.owner.is_some()
-            && let (Some(owner), Some(at), false) =
-                (&stood.owner_name, stood.heartbeat, change.force)
-            && at.elapsed() < change.fresh
-        {
-            return Ok(SetOutcome::OwnerAlive {
-                owner: owner.clone(),
-                heartbeat_age: at.elapsed(),
-            });
-        }
         let (before, began) = (stood.row.position, stood.start);
         stood.row.set(change.to.unwrap_or(before));
         stood.owner_name = None;

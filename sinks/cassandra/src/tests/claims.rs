@@ -3,7 +3,7 @@
 use super::{Process, World, at, identity, text, tp};
 use plimsoll_protocol::{Class, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Cell, Identity, NewPosition, Op, PositionChange, SetOutcome, Settled, Sink,
+    Cell, Identity, NewPosition, Op, PositionChange, Positions, SetOutcome, Settled, Sink,
 };
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use super::{Process, World, at, identity, text, tp};
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Cell, Op, PositionChange, SetOutcome, Sink};
+use plimsoll_sink_api::{Cell, Op, PositionChange, Positions, SetOutcome};
 use std::time::Duration;
 
 const TABLE: &str = "CREATE TABLE {}.orders (id int PRIMARY KEY, a text, b text, tags set<text>)";

@@ -3,7 +3,7 @@
 use super::*;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::conformance::odd_records;
-use plimsoll_sink_api::{LetterFilter, LetterPage};
+use plimsoll_sink_api::{DeadLetters, LetterFilter, LetterPage};
 
 async fn world() -> World {
     let world = World::new().await;

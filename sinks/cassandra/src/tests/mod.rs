@@ -5,6 +5,7 @@ mod commits;
 mod conformance;
 mod letters;
 mod lives;
+mod migrations;
 mod types;
 
 use crate::{CassandraPlan, CassandraSettings, CassandraSink, CassandraTable, Consistency, Ttl};
@@ -87,7 +88,11 @@ impl World {
 
     /// A sink that writes topic `t` into a table of this keyspace.
     pub fn sink(&self, table: &str) -> CassandraSink {
-        CassandraSink::new(CassandraSettings {
+        CassandraSink::new(self.settings(table))
+    }
+
+    fn settings(&self, table: &str) -> CassandraSettings {
+        CassandraSettings {
             sink: "s".to_owned(),
             contact_points: vec![self.address.clone()],
             login: None,
@@ -115,7 +120,7 @@ impl World {
                 },
                 ttl: self.ttl.clone(),
             }],
-        })
+        }
     }
 }
 

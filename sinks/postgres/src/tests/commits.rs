@@ -2,7 +2,7 @@
 
 use super::world::*;
 use plimsoll_protocol::{Class, StartRule, TopicPartition};
-use plimsoll_sink_api::{Cell, DeadLetter, Inspect, Missing, Mode, NewPosition, Sink};
+use plimsoll_sink_api::{Cell, DeadLetter, Inspect, Missing, Mode, NewPosition, Positions, Sink};
 use std::time::Duration;
 
 const N: Cell<'static> = Cell::Null;
@@ -435,7 +435,7 @@ async fn a_check_plans_for_a_log_table_that_it_does_not_make() {
     );
     assert_eq!(
         writer
-            .rehearse(std::slice::from_ref(&record))
+            .dry_run(std::slice::from_ref(&record))
             .await
             .unwrap()
             .rows,
@@ -649,8 +649,8 @@ async fn a_deferred_constraint_that_fails_at_commit_rejects_and_writes_nothing()
         let sink = world.sink(world.settings(mode, "o"), "m").await;
         let mut writer = Writer::claim(&sink, &member(1)).await;
         let records = [put(0, vec![number("1"), number("7")])];
-        let rehearsed = writer.rehearse(&records).await.unwrap_err();
-        assert_eq!(rehearsed.detail.condition, "foreign_key_violation");
+        let tried = writer.dry_run(&records).await.unwrap_err();
+        assert_eq!(tried.detail.condition, "foreign_key_violation");
         let error = writer.commit(&records).await.unwrap_err();
         assert_eq!(
             (error.class, error.detail.constraint.as_deref()),
@@ -659,11 +659,11 @@ async fn a_deferred_constraint_that_fails_at_commit_rejects_and_writes_nothing()
         let positions = format!("SELECT next_offset FROM {name}_state.positions");
         assert_eq!(world.one(&positions).await, "0");
         world.run("INSERT INTO p VALUES (7)").await;
-        assert_eq!(writer.rehearse(&records).await.unwrap().rows, 1);
+        assert_eq!(writer.dry_run(&records).await.unwrap().rows, 1);
         assert_eq!(
             world.one("SELECT count(*) FROM o").await,
             "0",
-            "a rehearsal left rows"
+            "a dry run left rows"
         );
         writer.commit(&records).await.unwrap();
         assert_eq!(world.one("SELECT * FROM o").await, "1|7");

@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::PostgresSink;
 use plimsoll_sink_api::conformance::odd_records;
-use plimsoll_sink_api::{LetterFilter, LetterPage, Mode, Secret, Sink};
+use plimsoll_sink_api::{DeadLetters, LetterFilter, LetterPage, Mode, Secret};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 /// What lies within timestamptz, to the second, is kept.

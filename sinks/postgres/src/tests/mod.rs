@@ -6,6 +6,7 @@ mod commits;
 mod conformance;
 mod lasting;
 mod letters;
+mod migrations;
 mod positions;
 mod proof;
 mod roundtrip;

@@ -3,7 +3,9 @@
 use super::world::*;
 use crate::PostgresSink;
 use plimsoll_protocol::{Class, Position, StartRule, TopicPartition};
-use plimsoll_sink_api::{Identity, Inspect, Mode, NewPosition, Secret, SetOutcome, Settled, Sink};
+use plimsoll_sink_api::{
+    DeadLetters, Identity, Inspect, Mode, NewPosition, Positions, Secret, SetOutcome, Settled, Sink,
+};
 use std::time::Duration;
 
 const TABLE: &str = "CREATE TABLE o (id int PRIMARY KEY)";
@@ -245,6 +247,36 @@ async fn set_position_respects_a_live_owner_and_fences_it_by_force() {
         .await
         .unwrap_err();
     assert_eq!(error.class, Class::Halt);
+}
+
+/// The row is read without a lock, and judged outside the server.
+#[tokio::test]
+async fn a_change_that_a_claim_overtakes_is_judged_anew() {
+    let mut world = World::new("p_overtaken", TABLE).await;
+    let sink = world.sink(world.settings(Mode::Append, "o"), "m").await;
+    world
+        .run(
+            "BEGIN; UPDATE p_overtaken_state.positions SET epoch = epoch + 1, heartbeat = now(), \
+             owner = gen_random_uuid(), owner_name = 'overtaker'",
+        )
+        .await;
+    let minute = Duration::from_secs(60);
+    let change = change(identity(), &tp(), at(5), false, minute);
+    let set = sink.set_position(&change);
+    let claimed = async {
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+                     AND application_name = 'plimsoll/p_overtaken/m'";
+        while world.one(waits).await == "0" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            world.run("SELECT pg_stat_clear_snapshot()").await;
+        }
+        world.run("COMMIT").await;
+    };
+    let (outcome, ()) = tokio::join!(set, claimed);
+    match outcome.unwrap() {
+        SetOutcome::OwnerAlive { owner, .. } => assert_eq!(owner, "overtaker"),
+        SetOutcome::Set { before } => panic!("the new owner was fenced: {before:?}"),
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Cell, Mode, Sink};
+use plimsoll_sink_api::{Cell, Mode, Positions};
 use std::time::Duration;
 
 /// What a fence may answer that is no proof. It moves nothing.

@@ -3,7 +3,7 @@
 use crate::{PgPlan, PostgresSettings, PostgresSink};
 use plimsoll_protocol::{Claim, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Cell, Claimed, Committed, DeadLetter, Identity, Marks, Member, Missing, Mode,
+    Batch, Cell, Claimed, Committed, DeadLetter, Identity, Inspect, Marks, Member, Missing, Mode,
     NewPosition, Op, PositionChange, Prepared, Row as RowHead, Rows, Secret, Sink, SinkError,
     Source, TableRule, TableSettings,
 };
@@ -270,9 +270,9 @@ impl<'s> Writer<'s> {
         Ok(committed)
     }
 
-    pub async fn rehearse(&self, records: &[Record]) -> Result<Committed, SinkError> {
+    pub async fn dry_run(&self, records: &[Record]) -> Result<Committed, SinkError> {
         let rows = self.rows(records);
-        self.sink.rehearse(&self.tried(&rows)).await
+        self.sink.dry_run(&self.tried(&rows)).await
     }
 
     pub async fn takes(&self, records: &[Record]) -> Result<(), SinkError> {

@@ -2,6 +2,8 @@
 
 use super::*;
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::Inspect;
+use plimsoll_sink_api::Positions;
 use std::time::Duration;
 
 fn letter(offset: i64) -> DeadLetter<'static> {
@@ -138,7 +140,7 @@ async fn whatever_a_record_is_refused_for_it_is_a_records_fault_and_the_next_one
 }
 
 #[tokio::test]
-async fn a_rehearsal_leaves_nothing_behind() {
+async fn a_dry_run_leaves_nothing_behind() {
     let it = Fixture::new(
         "CREATE TABLE orders (id INTEGER NOT NULL)",
         table(Mode::Append),
@@ -159,11 +161,11 @@ async fn a_rehearsal_leaves_nothing_behind() {
         dead: &[],
         marks: Marks::default(),
     };
-    assert_eq!(it.sink.rehearse(&batch).await.unwrap().rows, 1);
+    assert_eq!(it.sink.dry_run(&batch).await.unwrap().rows, 1);
     let bad = rows(&table, 0, &[put([("id", Cell::Null)])]);
     batch.rows = &bad;
     assert_eq!(
-        it.sink.rehearse(&batch).await.unwrap_err().class,
+        it.sink.dry_run(&batch).await.unwrap_err().class,
         Class::Rejected
     );
     assert!(it.query("id", "orders").await.is_empty());

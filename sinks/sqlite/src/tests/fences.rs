@@ -2,7 +2,7 @@
 
 use super::*;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Fingerprint, SetOutcome, Settled};
+use plimsoll_sink_api::{Fingerprint, Positions, SetOutcome, Settled};
 use std::time::Duration;
 
 const TABLE: &str = "CREATE TABLE orders (id INTEGER)";

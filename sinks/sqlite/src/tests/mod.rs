@@ -3,6 +3,7 @@
 mod commits;
 mod conformance;
 mod fences;
+mod migrations;
 mod modes;
 mod speed;
 mod tables;
@@ -12,7 +13,8 @@ use crate::{SqlitePlan, SqliteSettings, SqliteSink};
 use plimsoll_protocol::{Claim, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Cell, Committed, DeadLetter, Identity, Marks, Member, Missing, Mode, NewPosition, Op,
-    PositionChange, Prepared, Row, Rows, Sink, SinkError, Source, TableRule, TableSettings,
+    PositionChange, Positions, Prepared, Row, Rows, Sink, SinkError, Source, TableRule,
+    TableSettings,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row as _, SqliteConnection};

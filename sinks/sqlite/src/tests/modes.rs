@@ -2,6 +2,7 @@
 
 use super::*;
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::Positions;
 
 #[tokio::test]
 async fn append_leaves_ids_and_defaults_to_sqlite() {

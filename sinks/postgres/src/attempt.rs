@@ -1,0 +1,150 @@
+//! A batch: attempts to write it, and what is found out about one that is refused.
+
+use crate::connect::{Role, Session};
+use crate::control::within;
+use crate::error::has_code;
+use crate::plan::PgPlan;
+use crate::privileges::{self, Lack};
+use crate::sink::PostgresSink;
+use crate::sweep::Purpose;
+use crate::{commit, log, probe, statement};
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Batch, Committed, Mode, SinkError};
+
+/// How often a merge is run again that lost a race for a new key: the second run
+/// sees the row that the first one met.
+const RACES: u32 = 3;
+
+impl PostgresSink {
+    pub(crate) async fn commit_batch(
+        &self,
+        batch: &Batch<'_, PgPlan>,
+    ) -> Result<Committed, SinkError> {
+        let plan = &batch.table.plan;
+        let mut race = 0;
+        let error = loop {
+            match self.commit_once(batch).await {
+                Ok(committed) => return Ok(committed),
+                Err(error) if statement::lost_a_race(plan, batch.rows, &error) && race < RACES => {
+                    race += 1
+                }
+                Err(error) => break error,
+            }
+        };
+        // A `log` table may hold rows of the batch already.
+        let error = match plan.mode == Mode::Log && has_code(&error, "23505") {
+            false => error,
+            true => match self.deduplicate(batch, error).await {
+                Ok(committed) => return Ok(committed),
+                Err(error) => error,
+            },
+        };
+        Err(self.explained(error, batch).await)
+    }
+
+    async fn commit_once(&self, batch: &Batch<'_, PgPlan>) -> Result<Committed, SinkError> {
+        let place = (batch.topic, batch.partition);
+        let work = async |session: &mut Session| {
+            commit::run(session, &self.names, self.sink(), batch, self.copy_above).await
+        };
+        let (rows, terminated) = self.on_writer(Purpose::Commit, place, work).await?;
+        Ok(Committed {
+            rows,
+            terminated,
+            ..Committed::default()
+        })
+    }
+
+    /// `refused`: what was said of the whole batch.
+    async fn deduplicate(
+        &self,
+        batch: &Batch<'_, PgPlan>,
+        refused: SinkError,
+    ) -> Result<Committed, SinkError> {
+        let place = (batch.topic, batch.partition);
+        let work = async |session: &mut Session| {
+            let done = log::run(session, &self.names, self.sink(), batch).await?;
+            // Nothing of it is there: its transaction is open, and rolled back.
+            done.ok_or(refused)
+        };
+        let (done, terminated) = self.on_writer(Purpose::Commit, place, work).await?;
+        Ok(Committed {
+            rows: done.rows,
+            already_there: done.already_there,
+            terminated,
+            ..Committed::default()
+        })
+    }
+
+    /// Writes the rows and takes them back. `purpose`: whom it may clear out of its way.
+    pub(crate) async fn try_rows(
+        &self,
+        purpose: Purpose,
+        batch: &Batch<'_, PgPlan>,
+    ) -> Result<u64, SinkError> {
+        let place = (batch.topic, batch.partition);
+        let work = async |session: &mut Session| commit::dry_run(session, batch).await;
+        let tried = self.on_writer(purpose, place, work);
+        tried.await.map(|(rows, _)| rows)
+    }
+
+    /// Adds to an error what only another look can tell.
+    pub(crate) async fn explained(
+        &self,
+        mut error: SinkError,
+        batch: &Batch<'_, PgPlan>,
+    ) -> SinkError {
+        if let Some(column) = self.find_column(&error, batch).await {
+            error.detail.column = Some(column);
+        }
+        if error.class == Class::Away {
+            self.pool.forget_idle();
+        }
+        if has_code(&error, "42501") {
+            error.detail.hint = Some(self.mend(&batch.table.plan).await);
+        }
+        of_table(error, &batch.table.table.name)
+    }
+
+    async fn find_column(&self, error: &SinkError, batch: &Batch<'_, PgPlan>) -> Option<String> {
+        if !probe::helps(error, batch.rows.len()) {
+            return None;
+        }
+        let plan = &batch.table.plan;
+        within(self.limit(), async {
+            let mut session: Session = self.dialer.connect(Role::Sweeper).await?;
+            Ok(probe::column(&mut session.conn, plan, batch.rows, error).await)
+        })
+        .await
+        .ok()
+        .flatten()
+    }
+
+    pub(crate) async fn lacking(&self, plan: &PgPlan) -> Result<Vec<Lack>, SinkError> {
+        self.on_control(async |conn| privileges::missing(conn, &self.names, plan).await)
+            .await
+    }
+
+    /// What mends a refusal: the statements themselves, where the catalogue tells.
+    async fn mend(&self, plan: &PgPlan) -> String {
+        let lacking = self.lacking(plan).await.unwrap_or_default();
+        if lacking.is_empty() {
+            return format!(
+                "a policy of {} refuses the row, or what its triggers and defaults use is not \
+                 granted",
+                plan.target
+            );
+        }
+        let all: Vec<String> = lacking.into_iter().map(|lack| lack.mend).collect();
+        all.join("; ")
+    }
+}
+
+/// What is wrong with rows is about their table, where the server does not say so.
+pub(crate) fn of_table(mut error: SinkError, table: &str) -> SinkError {
+    if matches!(error.class, Class::Rejected | Class::Suspect) {
+        let of = &mut error.detail.table;
+        of.get_or_insert_with(|| table.to_owned());
+    }
+    error
+}

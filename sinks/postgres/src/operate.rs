@@ -1,0 +1,125 @@
+//! What operators ask for: positions, dead letters, a look before the service runs.
+
+use crate::attempt::of_table;
+use crate::connect::Session;
+use crate::error::has_code;
+use crate::plan::{self, PgPlan};
+use crate::privileges::Lack;
+use crate::sink::PostgresSink;
+use crate::sweep::Purpose;
+use crate::{letters, log, migrate, set, state};
+use plimsoll_protocol::TopicPartition;
+use plimsoll_sink_api::{
+    Batch, Committed, DeadLetters, DryRun, Inspect, KeptLetter, LetterFilter, LetterPage,
+    PositionChange, Positions, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
+};
+
+impl Positions for PostgresSink {
+    async fn positions(&self) -> Result<Vec<StoredPosition>, SinkError> {
+        self.on_control(async |conn| state::positions(conn, &self.names, self.sink()).await)
+            .await
+    }
+
+    async fn set_position(&self, change: &PositionChange) -> Result<SetOutcome, SinkError> {
+        self.on_control(async |conn| set::run(conn, &self.names, self.sink(), change).await)
+            .await?
+    }
+
+    async fn holds_rows(
+        &self,
+        table: &Prepared<PgPlan>,
+        tp: &TopicPartition,
+    ) -> Result<bool, SinkError> {
+        if table.plan.create.is_some() {
+            return Ok(false);
+        }
+        self.on_control(async |conn| log::holds(conn, &table.plan, tp).await)
+            .await
+    }
+}
+
+impl DeadLetters for PostgresSink {
+    async fn dead_letters(
+        &self,
+        filter: &LetterFilter,
+        page: &LetterPage,
+    ) -> Result<Vec<KeptLetter>, SinkError> {
+        let names = &self.names;
+        self.on_control(async |conn| letters::list(conn, names, self.sink(), filter, page).await)
+            .await
+    }
+
+    async fn replay(&self, replay: &Replay<'_, PgPlan>) -> Result<Committed, SinkError> {
+        let place = (replay.topic, replay.partition);
+        let work = async |session: &mut Session| {
+            letters::replay(&mut session.conn, &self.names, self.sink(), replay).await
+        };
+        let (rows, terminated) = self
+            .on_writer(Purpose::Commit, place, work)
+            .await
+            .map_err(|error| of_table(error, &replay.table.table.name))?;
+        Ok(Committed {
+            rows,
+            terminated,
+            ..Committed::default()
+        })
+    }
+
+    async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
+        let names = &self.names;
+        self.on_control(async |conn| letters::remove(conn, names, self.sink(), filter).await)
+            .await
+    }
+}
+
+impl Inspect for PostgresSink {
+    const DRY_RUN: DryRun = DryRun::RolledBack;
+
+    async fn dry_run(&self, batch: &Batch<'_, PgPlan>) -> Result<Committed, SinkError> {
+        match self.try_rows(Purpose::Other, batch).await {
+            Ok(rows) => Ok(Committed {
+                rows,
+                ..Committed::default()
+            }),
+            Err(error) => Err(self.explained(error, batch).await),
+        }
+    }
+
+    fn migrations(&self) -> String {
+        migrate::print(&self.names)
+    }
+
+    async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
+        self.on_control(async |conn| migrate::missing(conn, &self.names).await)
+            .await
+    }
+
+    fn log_tables(&self, topics: &[String]) -> Vec<String> {
+        let names = self.log_table_names(topics);
+        names.iter().map(plan::create_log_table).collect()
+    }
+
+    async fn missing_log_tables(&self, topics: &[String]) -> Result<Vec<String>, SinkError> {
+        let missing = self.missing_logs(topics).await?;
+        Ok(missing.iter().map(plan::create_log_table).collect())
+    }
+
+    async fn make_log_tables(&self, topics: &[String]) -> Result<(), SinkError> {
+        self.make_logs(topics).await
+    }
+
+    async fn missing_privileges(&self, topic: &str) -> Result<Vec<String>, SinkError> {
+        let prepared = match self.prepare(topic).await {
+            Ok(prepared) => prepared,
+            Err(e) if has_code(&e, "42501") => {
+                let what = format!("USAGE on the schema of the table for \"{topic}\"");
+                let mend = e.detail.hint.unwrap_or_default();
+                return Ok(vec![format!("{what}; hint: {mend}")]);
+            }
+            Err(e) => return Err(e),
+        };
+        let missing = self.lacking(&prepared.plan).await?;
+        let told = |lack: Lack| format!("{}; hint: {}", lack.what, lack.mend);
+        Ok(missing.into_iter().map(told).collect())
+    }
+}

@@ -1,0 +1,150 @@
+//! The tables of topics: read, planned for, and, where they are of a `log`, made.
+
+use crate::catalog::{self, Relation, TableName};
+use crate::commit;
+use crate::connect::Session;
+use crate::control::within;
+use crate::error::{halt, has_code};
+use crate::plan::{self, PgPlan};
+use crate::sink::PostgresSink;
+use crate::sweep::Purpose;
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Mode, Prepared, SinkError, TableSettings, mapping};
+use std::sync::{Arc, PoisonError};
+
+/// How often a `log` table is asked to be made: of two who make it at once, one
+/// is refused, and finds it the next time.
+const CREATIONS: u32 = 3;
+
+impl PostgresSink {
+    pub(crate) async fn plan(&self, topic: &str) -> Result<Arc<Prepared<PgPlan>>, SinkError> {
+        let settings = mapping::rule(&self.settings.tables, topic)?;
+        let name = table_name(settings, topic)?;
+        let (relation, create) = within(self.limit(), self.relation(settings, &name)).await?;
+        let prepared = plan::build(&self.names, settings, &relation, create)?;
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = plans.get(topic)
+            && plan::same(last, &prepared)
+        {
+            return Ok(Arc::clone(last));
+        }
+        let prepared = Arc::new(prepared);
+        plans.insert(topic.to_owned(), Arc::clone(&prepared));
+        Ok(prepared)
+    }
+
+    /// Reads the catalogue, and makes a `log` table that is missing; for one that is not
+    /// to be made, says how it would be.
+    async fn relation(
+        &self,
+        settings: &TableSettings,
+        name: &TableName,
+    ) -> Result<(Relation, Option<String>), SinkError> {
+        for _ in 0..CREATIONS {
+            let mut lease = self.control.lease().await?;
+            let session = &mut lease.session;
+            let (pid, read) = (session.pid, catalog::read(&mut session.conn, name));
+            let (found, _) = self.beside((Purpose::Other, None), pid, read).await?;
+            if let Some(relation) = found {
+                lease.done();
+                return Ok((relation, None));
+            }
+            if settings.mode != Mode::Log || !self.settings.auto_migrate {
+                let others = catalog::others(&mut session.conn, name).await?;
+                lease.done();
+                let others = others.iter().map(String::as_str);
+                return Err(mapping::missing_table(&name.shown(), settings.mode, others));
+            }
+            if !self.creates {
+                lease.done();
+                return Ok((plan::log_relation(name), Some(plan::create_log_table(name))));
+            }
+            // Where somebody else was first, the session is closed with its error.
+            if make(session, name).await? == Made::ByUs {
+                lease.done();
+            }
+        }
+        let what = format!("table \"{}\" is made and gone again", name.shown());
+        Err(SinkError::new(Class::Away, what))
+    }
+
+    /// Names of the `log` tables of these topics. The config was read with all of them.
+    pub(crate) fn log_table_names(&self, topics: &[String]) -> Vec<TableName> {
+        let logs = mapping::log_tables(&self.settings.tables, topics);
+        let name = |(settings, topic)| table_name(settings, topic).ok();
+        logs.into_iter().filter_map(name).collect()
+    }
+
+    /// Those of them whose tables are missing.
+    pub(crate) async fn missing_logs(
+        &self,
+        topics: &[String],
+    ) -> Result<Vec<TableName>, SinkError> {
+        let names = self.log_table_names(topics);
+        self.on_control(async |conn| {
+            let mut missing = Vec::new();
+            for name in names {
+                if catalog::read(conn, &name).await?.is_none() {
+                    missing.push(name);
+                }
+            }
+            Ok(missing)
+        })
+        .await
+    }
+
+    pub(crate) async fn make_logs(&self, topics: &[String]) -> Result<(), SinkError> {
+        for name in self.missing_logs(topics).await? {
+            self.bounded(async {
+                let mut lease = self.control.lease().await?;
+                if make(&mut lease.session, &name).await? == Made::ByUs {
+                    lease.done();
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+fn table_name(settings: &TableSettings, topic: &str) -> Result<TableName, SinkError> {
+    TableName::parse(&settings.table, topic).map_err(|what| {
+        let error = halt(format!("table \"{}\" {what}", settings.table));
+        error.hint(format!(
+            "name a table for the topic \"{topic}\" in the sink's tables"
+        ))
+    })
+}
+
+/// Who made a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    ByUs,
+    /// Somebody else, at the same moment.
+    ByAnother,
+}
+
+async fn make(session: &mut Session, name: &TableName) -> Result<Made, SinkError> {
+    let made = commit::simple(&mut session.conn, plan::create_log_table(name)).await;
+    let mut error = match made {
+        Ok(()) => return Ok(Made::ByUs),
+        Err(error) => error,
+    };
+    // unique_violation, duplicate_table, duplicate_object
+    if ["23505", "42P07", "42710"]
+        .iter()
+        .any(|code| has_code(&error, code))
+    {
+        return Ok(Made::ByAnother);
+    }
+    let schema = name.schema();
+    let hint = match error.detail.code.as_deref() {
+        Some("42501") => format!("GRANT CREATE ON SCHEMA {schema} TO …, or create the table"),
+        Some("3F000") => format!("CREATE SCHEMA {schema}: plimsoll only makes the table"),
+        _ => return Err(error),
+    };
+    error.class = Class::Halt;
+    error.detail.hint = Some(hint);
+    Err(error)
+}
