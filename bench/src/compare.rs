@@ -96,7 +96,7 @@ impl Bench {
         self.postgres
             .execute("DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench")
             .await?;
-        let settings = self.settings(case, &topic);
+        let settings = self.settings(case, &topic)?;
         // Not counted: caches, and what the floor is made of.
         let warm = self.service(case, &settings).await?;
         let expected = self.digest(case).await?;
@@ -158,8 +158,11 @@ impl Bench {
     }
 
     /// How the service is run for a case, straight to the server.
-    pub fn settings(&self, case: &Case, topic: &str) -> Settings {
-        Settings {
+    ///
+    /// # Errors
+    /// A schema cannot be written into the folder.
+    pub fn settings(&self, case: &Case, topic: &str) -> Result<Settings> {
+        Ok(Settings {
             plimsoll: self.plimsoll.clone(),
             bootstrap: self.bootstrap.clone(),
             url: self.postgres.url.clone(),
@@ -167,8 +170,9 @@ impl Bench {
             table: TARGET.to_owned(),
             mode: case.mode.to_owned(),
             batch: case.batch.clone(),
+            of_sink: case.load.wire.settings(self.folder.path())?,
             postgres: String::new(),
-        }
+        })
     }
 
     /// One run of the service into an empty table.

@@ -4,6 +4,7 @@
 
 use crate::load::{Keys, Load};
 use crate::stats::Series;
+use crate::wire::Wire;
 use crate::{Bench, Failed, Result, kafka};
 use plimsoll_protocol::{Claim, Class, Epoch, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
@@ -58,6 +59,7 @@ impl Bench {
             keys: Keys::Uniform,
             partitions: 4,
             bytes: 200,
+            wire: Wire::Json,
         };
         let topic = self.topic("consume");
         self.progress(&format!("consume: producing {records} records"));

@@ -5,6 +5,7 @@ use crate::load::{Keys, Load};
 use crate::proxy::Proxy;
 use crate::service::{Running, Seen};
 use crate::stats::Series;
+use crate::wire::Wire;
 use crate::{Bench, Result, kafka};
 use serde::Serialize;
 use std::time::Duration;
@@ -41,6 +42,7 @@ const BASE: Load = Load {
     keys: Keys::Uniform,
     partitions: 4,
     bytes: 200,
+    wire: Wire::Json,
 };
 
 fn append(load: Load, batch: &str) -> Case {
@@ -128,7 +130,7 @@ impl Bench {
         let topic = self.topic("growth");
         let load = case.load;
         self.publish(&topic, load).await?;
-        let mut settings = self.settings(case, &topic);
+        let mut settings = self.settings(case, &topic)?;
         let proxy = match delay {
             None => None,
             Some(delay) => Some(Proxy::start(self.upstream, delay).await?),

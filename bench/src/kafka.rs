@@ -60,7 +60,7 @@ pub fn produce(bootstrap: &str, topic: &str, load: Load, file: &Path) -> Result<
         let mut record = BaseRecord::to(topic)
             .partition(partition)
             .key(&key)
-            .payload(&order.json);
+            .payload(&order.value);
         while let Err((error, back)) = producer.send(record) {
             if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
                 return Err(error.into());

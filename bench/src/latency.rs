@@ -44,7 +44,7 @@ pub async fn measure(
             let record = BaseRecord::to(&topic)
                 .partition(0)
                 .key(&key)
-                .payload(&order.json);
+                .payload(&order.value);
             producer.send(record).map_err(|(error, _)| error)?;
         }
         producer.flush(Duration::from_secs(60))?;

@@ -1,5 +1,6 @@
 //! What is measured with: orders as a shop publishes them, and documents.
 
+use crate::wire::{Fields, Wire};
 use std::fmt::Write;
 
 /// Which of the ids an order is about.
@@ -25,15 +26,19 @@ pub struct Load {
     pub partitions: u64,
     /// Bytes of a record's value, about.
     pub bytes: usize,
+    /// How values are written.
+    pub wire: Wire,
 }
 
-/// One order, as JSON and as a line for COPY.
+/// One order, as JSON, as it is sent, and as a line for COPY.
 #[derive(Debug, Default)]
 pub struct Order {
     /// Its id, which is the record's key too.
     pub id: u64,
-    /// The record's value.
+    /// The order in JSON.
     pub json: String,
+    /// The record's value, as the load's wire has it.
+    pub value: Vec<u8>,
     /// The same row in COPY's text format, with its newline.
     pub line: String,
 }
@@ -47,6 +52,9 @@ pub struct Orders {
     weights: Vec<f64>,
     order: Order,
 }
+
+/// 2026-03-01T00:00:00Z in seconds since 1970.
+const MARCH_S: u64 = 1_772_323_200;
 
 const CUSTOMERS: [&str; 4] = [
     "Ada Lovelace",
@@ -115,6 +123,19 @@ impl Orders {
         order.json.truncate((self.load.bytes - 2).max(start));
         let note = order.json[start..].to_owned();
         order.json.push_str("\"}");
+        let created_at_s = MARCH_S + (day - 1) * 86_400 + hour * 3_600 + 30 * 60 + second;
+        let fields = Fields {
+            id,
+            customer,
+            status,
+            cents: euros * 100 + cents,
+            quantity,
+            created_at_micros: created_at_s * 1_000_000 + micros,
+            seq,
+            note: &note,
+        };
+        let wire = self.load.wire;
+        wire.write(&fields, &order.json, &mut order.value);
         writeln!(
             order.line,
             "{id}\t{customer}\t{status}\t{euros}.{cents:02}\t{quantity}\t{when}\t{seq}\t{note}"
@@ -156,6 +177,7 @@ mod tests {
         keys: Keys::Zipf,
         partitions: 4,
         bytes: 200,
+        wire: Wire::Json,
     };
 
     #[test]

@@ -16,6 +16,7 @@ mod proxy;
 mod report;
 mod service;
 mod stats;
+mod wire;
 
 use clap::Parser;
 use compare::{Case, Floor};
@@ -28,12 +29,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
+use wire::Wire;
 
 /// Measures plimsoll beside the floor. Runs beside real servers: make bench.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Which cases; all of them when none is named: append, upsert, zipf, zipf-folded,
-    /// log, documents, thin, cassandra, cassandra-batches, consume, latency, memory, growth
+    /// Which cases; all of them when none is named: append, upsert, avro, debezium,
+    /// debezium-avro, zipf, zipf-folded, log, documents, thin, cassandra, cassandra-batches, consume, latency, memory, growth
     cases: Vec<String>,
     /// Records of a comparison
     #[arg(long, default_value_t = 3_000_000)]
@@ -114,6 +116,7 @@ fn cases(records: u64) -> Vec<Case> {
         keys: Keys::Uniform,
         partitions: 4,
         bytes: 200,
+        wire: Wire::Json,
     };
     let case = |name, mode, load, floor| Case {
         name,
@@ -128,6 +131,7 @@ fn cases(records: u64) -> Vec<Case> {
         keys: Keys::Zipf,
         ..orders
     };
+    let written = |wire| Load { wire, ..orders };
     let documents = Load {
         records: records / 8,
         bytes: 2_000,
@@ -140,6 +144,14 @@ fn cases(records: u64) -> Vec<Case> {
     vec![
         case("append", "append", orders, Floor::CopyText),
         case("upsert", "upsert", orders, upsert),
+        case("avro", "append", written(Wire::Avro), Floor::CopyText),
+        case("debezium", "upsert", written(Wire::Debezium), upsert),
+        case(
+            "debezium-avro",
+            "upsert",
+            written(Wire::DebeziumAvro),
+            upsert,
+        ),
         case("zipf", "upsert", zipf, Floor::UpsertEach),
         case("zipf-folded", "upsert", zipf, upsert),
         case("log", "log", orders, Floor::CopyBinary),
@@ -217,6 +229,7 @@ async fn run(args: &Args) -> Result<String> {
         keys: Keys::Uniform,
         partitions: 4,
         bytes: 200,
+        wire: Wire::Json,
     };
     for case in cassandra::cases(orders) {
         if wanted(case.name) {
@@ -264,6 +277,7 @@ async fn backlog(bench: &mut Bench, records: u64) -> Result<service::Seen> {
             keys: Keys::Uniform,
             partitions: 4,
             bytes: 200,
+            wire: Wire::Json,
         },
         floor: Floor::CopyText,
         batch: String::new(),
@@ -275,7 +289,7 @@ async fn backlog(bench: &mut Bench, records: u64) -> Result<service::Seen> {
         .postgres
         .execute("DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench")
         .await?;
-    let settings = bench.settings(&case, &topic);
+    let settings = bench.settings(&case, &topic)?;
     let seen = bench.service(&case, &settings).await?;
     kafka::delete(&bench.bootstrap, &[&topic]).await?;
     Ok(seen)
@@ -289,6 +303,7 @@ async fn low_rate(bench: &mut Bench) -> Result<latency::Latency> {
         keys: Keys::Uniform,
         partitions: 1,
         bytes: 200,
+        wire: Wire::Json,
     };
     let case = Case {
         name: "latency",
@@ -304,7 +319,7 @@ async fn low_rate(bench: &mut Bench) -> Result<latency::Latency> {
         .execute("DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench")
         .await?;
     bench.empty(&case).await?;
-    let settings = bench.settings(&case, &topic);
+    let settings = bench.settings(&case, &topic)?;
     let running = Running::start(&settings, bench.folder.path(), &mut bench.postgres).await?;
     let owned = "SELECT count(*) FROM bench_state.positions WHERE owner IS NOT NULL";
     while bench.postgres.number(owned).await == 0 {

@@ -30,6 +30,8 @@ pub struct Settings {
     pub mode: String,
     /// Lines of `[sinks.bench.batch]`.
     pub batch: String,
+    /// Lines of `[sinks.bench]`.
+    pub of_sink: String,
     /// Lines of `[sinks.bench.postgres]`.
     pub postgres: String,
 }
@@ -194,6 +196,7 @@ impl Settings {
             table,
             mode,
             batch,
+            of_sink,
             postgres,
             ..
         } = self;
@@ -207,6 +210,7 @@ listen = "off"
 [sinks.bench]
 topics = ["{topic}"]
 group_id = "{topic}"
+{of_sink}
 
 [sinks.bench.batch]
 {batch}

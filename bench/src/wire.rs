@@ -1,0 +1,221 @@
+//! How the records of a load are written: the same orders, as others send them.
+
+use crate::Result;
+use std::path::Path;
+
+/// The form of a record's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// JSON.
+    Json,
+    /// Avro with its schema in a file, decimals and timestamps as its logical types.
+    Avro,
+    /// Debezium's change event around the JSON.
+    Debezium,
+    /// Debezium's change event in Avro.
+    DebeziumAvro,
+}
+
+/// What an order holds, beside its JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Fields<'o> {
+    pub id: u64,
+    pub customer: &'o str,
+    pub status: &'o str,
+    pub cents: u64,
+    pub quantity: u64,
+    /// Since 1970.
+    pub created_at_micros: u64,
+    pub seq: u64,
+    pub note: &'o str,
+}
+
+const ORDER: &str = r#"{"type": "record", "name": "Order", "fields": [
+    {"name": "id", "type": "long"},
+    {"name": "customer", "type": "string"},
+    {"name": "status", "type": "string"},
+    {"name": "amount", "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}},
+    {"name": "quantity", "type": "int"},
+    {"name": "created_at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+    {"name": "seq", "type": "long"},
+    {"name": "note", "type": "string"}]}"#;
+
+/// As Debezium's connector for Postgres tells where an event is from.
+const SOURCE_FIELDS: [(&str, &str); 7] = [
+    ("version", "3.3.1.Final"),
+    ("connector", "postgresql"),
+    ("name", "shop"),
+    ("snapshot", "false"),
+    ("db", "shop"),
+    ("schema", "public"),
+    ("table", "orders"),
+];
+const AT_MS: u64 = 1_772_323_200_000;
+const LSN: u64 = 24_023_128;
+
+impl Wire {
+    /// Lines of `[sinks.bench]`; a schema goes into the folder.
+    ///
+    /// # Errors
+    /// It cannot be written there.
+    pub fn settings(self, folder: &Path) -> Result<String> {
+        let schema = match self {
+            Self::Json => return Ok(String::new()),
+            Self::Debezium => {
+                return Ok("value = { envelope = \"debezium\", decimals = \"digits\" }".to_owned());
+            }
+            Self::Avro => ORDER.to_owned(),
+            Self::DebeziumAvro => event_schema(),
+        };
+        let file = folder.join("order.avsc");
+        std::fs::write(&file, schema)?;
+        let envelope = match self {
+            Self::DebeziumAvro => ", envelope = \"debezium\"",
+            Self::Json | Self::Avro | Self::Debezium => "",
+        };
+        let file = file.display();
+        Ok(format!(
+            "value = {{ format = \"avro\", schema_file = \"{file}\"{envelope} }}"
+        ))
+    }
+
+    /// Writes an order, whose JSON is given.
+    pub fn write(self, order: &Fields<'_>, json: &str, out: &mut Vec<u8>) {
+        out.clear();
+        match self {
+            Self::Json => out.extend(json.as_bytes()),
+            Self::Avro => avro(order, out),
+            Self::Debezium => {
+                out.extend(b"{\"before\":null,\"after\":");
+                out.extend(json.as_bytes());
+                out.extend(b",\"source\":{");
+                for (name, value) in SOURCE_FIELDS {
+                    out.extend(format!("\"{name}\":\"{value}\",").as_bytes());
+                }
+                let rest = format!(
+                    "\"ts_ms\":{AT_MS},\"txId\":{},\"lsn\":{LSN}}},\"op\":\"c\",\"ts_ms\":{AT_MS}}}",
+                    order.seq
+                );
+                out.extend(rest.as_bytes());
+            }
+            Self::DebeziumAvro => {
+                // No row before; one behind.
+                out.extend([0, 2]);
+                avro(order, out);
+                for (_, value) in SOURCE_FIELDS {
+                    text(value, out);
+                }
+                for number in [AT_MS, order.seq, LSN] {
+                    long(number, out);
+                }
+                text("c", out);
+                long(AT_MS, out);
+            }
+        }
+    }
+}
+
+fn event_schema() -> String {
+    let texts =
+        SOURCE_FIELDS.map(|(name, _)| format!("{{\"name\": \"{name}\", \"type\": \"string\"}}"));
+    let numbers = ["ts_ms", "txId", "lsn"]
+        .map(|name| format!("{{\"name\": \"{name}\", \"type\": \"long\"}}"));
+    let source = [&texts[..], &numbers[..]].concat().join(", ");
+    format!(
+        "{{\"type\": \"record\", \"name\": \"Envelope\", \"fields\": [
+            {{\"name\": \"before\", \"type\": [\"null\", {ORDER}]}},
+            {{\"name\": \"after\", \"type\": [\"null\", \"Order\"]}},
+            {{\"name\": \"source\", \"type\": {{\"type\": \"record\", \"name\": \"Source\", \
+             \"fields\": [{source}]}}}},
+            {{\"name\": \"op\", \"type\": \"string\"}},
+            {{\"name\": \"ts_ms\", \"type\": \"long\"}}]}}"
+    )
+}
+
+fn avro(order: &Fields<'_>, out: &mut Vec<u8>) {
+    long(order.id, out);
+    text(order.customer, out);
+    text(order.status, out);
+    // Two's complement: a zero in front keeps it positive.
+    let cents = order.cents.to_be_bytes();
+    let used = cents.iter().position(|&byte| byte != 0).unwrap_or(7);
+    let sign = usize::from(cents[used] >= 0x80);
+    let cents = &cents[used - sign..];
+    long(cents.len() as u64, out);
+    out.extend(cents);
+    long(order.quantity, out);
+    long(order.created_at_micros, out);
+    long(order.seq, out);
+    text(order.note, out);
+}
+
+fn text(text: &str, out: &mut Vec<u8>) {
+    long(text.len() as u64, out);
+    out.extend(text.as_bytes());
+}
+
+/// A number that is not below zero: doubled, seven bits a byte, the lowest first.
+fn long(number: u64, out: &mut Vec<u8>) {
+    let mut rest = number << 1;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_decimals_are_those_of_avro() {
+        let written = |number| {
+            let mut out = Vec::new();
+            long(number, &mut out);
+            out
+        };
+        assert_eq!(written(0), [0]);
+        assert_eq!(written(63), [0x7e]);
+        assert_eq!(written(64), [0x80, 0x01]);
+        let order = Fields {
+            id: 1,
+            customer: "a",
+            status: "b",
+            cents: 200,
+            quantity: 2,
+            created_at_micros: 3,
+            seq: 4,
+            note: "",
+        };
+        let mut out = Vec::new();
+        Wire::Avro.write(&order, "", &mut out);
+        assert_eq!(out, [2, 2, b'a', 2, b'b', 4, 0, 200, 4, 6, 8, 0]);
+        Wire::DebeziumAvro.write(&order, "", &mut out);
+        assert_eq!(out[..4], [0, 2, 2, 2]);
+    }
+
+    #[test]
+    fn events_of_json_are_json_around_the_order() {
+        let order = Fields {
+            id: 1,
+            customer: "",
+            status: "",
+            cents: 0,
+            quantity: 0,
+            created_at_micros: 0,
+            seq: 7,
+            note: "",
+        };
+        let mut out = Vec::new();
+        Wire::Debezium.write(&order, "{\"id\":1}", &mut out);
+        let event: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+        assert_eq!(event["after"]["id"], 1);
+        assert_eq!(
+            (&event["op"], &event["source"]["txId"]),
+            (&"c".into(), &7.into())
+        );
+        let schema: serde_json::Value = serde_json::from_str(&event_schema()).expect("JSON");
+        assert_eq!(schema["fields"].as_array().map(Vec::len), Some(5));
+    }
+}
