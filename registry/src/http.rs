@@ -142,7 +142,7 @@ fn authorization(login: &Login) -> Result<Option<HeaderValue>, Unavailable> {
         Login::Anonymous => return Ok(None),
         Login::Basic { user, password } => {
             let both = STANDARD.encode(format!("{user}:{}", password.reveal()));
-            (format!("Basic {both}"), "user")
+            (format!("Basic {both}"), "username")
         }
         Login::Bearer(token) => (format!("Bearer {}", token.reveal()), "bearer_token"),
     };

@@ -1,7 +1,7 @@
 //! Encryption, as the settings want it.
 
+use crate::answer::halt;
 use crate::settings::{ClientCertificate, Settings};
-use plimsoll_protocol::Class;
 use plimsoll_record::Unavailable;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -60,12 +60,4 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Unavailable
 
 fn unreadable(file: &Path, why: &str) -> Unavailable {
     halt(format!("{}: {why}", file.display()), "a PEM file is wanted")
-}
-
-fn halt(what: String, hint: &str) -> Unavailable {
-    Unavailable {
-        class: Class::Halt,
-        what,
-        hint: Some(hint.to_owned()),
-    }
 }
