@@ -16,6 +16,7 @@ mod lists;
 mod log;
 mod log_check;
 mod log_look;
+mod member;
 mod message;
 mod queue;
 mod request;
@@ -32,17 +33,16 @@ pub use context::{Context, Rebalance};
 pub use group::{Group, GroupMember};
 pub use hearing::Hearing;
 pub use identity::{Looked, Looks, looks};
-pub use lists::{one, position_of};
 pub use log::{LogReader, Reads, ShortLog};
 pub use log_check::{Compared, Found, disagreement, epoch_fell, recreated};
 pub use log_look::{LogLook, Wanted, look_at};
+pub use member::{Member, Told};
 pub use message::{Message, Source, push};
 #[cfg(test)]
 pub use queue::Held;
-pub use queue::{Arrivals, Records, Window};
+pub use queue::{Arrivals, Window};
 pub use rights::Right;
 pub use timeouts::SAMPLE;
-pub use tokens::keep_tokens;
 #[cfg(test)]
 pub use topic_ids::ToldTopic;
 pub use topic_ids::ToldTopics;

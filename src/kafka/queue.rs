@@ -5,6 +5,7 @@
 //! A call for each record costs two looks at the clock, an event, and three
 //! locks; of a window, each is paid once.
 
+use super::context::Context;
 use super::message::Message;
 use plimsoll_protocol::TopicPartition;
 use rdkafka::bindings::{
@@ -12,9 +13,11 @@ use rdkafka::bindings::{
     rd_kafka_queue_cb_event_enable, rd_kafka_queue_destroy, rd_kafka_queue_forward,
     rd_kafka_queue_get_partition, rd_kafka_queue_new, rd_kafka_queue_t, rd_kafka_t,
 };
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use std::collections::VecDeque;
 use std::ffi::{CString, c_void};
 use std::ptr::{NonNull, null_mut};
+use std::rc::Rc;
 use std::thread::Thread;
 
 /// Records of a window, at most: more saves nothing that could be measured.
@@ -23,37 +26,46 @@ const WINDOW_RECORDS: usize = 128;
 /// taken, so they must be few where they are large.
 const WINDOW_BYTES: usize = 256 << 10;
 
-/// A queue of librdkafka's, given back at the end.
-struct Queue(NonNull<rd_kafka_queue_t>);
+/// A queue of librdkafka's, given back before its client is.
+struct Queue {
+    native: NonNull<rd_kafka_queue_t>,
+    /// A client that is gone takes its queues along.
+    _client: Rc<BaseConsumer<Context>>,
+}
 
-// SAFETY: librdkafka's queues are locked inside.
-unsafe impl Send for Queue {}
-
-impl Drop for Queue {
-    fn drop(&mut self) {
-        // SAFETY: ours, and nobody else's.
-        unsafe { rd_kafka_queue_destroy(self.0.as_ptr()) }
+impl Queue {
+    fn as_ptr(&self) -> *mut rd_kafka_queue_t {
+        self.native.as_ptr()
     }
 }
 
-/// The queue of all records. It must not outlive its client.
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: ours, and nobody else's. The client goes after this.
+        unsafe { rd_kafka_queue_destroy(self.as_ptr()) }
+    }
+}
+
+/// The queue of all records of a client.
 pub struct Records {
     queue: Queue,
     /// Kept for as long as librdkafka may call with it.
     waiter: Option<Box<Thread>>,
 }
 
-/// Where one partition's records arrive first. It must not outlive its client.
+/// Where one partition's records arrive first.
 pub struct Arrivals(Queue);
 
 impl Records {
-    /// # Safety
-    /// `client` is alive, and outlives the queue.
-    pub unsafe fn new(client: *mut rd_kafka_t) -> Option<Self> {
-        // SAFETY: as the caller says.
-        let queue = NonNull::new(unsafe { rd_kafka_queue_new(client) })?;
+    /// A new one.
+    pub fn of(client: &Rc<BaseConsumer<Context>>) -> Option<Self> {
+        // SAFETY: the client is alive.
+        let native = unsafe { rd_kafka_queue_new(client.client().native_ptr()) };
         Some(Self {
-            queue: Queue(queue),
+            queue: Queue {
+                native: NonNull::new(native)?,
+                _client: client.clone(),
+            },
             waiter: None,
         })
     }
@@ -69,7 +81,7 @@ impl Records {
         // SAFETY: the thread is kept until the call in `drop`.
         unsafe {
             rd_kafka_queue_cb_event_enable(
-                self.queue.0.as_ptr(),
+                self.queue.as_ptr(),
                 Some(unpark),
                 thread.cast_mut().cast(),
             );
@@ -82,12 +94,7 @@ impl Records {
         let mut messages = [null_mut::<rd_kafka_message_t>(); WINDOW_RECORDS];
         // SAFETY: room for as many as are asked for.
         let count = unsafe {
-            rd_kafka_consume_batch_queue(
-                self.queue.0.as_ptr(),
-                0,
-                messages.as_mut_ptr(),
-                window.most,
-            )
+            rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, messages.as_mut_ptr(), window.most)
         };
         // -1 is said of queues that are none.
         let count = usize::try_from(count).unwrap_or(0);
@@ -109,7 +116,7 @@ impl Records {
     /// Takes one out, where there is one.
     pub fn hold(&self) -> Option<Held> {
         // SAFETY: the queue is alive.
-        let event = unsafe { rdkafka::bindings::rd_kafka_queue_poll(self.queue.0.as_ptr(), 0) };
+        let event = unsafe { rdkafka::bindings::rd_kafka_queue_poll(self.queue.as_ptr(), 0) };
         NonNull::new(event).map(Held)
     }
 }
@@ -130,20 +137,21 @@ impl Held {
 impl Drop for Records {
     fn drop(&mut self) {
         // SAFETY: after this nobody has the thread any more.
-        unsafe { rd_kafka_queue_cb_event_enable(self.queue.0.as_ptr(), None, null_mut()) }
+        unsafe { rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, null_mut()) }
     }
 }
 
 impl Arrivals {
     /// Of a partition, assigned or not.
-    ///
-    /// # Safety
-    /// `client` is alive, and outlives the queue.
-    pub unsafe fn new(client: *mut rd_kafka_t, tp: &TopicPartition) -> Option<Self> {
+    pub fn of(client: &Rc<BaseConsumer<Context>>, tp: &TopicPartition) -> Option<Self> {
         let topic = CString::new(&*tp.topic).ok()?;
-        // SAFETY: as the caller says; the name lives through the call.
-        let queue = unsafe { rd_kafka_queue_get_partition(client, topic.as_ptr(), tp.partition) };
-        NonNull::new(queue).map(|queue| Self(Queue(queue)))
+        let native = client.client().native_ptr();
+        // SAFETY: the client is alive; the name lives through the call.
+        let queue = unsafe { rd_kafka_queue_get_partition(native, topic.as_ptr(), tp.partition) };
+        Some(Self(Queue {
+            native: NonNull::new(queue)?,
+            _client: client.clone(),
+        }))
     }
 
     /// Lets records come by the queue of all. To be called before the partition
@@ -153,7 +161,7 @@ impl Arrivals {
     /// meanwhile waits, and comes in order.
     pub fn forward(&self, records: &Records) {
         // SAFETY: both are alive.
-        unsafe { rd_kafka_queue_forward(self.0.0.as_ptr(), records.queue.0.as_ptr()) }
+        unsafe { rd_kafka_queue_forward(self.0.as_ptr(), records.queue.as_ptr()) }
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn prepare_tokens(config: &mut ClientConfig) {
 }
 
 /// Lets librdkafka's own thread renew them, where the client uses tokens.
-pub fn keep_tokens<C: ClientContext>(client: &Client<C>) {
+pub(super) fn keep_tokens<C: ClientContext>(client: &Client<C>) {
     // SAFETY: the client is alive; the error is destroyed once. It says that the
     // client uses none.
     unsafe {

@@ -9,8 +9,6 @@ use crate::kafka::Rebalance;
 use plimsoll_protocol::TopicPartition;
 use plimsoll_protocol::lifecycle::{Act, Heard};
 use plimsoll_sink_api::Sink;
-use rdkafka::TopicPartitionList;
-use rdkafka::consumer::Consumer;
 use std::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -28,7 +26,7 @@ impl<S: Sink> Poll<S> {
                 info!(sink, partitions = partitions.len(), "assigned");
                 // Nothing is consumed before it is claimed; the member stays in
                 // the group meanwhile, however long the database is away.
-                if let Err(error) = self.consumer.incremental_assign(&TopicPartitionList::new()) {
+                if let Err(error) = self.member.acknowledge_assignment() {
                     warn!(sink, "assignment not acknowledged: {error}");
                 }
                 partitions.into_iter().for_each(|tp| self.give(tp));
@@ -135,17 +133,9 @@ impl<S: Sink> Poll<S> {
             .leaves(&self.setup.lane.name, &part.tp);
     }
 
-    /// Takes partitions out of the local assignment. Only what it holds, or
-    /// librdkafka answers INVALID_ARG and the rebalance stalls.
+    /// Takes partitions out of the local assignment.
     pub(super) fn unassign(&self, partitions: &[TopicPartition]) {
-        let held = self.consumer.assignment().unwrap_or_default();
-        let mut list = TopicPartitionList::new();
-        for tp in partitions {
-            if held.find_partition(&tp.topic, tp.partition).is_some() {
-                list.add_partition(&tp.topic, tp.partition);
-            }
-        }
-        if let Err(error) = self.consumer.incremental_unassign(&list) {
+        if let Err(error) = self.member.stop(partitions) {
             warn!(sink = self.setup.lane.name, "not unassigned: {error}");
         }
     }
@@ -177,11 +167,7 @@ impl<S: Sink> Poll<S> {
     pub(super) fn leave(mut self) {
         self.tell_kafka();
         self.parts.clear();
-        self.consumer.context().close();
-        if let Ok(held) = self.consumer.assignment()
-            && held.count() > 0
-            && let Err(error) = self.consumer.incremental_unassign(&held)
-        {
+        if let Err(error) = self.member.leave() {
             debug!(sink = self.setup.lane.name, "leaving: {error}");
         }
     }

@@ -11,22 +11,18 @@ use crate::engine::request::ClaimRequest;
 use crate::engine::standing::Stand;
 use crate::engine::writer::Writer;
 use crate::health::{About, Halt, Until};
-use crate::kafka::{Arrivals, Context, Records, one, position_of};
 use crate::metrics::{self as names, PartitionMetrics};
 use metrics::counter;
+use plimsoll_protocol::Guard;
 use plimsoll_protocol::lifecycle::{Act, Heard};
-use plimsoll_protocol::{Guard, Position, TopicPartition};
 use plimsoll_record::Filling;
 use plimsoll_sink_api::{Claimed, Sink};
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::channel;
 use tracing::warn;
 
 impl<S: Sink> Poll<S> {
-    /// Consumes a partition from the position that its claim returned. The
-    /// offset stands in the assignment: never assign and then seek (librdkafka
-    /// #2190, #5345).
+    /// Consumes a partition from the position that its claim returned.
     pub(super) fn begin(&mut self, id: PartId, claimed: &Claimed) {
         let setup = &self.setup;
         let Some(part) = self.parts.get_mut(id) else {
@@ -34,25 +30,18 @@ impl<S: Sink> Poll<S> {
         };
         // While librdkafka has not forgotten the earlier life, its position is of
         // that one, and an error may have moved it.
-        if position_of(&self.consumer, &part.tp).is_some() {
+        if self.member.position(&part.tp).is_some() {
             return not_ready(part, STOP_RETRY);
         }
-        // SAFETY: the consumer outlives its partitions.
-        let arrivals = unsafe { Arrivals::new(self.consumer.client().native_ptr(), &part.tp) };
-        let Some(arrivals) = arrivals else {
-            warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not assigned: no queue");
-            return not_ready(part, ASSIGN_RETRY);
+        let arrivals = match self.member.begin(&part.tp, claimed.position) {
+            Ok(arrivals) => arrivals,
+            Err(error) => {
+                warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not assigned: {error}");
+                return not_ready(part, ASSIGN_RETRY);
+            }
         };
-        arrivals.forward(&self.records);
-        if let Err(error) = self
-            .consumer
-            .incremental_assign(&one(&part.tp, Some(claimed.position)))
-        {
-            warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not assigned: {error}");
-            return not_ready(part, ASSIGN_RETRY);
-        }
-        // librdkafka remembers a pause across assignments.
-        if let Err(error) = self.consumer.resume(&one(&part.tp, None)) {
+        // The life before may have ended in a pause.
+        if let Err(error) = self.member.resume(&part.tp) {
             warn!(sink = setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition, "not resumed: {error}");
         }
         let (lease, leased) = lease();
@@ -99,11 +88,11 @@ impl<S: Sink> Poll<S> {
         }
     }
 
-    /// Lets records come by their queue; see [`Arrivals::forward`].
+    /// Lets the records of all come by their queue.
     pub(super) fn forward(&self) {
         for part in self.parts.iter() {
             if let Phase::Live(live) = &part.phase {
-                live.arrivals.forward(&self.records);
+                self.member.forward(&live.arrivals);
             }
         }
     }
@@ -176,7 +165,7 @@ impl<S: Sink> Poll<S> {
                 continue;
             }
             // A claim fences somebody: it is made when it can be used.
-            match part.earlier.look(position_of(&self.consumer, &part.tp)) {
+            match part.earlier.look(self.member.position(&part.tp)) {
                 Turn::Claim => {}
                 Turn::Wait => {
                     not_ready(part, STOP_RETRY);
@@ -184,7 +173,10 @@ impl<S: Sink> Poll<S> {
                 }
                 Turn::StopAgain(stands) => {
                     not_ready(part, STOP_RETRY);
-                    begin_and_stop(&self.consumer, &self.records, &part.tp, stands);
+                    if let Err(error) = self.member.begin_and_stop(&part.tp, stands) {
+                        let sink = &self.setup.lane.name;
+                        warn!(sink, topic = %part.tp.topic, partition = part.tp.partition, "not stopped again: {error}");
+                    }
                     continue;
                 }
             }
@@ -207,28 +199,5 @@ impl<S: Sink> Poll<S> {
 fn not_ready(part: &mut Part, after: Duration) {
     if part.act(Heard::NotReady) == Act::Wait {
         part.phase = Phase::BackingOff(Instant::now() + after);
-    }
-}
-
-/// Makes librdkafka forget where it stood in a partition that is not assigned. A
-/// message that is popped while a partition stops moves its position after the stop
-/// has cleared it, and only another stop clears it again.
-fn begin_and_stop(
-    consumer: &BaseConsumer<Context>,
-    records: &Records,
-    tp: &TopicPartition,
-    at: Position,
-) {
-    // SAFETY: the consumer outlives the call.
-    let arrivals = unsafe { Arrivals::new(consumer.client().native_ptr(), tp) };
-    let Some(arrivals) = arrivals else { return };
-    // What comes of it must not come by the queue for events.
-    arrivals.forward(records);
-    let done = consumer
-        .incremental_assign(&one(tp, Some(at)))
-        .and_then(|()| consumer.incremental_unassign(&one(tp, None)));
-    if let Err(error) = done {
-        let sink = consumer.context().sink();
-        warn!(sink, topic = %tp.topic, partition = tp.partition, "not stopped again: {error}");
     }
 }

@@ -20,17 +20,15 @@ use super::lane::Lane;
 use super::request::ClaimRequest;
 use super::standing::Standing;
 use crate::config::BatchLimits;
-use crate::kafka::{Context, Hearing, Message, Records, Source, Window, keep_tokens, push};
+use crate::kafka::{Context, Hearing, Member, Message, Source, Told, Window, push};
 use crate::metrics as names;
 use metrics::{counter, gauge};
 use plimsoll_protocol::lifecycle::{Act, Heard, Said};
 use plimsoll_protocol::{Admission, Position, TopicPartition};
 use plimsoll_record::{Budget, Fill};
 use plimsoll_sink_api::Sink;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message as _;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -92,17 +90,14 @@ struct Revocation {
 }
 
 /// The loop's state.
-///
-/// Queues go before the consumer that they are of.
 pub struct Poll<S: Sink> {
     setup: Setup<S>,
     parts: Parts,
-    records: Records,
+    member: Member,
     /// Records are popped that are not taken yet.
     in_window: bool,
     /// Windows popped so far.
     windows: u64,
-    consumer: BaseConsumer<Context>,
     generations: u64,
     revocations: Vec<Revocation>,
     budget_paused: bool,
@@ -119,32 +114,16 @@ impl<S: Sink> Poll<S> {
     /// # Errors
     /// Settings that librdkafka refuses.
     pub fn new(setup: Setup<S>) -> Result<Self, KafkaError> {
-        let mut consumer: BaseConsumer<Context> = setup
-            .client
-            .create_with_context(Context::heard_by(&setup.lane.name, setup.heard.clone()))?;
-        keep_tokens(consumer.client());
-        // SAFETY: the queue goes before the consumer.
-        let records = unsafe { Records::new(consumer.client().native_ptr()) };
-        let mut records =
-            records.ok_or_else(|| KafkaError::ClientCreation("no queue for records".to_owned()))?;
-        let (this, same) = (std::thread::current(), std::thread::current());
-        consumer.set_nonempty_callback(move || this.unpark());
-        records.wake(same);
-        consumer.subscribe(
-            &setup
-                .subscription
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>(),
-        )?;
+        let context = Context::heard_by(&setup.lane.name, setup.heard.clone());
+        let this = std::thread::current();
+        let member = Member::join(&setup.client, context, &setup.subscription, &this)?;
         let now = Instant::now();
         Ok(Self {
             setup,
             parts: Parts::default(),
-            records,
+            member,
             in_window: false,
             windows: 0,
-            consumer,
             generations: 0,
             revocations: Vec::new(),
             budget_paused: false,
@@ -192,25 +171,24 @@ impl<S: Sink> Poll<S> {
 
     /// Takes a window's messages from the queue.
     fn pop(&mut self, window: &mut Window) {
-        self.records.pop(window);
+        self.member.pop(window);
         self.windows += 1;
     }
 
     /// What came beside records: errors, and rebalances. True: nothing.
     fn serve(&mut self) -> Result<bool, Fatal> {
-        let event = self.consumer.poll(Duration::ZERO);
-        let mut nothing = event.is_none();
-        match event {
-            None => {}
-            Some(Ok(message)) => {
-                let (topic, partition) = (message.topic(), message.partition());
+        let told = self.member.serve();
+        let mut nothing = matches!(told, Told::Nothing);
+        match told {
+            Told::Nothing => {}
+            Told::Record(TopicPartition { topic, partition }) => {
                 return Err(Fatal(format!(
                     "a record of {topic} [{partition}] came by the queue for events"
                 )));
             }
-            Some(Err(error)) => self.note_error(&error)?,
+            Told::Error(error) => self.note_error(&error)?,
         }
-        while let Some(rebalance) = self.consumer.context().next_rebalance() {
+        while let Some(rebalance) = self.member.next_rebalance() {
             nothing = false;
             self.rebalance(rebalance);
         }
@@ -407,23 +385,17 @@ impl<S: Sink> Poll<S> {
     /// A courtesy to lag tools: asynchronous, after the sink's commit, never
     /// read back.
     fn tell_kafka(&mut self) {
-        let mut list = TopicPartitionList::new();
-        for part in self.parts.iter_mut() {
-            if let Some(to) = part.committed
-                && part.told != part.committed
-                && list
-                    .add_partition_offset(
-                        &part.tp.topic,
-                        part.tp.partition,
-                        Offset::Offset(to.offset()),
-                    )
-                    .is_ok()
-            {
-                part.told = part.committed;
-            }
+        let mut behind = Vec::new();
+        for part in self
+            .parts
+            .iter_mut()
+            .filter(|part| part.told != part.committed)
+        {
+            behind.extend(part.committed.map(|to| (part.tp.clone(), to)));
+            part.told = part.committed;
         }
-        if list.count() > 0
-            && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
+        if !behind.is_empty()
+            && let Err(error) = self.member.tell(&behind)
         {
             debug!(sink = self.setup.lane.name, "Kafka not told: {error}");
         }

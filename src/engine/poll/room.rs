@@ -3,13 +3,11 @@
 use super::part::Phase;
 use super::parts::PartId;
 use super::{GRACE, Poll, TICK};
-use crate::kafka::{one, position_of};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::Span;
 use plimsoll_record::{Fill, Filling};
 use plimsoll_sink_api::Sink;
-use rdkafka::consumer::Consumer;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Instant;
 use tokio::sync::mpsc::error::TrySendError;
@@ -98,7 +96,7 @@ impl<S: Sink> Poll<S> {
         // The consumer stands behind all that was popped, whether it was taken
         // from the window or still waits there.
         if !self.in_window
-            && let Some(position) = position_of(&self.consumer, &part.tp)
+            && let Some(position) = self.member.position(&part.tp)
         {
             live.guard.pass(position);
         }
@@ -125,7 +123,10 @@ impl<S: Sink> Poll<S> {
             if let Some(part) = self.parts.get(id)
                 && let Phase::Live(live) = &part.phase
                 && live.filling.is_empty()
-                && position_of(&self.consumer, &part.tp).is_some_and(|p| p > live.sealed)
+                && self
+                    .member
+                    .position(&part.tp)
+                    .is_some_and(|p| p > live.sealed)
             {
                 self.seal(id);
             }
@@ -149,7 +150,7 @@ impl<S: Sink> Poll<S> {
         {
             live.paused = true;
             counter!(names::PAUSES, "sink" => self.setup.lane.name.clone()).increment(1);
-            if let Err(error) = self.consumer.pause(&one(&part.tp, None)) {
+            if let Err(error) = self.member.pause(&part.tp) {
                 warn!(
                     sink = self.setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition,
                     "not paused: {error}"
@@ -164,7 +165,7 @@ impl<S: Sink> Poll<S> {
             && live.paused
         {
             live.paused = false;
-            if let Err(error) = self.consumer.resume(&one(&part.tp, None)) {
+            if let Err(error) = self.member.resume(&part.tp) {
                 warn!(
                     sink = self.setup.lane.name, topic = %part.tp.topic, partition = part.tp.partition,
                     "not resumed: {error}"

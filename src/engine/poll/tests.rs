@@ -9,14 +9,13 @@ use crate::config::{BatchLimits, GroupProtocol, Isolation, Kafka};
 use crate::engine::control::{Control, RestartReason};
 use crate::engine::request::ClaimRequest;
 use crate::engine::standing::Standing;
-use crate::kafka::{Hearing, Held, Looks, MemoryShare, Window, consumer_config, position_of};
+use crate::kafka::{Hearing, Held, Looks, MemoryShare, Window, consumer_config};
 use crate::rehearsal::lane;
 use plimsoll_protocol::{Claim, Epoch, Owner, Position, TopicPartition};
 use plimsoll_record::Budget;
 use plimsoll_sink_api::Claimed;
 use plimsoll_sink_api::memory::MemorySink;
 use rdkafka::ClientConfig;
-use rdkafka::consumer::Consumer;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use std::collections::BTreeMap;
@@ -108,7 +107,7 @@ impl Driven {
     }
 
     fn stands(&self) -> Option<Position> {
-        position_of(&self.poll.consumer, &tp())
+        self.poll.member.position(&tp())
     }
 
     /// Claims the partition, whose wait is over, and begins it.
@@ -191,7 +190,7 @@ impl Driven {
 impl Drop for Driven {
     /// Or closing waits for a revocation to be granted.
     fn drop(&mut self) {
-        self.poll.consumer.context().close();
+        self.poll.member.grant_all();
     }
 }
 
@@ -204,7 +203,7 @@ fn a_position_that_a_late_record_brings_back_begins_no_life_and_is_cleared_by_a_
     driven.produce(5);
     driven.take_until(1);
     assert_eq!(driven.stands(), Some(at(1)));
-    let late = driven.until("a record comes", |driven| driven.poll.records.hold());
+    let late = driven.until("a record comes", |driven| driven.poll.member.hold());
     driven.restart();
     driven.until("it is stopped", |driven| {
         driven.stands().is_none().then_some(())
