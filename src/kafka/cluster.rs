@@ -13,7 +13,7 @@ use rdkafka::bindings::{rd_kafka_offsets_for_times, rd_kafka_resp_err_t};
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use regex::Regex;
 use std::collections::BTreeMap;
@@ -221,41 +221,26 @@ impl Cluster {
                 format!("Kafka knows no topic \"{topic}\""),
             )
         };
-        let found = found.ok_or_else(unknown)?;
-        match found.error().map(RDKafkaErrorCode::from) {
-            None => {}
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => return Err(unknown()),
-            Some(code) => {
-                return Err(KafkaFault::told(code, format!("topic \"{topic}\": {code}")));
-            }
-        }
-        Ok(found
-            .partitions()
-            .iter()
-            .map(|p| TopicPartition::new(topic, p.id()))
-            .collect())
+        partitions(found.ok_or_else(unknown)?)?.ok_or_else(unknown)
     }
 
-    /// All partitions of the topics that match a pattern.
+    /// All partitions of the topics that match a pattern. None of them is left out for
+    /// an error that passes: whoever asks would take it for a topic of later.
     ///
     /// # Errors
-    /// Kafka did not answer, or the pattern is none.
+    /// Kafka did not answer for all of them, or the pattern is not one.
     pub fn partitions_matching(&self, pattern: &str) -> Result<Vec<TopicPartition>, KafkaFault> {
         let pattern =
             Regex::new(pattern).map_err(|e| KafkaFault::new(format!("topics_regex: {e}")))?;
         let metadata = self.metadata(None)?;
-        let topics = metadata
-            .topics()
-            .iter()
-            .filter(|t| t.error().is_none() && pattern.is_match(t.name()))
-            .filter(|t| !leaves_out(pattern.as_str(), t.name()));
-        Ok(topics
-            .flat_map(|t| {
-                t.partitions()
-                    .iter()
-                    .map(|p| TopicPartition::new(t.name(), p.id()))
-            })
-            .collect())
+        let topics = metadata.topics().iter().filter(|topic| {
+            pattern.is_match(topic.name()) && !leaves_out(pattern.as_str(), topic.name())
+        });
+        let mut matching = Vec::new();
+        for topic in topics {
+            matching.extend(partitions(topic)?.unwrap_or_default());
+        }
+        Ok(matching)
     }
 
     /// The first offset that each log still has.
@@ -388,4 +373,18 @@ fn positions(partitions: &[TopicPartition], answered: &TopicPartitionList) -> On
             })
         })
         .collect()
+}
+/// The partitions of a topic; `None`: it is not there.
+fn partitions(topic: &MetadataTopic) -> Result<Option<Vec<TopicPartition>>, KafkaFault> {
+    match topic.error().map(RDKafkaErrorCode::from) {
+        None => {}
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition) => return Ok(None),
+        Some(code) => {
+            let what = format!("topic \"{}\": {code}", topic.name());
+            return Err(KafkaFault::told(code, what));
+        }
+    }
+    let all = topic.partitions().iter();
+    let all = all.map(|p| TopicPartition::new(topic.name(), p.id()));
+    Ok(Some(all.collect()))
 }

@@ -6,6 +6,7 @@ mod claims;
 mod epochs;
 mod lanes;
 mod looks;
+mod matching;
 mod origin;
 mod requests;
 mod rights;
