@@ -2,6 +2,7 @@
 
 use crate::harness::acl::Rule;
 use crate::harness::case::Case;
+use crate::harness::kafka::Kafka;
 use crate::harness::kafka_proxy::{Fault, KafkaProxy, SOURCE};
 use crate::harness::kafka_wire::Api;
 use crate::harness::oracle::Mode;
@@ -108,6 +109,35 @@ fn no_error_no_damage_and_no_lost_right_loses_a_record_or_doubles_one() {
     a_halt_of_an_idle_partition_ends_when_kafka_answers(&mut case, &process, &source);
     assert!(process.drain().success());
     one_topic_that_may_not_be_read_holds_up_no_other(&mut case, &source);
+}
+
+/// As a broker answers that was too busy to tell the controller that it lives.
+#[test]
+fn a_moment_without_leaders_is_over_when_it_is_over() {
+    let proxy = KafkaProxy::start();
+    let broker = OwnKafka::start_behind(&proxy);
+    let (bootstrap, postgres) = (broker.bootstrap(), servers::postgres());
+    let mut case = Case::on(&bootstrap, &postgres, "leaderless", Mode::Append, 2);
+    case.service.bootstrap = format!("127.0.0.1:{}", proxy.port());
+    let open = Rule::open(&case.topic);
+    case.kafka.add_rule(&open).expect("a rule");
+    case.produce(500);
+    let (behind, topic) = (Kafka::at(&case.service.bootstrap), case.topic.clone());
+    proxy.set(Some(Fault::Leaderless));
+    let process = Process::start(&case.service);
+    let asking = std::thread::spawn(move || behind.ends(&topic));
+    wait::until(
+        "the service is told of no leader, again and again",
+        || match proxy.done() {
+            done if done >= 10 => Ok(()),
+            done => Err(done),
+        },
+    );
+    proxy.set(None);
+    let ends = asking.join().expect("the ends of the log");
+    assert_eq!(ends, case.kafka.ends(&case.topic));
+    case.assert_exact();
+    assert!(process.drain().success());
 }
 
 /// A halted partition is tried at once, and begins without a last record applied.

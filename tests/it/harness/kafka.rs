@@ -238,10 +238,16 @@ impl Kafka {
 
     fn partitions(&self, topic: &str) -> i32 {
         let consumer = self.reader("read_committed");
-        let found = wait::until("the broker tells of the topic", || {
-            consumer.fetch_metadata(Some(topic), TIMEOUT)
+        let partitions = wait::until("the broker tells of the topic", || {
+            let told = consumer.fetch_metadata(Some(topic), TIMEOUT);
+            let told = told.map_err(|error| error.to_string())?;
+            let told = &told.topics()[0];
+            match told.error() {
+                None => Ok(told.partitions().len()),
+                Some(code) => Err(format!("{code:?}")),
+            }
         });
-        i32::try_from(found.topics()[0].partitions().len()).expect("a count")
+        i32::try_from(partitions).expect("a count")
     }
 
     /// What a reader of committed records finds in the topic now, in the order
@@ -275,14 +281,19 @@ impl Kafka {
 
     /// The end of each partition: the high watermark.
     pub fn ends(&self, topic: &str) -> Vec<i64> {
-        let consumer = self.reader("read_committed");
-        let end = |p| {
-            wait::until("the broker tells the ends of the log", || {
-                consumer.fetch_watermarks(topic, p, TIMEOUT)
-            })
-            .1
-        };
-        (0..self.partitions(topic)).map(end).collect()
+        wait::until("the broker tells the ends of the log", || {
+            // Each attempt has a client of its own: one that was told of a partition
+            // without a leader keeps that for minutes, and asks nobody again.
+            let consumer = self.reader("read_committed");
+            let end = |p| {
+                consumer
+                    .fetch_watermarks(topic, p, TIMEOUT)
+                    .map(|(_, end)| end)
+            };
+            (0..self.partitions(topic))
+                .map(end)
+                .collect::<Result<Vec<_>, _>>()
+        })
     }
 
     fn member(&self, group: &str) -> BaseConsumer {

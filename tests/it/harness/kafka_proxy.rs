@@ -26,6 +26,8 @@ pub enum Fault {
     Error(Api, i16),
     /// It never comes.
     Silent(Api),
+    /// It tells no leader of any partition.
+    Leaderless,
     /// A bit of the first batch in it is not what was written.
     Damaged,
     /// The first batch in it says that it is compressed, and cannot be read; its
@@ -132,6 +134,7 @@ impl Shared {
                     Some(Fault::Error(api, code)) if api == asked.api => {
                         kafka_wire::put_error(&mut answer, asked, code)
                     }
+                    Some(Fault::Leaderless) => kafka_wire::take_leaders(&mut answer, asked),
                     Some(Fault::Damaged) => kafka_wire::damage(&mut answer, asked),
                     Some(Fault::Unreadable) => kafka_wire::garble(&mut answer, asked),
                     Some(Fault::Error(..) | Fault::Silent(_)) | None => None,

@@ -74,6 +74,44 @@ pub fn put_error(answer: &mut [u8], asked: Asked, code: i16) -> Option<()> {
     Some(())
 }
 
+/// No partition has a leader, as where the broker that leads is late with its heartbeats.
+pub fn take_leaders(answer: &mut [u8], asked: Asked) -> Option<()> {
+    const LEADER_NOT_AVAILABLE: i16 = 5;
+    let partitions = partitions_told(answer, asked)?;
+    (!partitions.is_empty()).then_some(())?;
+    for at in partitions {
+        answer[at..at + 2].copy_from_slice(&LEADER_NOT_AVAILABLE.to_be_bytes());
+        answer[at + 6..at + 10].copy_from_slice(&(-1_i32).to_be_bytes());
+    }
+    Some(())
+}
+
+/// Where the partitions stand in an answer to Metadata: an error, a number, a leader.
+fn partitions_told(answer: &[u8], asked: Asked) -> Option<Vec<usize>> {
+    let Asked { api, version } = asked;
+    (api == Api::Metadata).then_some(())?;
+    let mut at = Cursor::answer(answer, api, version)?;
+    at.skip(4)?;
+    let mut found = Vec::new();
+    for _ in 0..at.topics_told()? {
+        at.skip(2)?;
+        at.string()?;
+        at.skip(if version >= 10 { 16 + 1 } else { 1 })?;
+        for _ in 0..at.array()? {
+            found.push(at.place);
+            at.skip(2 + 4 + 4 + if version >= 7 { 4 } else { 0 })?;
+            for _ in 0..if version >= 5 { 3 } else { 2 } {
+                let brokers = at.array()?;
+                at.skip(4 * brokers)?;
+            }
+            at.tags()?;
+        }
+        at.skip(if version >= 8 { 4 } else { 0 })?;
+        at.tags()?;
+    }
+    Some(found)
+}
+
 /// Turns a bit of the first batch over.
 pub fn damage(answer: &mut [u8], asked: Asked) -> Option<()> {
     let batch = first_batch(answer, asked)?;
@@ -159,18 +197,7 @@ fn error_at(answer: &[u8], asked: Asked) -> Option<usize> {
         Api::Heartbeat => {}
         // Later ones answer for many at once.
         Api::FindCoordinator => (version < 4).then_some(())?,
-        Api::Metadata => {
-            for _ in 0..at.array()? {
-                at.skip(4)?;
-                at.string()?;
-                at.skip(4)?;
-                at.string()?;
-                at.tags()?;
-            }
-            at.string()?;
-            at.skip(4)?;
-            (at.array()? > 0).then_some(())?;
-        }
+        Api::Metadata => (at.topics_told()? > 0).then_some(())?,
         Api::Fetch | Api::ListOffsets | Api::OffsetCommit | Api::OffsetForLeaderEpoch => {
             (at.array()? > 0).then_some(())?;
             at.string()?;
@@ -249,6 +276,20 @@ impl<'b> Cursor<'b> {
 
     fn array(&mut self) -> Option<usize> {
         self.length()
+    }
+
+    /// Behind the brokers of an answer to Metadata: how many topics it tells.
+    fn topics_told(&mut self) -> Option<usize> {
+        for _ in 0..self.array()? {
+            self.skip(4)?;
+            self.string()?;
+            self.skip(4)?;
+            self.string()?;
+            self.tags()?;
+        }
+        self.string()?;
+        self.skip(4)?;
+        self.array()
     }
 
     fn string(&mut self) -> Option<()> {
