@@ -3,7 +3,7 @@
 
 use super::columns::value_path;
 use super::text::{Side, align};
-use plimsoll_sink_api::{Path, Source, Table};
+use plimsoll_sink_api::{Column, Path, Source, Table};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,91 +88,66 @@ impl<'t> Fields<'t> {
     /// `value.id  number  → id  bigint`, a line per field, and one per column
     /// whose field no record has.
     pub(super) fn lines(&self, rejected: bool) -> Vec<String> {
-        let nobody = if rejected {
-            "no column: the record is bad"
-        } else {
-            "no column: ignored"
-        };
-        let mut rows = Vec::new();
-        let whole = self
-            .table
-            .columns
-            .iter()
-            .filter(|column| value_path(&column.source).is_some_and(<[String]>::is_empty));
-        for column in whole.clone() {
-            rows.push([
-                column.source.to_string(),
-                "whole".to_owned(),
-                "→".to_owned(),
-                column.name.clone(),
-                column.type_name.clone(),
-            ]);
-        }
-        let kept_whole = whole.count() > 0;
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        rows.extend(self.taking(&[]).map(|column| row(column, "whole")));
+        let kept_whole = !rows.is_empty();
         for (path, field) in &self.seen {
-            let kinds: Vec<&str> = field.kinds.iter().copied().collect();
-            let kinds = if field.records < self.records {
-                format!(
-                    "{}, in {} of {}",
-                    kinds.join(" or "),
-                    field.records,
-                    self.records
-                )
-            } else {
-                kinds.join(" or ")
-            };
-            let source = Source::Value(Path(path.clone())).to_string();
-            let mut columns = self
-                .table
-                .columns
-                .iter()
-                .filter(|column| value_path(&column.source) == Some(path))
-                .peekable();
-            if columns.peek().is_none() && kept_whole && !rejected {
-                continue;
-            }
-            if columns.peek().is_none() {
-                rows.push([
+            let kinds = self.kinds(field);
+            let before = rows.len();
+            rows.extend(self.taking(path).map(|column| row(column, &kinds)));
+            if rows.len() == before && (rejected || !kept_whole) {
+                let nobody = match rejected {
+                    true => "(no column: the record is bad)",
+                    false => "(no column: ignored)",
+                };
+                let source = Source::Value(Path(path.clone())).to_string();
+                rows.push(vec![
                     source,
                     kinds,
                     "→".to_owned(),
-                    format!("({nobody})"),
+                    nobody.to_owned(),
                     String::new(),
                 ]);
-                continue;
             }
-            rows.extend(columns.map(|column| {
-                [
-                    source.clone(),
-                    kinds.clone(),
-                    "→".to_owned(),
-                    column.name.clone(),
-                    column.type_name.clone(),
-                ]
-            }));
         }
-        for column in &self.table.columns {
+        let in_no_record = self.table.columns.iter().filter(|column| {
             // An empty path is the whole value; it has its line.
-            if let Some(path) = value_path(&column.source)
-                && !path.is_empty()
-                && !self.seen.contains_key(path)
-            {
-                rows.push([
-                    column.source.to_string(),
-                    "in no record".to_owned(),
-                    "→".to_owned(),
-                    column.name.clone(),
-                    column.type_name.clone(),
-                ]);
-            }
-        }
-        let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
+            value_path(&column.source)
+                .is_some_and(|path| !path.is_empty() && !self.seen.contains_key(path))
+        });
+        rows.extend(in_no_record.map(|column| row(column, "in no record")));
         let mut lines = align(&rows, &[Side::Left; 5]);
         if self.more {
             lines.push(format!("and more than {FIELDS_LIMIT} fields, not shown"));
         }
         lines
     }
+
+    /// The columns that take just this.
+    fn taking<'p>(&self, path: &'p [String]) -> impl Iterator<Item = &'t Column> + use<'t, 'p> {
+        let columns = self.table.columns.iter();
+        columns.filter(move |column| value_path(&column.source) == Some(path))
+    }
+
+    fn kinds(&self, field: &Field) -> String {
+        let kinds: Vec<&str> = field.kinds.iter().copied().collect();
+        let kinds = kinds.join(" or ");
+        match field.records < self.records {
+            true => format!("{kinds}, in {} of {}", field.records, self.records),
+            false => kinds,
+        }
+    }
+}
+
+/// A line of a column: what it takes, what that is, and what becomes of it.
+fn row(column: &Column, kinds: &str) -> Vec<String> {
+    vec![
+        column.source.to_string(),
+        kinds.to_owned(),
+        "→".to_owned(),
+        column.name.clone(),
+        column.type_name.clone(),
+    ]
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -3,6 +3,7 @@
 use super::config::SinkName;
 use super::file::Found;
 use super::orders::Kind;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -69,84 +70,88 @@ impl Outcome {
 
     /// Prints it.
     pub(super) fn print(&self, out: &mut impl Write, program: &Path) -> io::Result<()> {
+        writeln!(out)?;
+        self.print_run(out)?;
+        writeln!(out)?;
+        self.print_tables(out)?;
+        self.print_verdict(out)?;
+        self.print_what_to_look_at(out, program)
+    }
+
+    fn print_run(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut line = |name: &str, value: &str, remark: &str| {
+            writeln!(out, "  {name:<22}{value:>12}   {remark}")
+        };
         let Tally {
             new,
             updates,
             deletes,
         } = self.tally;
-        let line = |out: &mut dyn Write, name: &str, value: &str, remark: &str| {
-            writeln!(out, "  {name:<22}{value:>12}   {remark}").map(|()| ())
-        };
-        writeln!(out)?;
-        let remark = format!(
+        let events = format!(
             "{} new orders, {} updates, {} deletes",
             thousands(new),
             thousands(updates),
             thousands(deletes)
         );
-        line(out, "events", &thousands(self.tally.events()), &remark)?;
-        let hits = format!("{} of {}", self.hits, self.kills);
-        let remark = match self.hits < self.kills {
+        let hits = match self.hits < self.kills {
             true => "the others found nothing left to write: take more --events",
             false => "SIGKILL after the position had moved, records left",
         };
-        line(out, "kills that hit", &hits, remark)?;
-        let recovered = format!("{} of {}", self.recovered, self.to_recover);
+        let of = |some: &dyn Display, all: &dyn Display| format!("{some} of {all}");
+        line("events", &thousands(self.tally.events()), &events)?;
+        line("kills that hit", &of(&self.hits, &self.kills), hits)?;
         line(
-            out,
             "positions recovered",
-            &recovered,
+            &of(&self.recovered, &self.to_recover),
             "claimed anew after a kill, none went back",
         )?;
         line(
-            out,
             "rows/s",
             &thousands(self.rate()),
             "both sinks together, while the writer wrote",
-        )?;
-        writeln!(
-            out,
-            "\n  {:<22}{:>12}{:>12}",
-            "",
-            SinkName::Append.name(),
-            SinkName::Upsert.name()
-        )?;
-        let (a, u) = (&self.append, &self.upsert);
+        )
+    }
+
+    fn print_tables(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut line = |name: &str, append: &str, upsert: &str| {
+            writeln!(out, "  {name:<22}{append:>12}{upsert:>12}")
+        };
+        let [append, upsert] = [SinkName::Append, SinkName::Upsert].map(SinkName::name);
+        let [a, u] = [&self.append, &self.upsert];
+        let [da, du] = [&a.differences, &u.differences];
+        line("", append, upsert)?;
         for (name, append, upsert) in [
             ("rows", a.rows, u.rows),
             ("dead letters", a.dead_letters, u.dead_letters),
-            ("missing", a.differences.missing, u.differences.missing),
-            (
-                "duplicates",
-                a.differences.duplicates,
-                u.differences.duplicates,
-            ),
-            ("wrong", a.differences.wrong, u.differences.wrong),
+            ("missing", da.missing, du.missing),
+            ("duplicates", da.duplicates, du.duplicates),
+            ("wrong", da.wrong, du.wrong),
         ] {
-            writeln!(
-                out,
-                "  {name:<22}{:>12}{:>12}",
-                thousands(append),
-                thousands(upsert)
-            )?;
+            line(name, &thousands(append), &thousands(upsert))?;
         }
-        writeln!(out)?;
-        if self.exact() {
-            writeln!(
-                out,
-                "Every event is there exactly once ({:.1} s). {} holds a row for each, and a dead letter \
-                 for\neach tombstone; {} holds the last word on each order.",
-                self.took.as_secs_f64(),
-                SinkName::Append.table(),
-                SinkName::Upsert.table(),
-            )?;
-        } else {
-            writeln!(
+        writeln!(out)
+    }
+
+    fn print_verdict(&self, out: &mut impl Write) -> io::Result<()> {
+        if !self.exact() {
+            let log = self.dir.join("writer.log");
+            return writeln!(
                 out,
                 "The file is NOT what was produced. Its log: {}",
-                self.dir.join("writer.log").display()
-            )?;
+                log.display()
+            );
         }
+        writeln!(
+            out,
+            "Every event is there exactly once ({:.1} s). {} holds a row for each, and a dead letter \
+             for\neach tombstone; {} holds the last word on each order.",
+            self.took.as_secs_f64(),
+            SinkName::Append.table(),
+            SinkName::Upsert.table(),
+        )
+    }
+
+    fn print_what_to_look_at(&self, out: &mut impl Write, program: &Path) -> io::Result<()> {
         let (config, database) = (self.config.display(), self.database.display());
         writeln!(out, "\n  file    {database}\n  config  {config}\n")?;
         writeln!(

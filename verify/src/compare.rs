@@ -113,6 +113,17 @@ struct Count {
 }
 
 impl Count {
+    const fn first(partition: u32, offset: i64) -> Self {
+        Self {
+            partition,
+            offset,
+            expected: 0,
+            found: 0,
+            skipped: 0,
+            older: 0,
+        }
+    }
+
     fn short(&self) -> u64 {
         self.expected.saturating_sub(self.found)
     }
@@ -128,29 +139,18 @@ fn multiset<E>(
     found: impl Iterator<Item = Result<Entry, E>>,
     out: &mut ByPartition,
 ) -> Result<(), E> {
-    // By what is compared in all rows, and by all columns.
-    let mut counts: HashMap<(u128, u128), Count> = HashMap::new();
-    let whole = |entry: &Entry| {
-        (
-            entry.identity,
-            identity_of_content(&entry.columns, |_| true),
-        )
-    };
+    let mut counts = Counts::new();
     for entry in expected {
         let entry = entry?;
+        let (partition, offset) = (entry.partition, entry.offset);
         if entry.op == Op::Bad {
-            let findings = out.entry(entry.partition).or_default();
-            findings.missing.add(1, entry.offset);
+            let findings = out.entry(partition).or_default();
+            findings.missing.add(1, offset);
             continue;
         }
-        let count = counts.entry(whole(&entry)).or_insert(Count {
-            partition: entry.partition,
-            offset: entry.offset,
-            expected: 0,
-            found: 0,
-            skipped: 0,
-            older: 0,
-        });
+        let count = counts
+            .entry(whole(&entry))
+            .or_insert(Count::first(partition, offset));
         match entry.op {
             Op::SkippedPut | Op::SkippedDelete => count.skipped += 1,
             Op::Put | Op::Delete | Op::Bad => count.expected += 1,
@@ -159,46 +159,21 @@ fn multiset<E>(
     for entry in found {
         let entry = entry?;
         let older = (0..entry.columns.len()).any(|i| log.is_older(i, entry.age));
-        let count = counts.entry(whole(&entry)).or_insert(Count {
-            partition: u32::MAX,
-            offset: -1,
-            expected: 0,
-            found: 0,
-            skipped: 0,
-            older: 0,
-        });
+        let count = counts
+            .entry(whole(&entry))
+            .or_insert(Count::first(u32::MAX, -1));
         count.found += 1;
         count.older += u64::from(older);
     }
-    // Rows without a record, and older than one of their columns: each may be one of
-    // those that lack.
-    let mut spare: HashMap<u128, u64> = HashMap::new();
-    for ((identity, _), count) in &counts {
-        let over = count.over().min(count.older);
-        *spare.entry(*identity).or_default() += over;
-    }
-    let mut taken: HashMap<u128, u64> = HashMap::new();
+    let mut explained = missing(&counts, out);
     for ((identity, _), count) in &counts {
         let findings = out.entry(count.partition).or_default();
-        let short = count.short();
-        let left = spare.get_mut(identity);
-        let older = left.as_ref().map_or(0, |left| short.min(**left));
-        if let Some(left) = left {
-            *left -= older;
-        }
-        *taken.entry(*identity).or_default() += older;
-        findings.older.add(older, count.offset);
-        findings.missing.add(short - older, count.offset);
-    }
-    for ((identity, _), count) in &counts {
-        let findings = out.entry(count.partition).or_default();
-        let over = count.over();
-        let older = taken.get_mut(identity).map_or(0, |taken| {
-            let older = over.min(count.older).min(*taken);
-            *taken -= older;
-            older
+        let explains = explained.get_mut(identity).map_or(0, |left| {
+            let explains = count.over().min(count.older).min(*left);
+            *left -= explains;
+            explains
         });
-        let over = over - older;
+        let over = count.over() - explains;
         match (count.expected + count.skipped, log.is_silent(None)) {
             (_, true) => findings.unverifiable.add(over, count.offset),
             (0, false) => findings.extra.add(over, count.offset),
@@ -206,6 +181,36 @@ fn multiset<E>(
         }
     }
     Ok(())
+}
+
+/// By what is compared in all rows, and by all columns.
+type Counts = HashMap<(u128, u128), Count>;
+
+fn whole(entry: &Entry) -> (u128, u128) {
+    let content = identity_of_content(&entry.columns, |_| true);
+    (entry.identity, content)
+}
+
+/// Tells which records lack a row. A row without a record that is older than one of its
+/// columns may be the row of one of them. Returns how many were explained so, by what is
+/// compared in all rows.
+fn missing(counts: &Counts, out: &mut ByPartition) -> HashMap<u128, u64> {
+    let mut spare: HashMap<u128, u64> = HashMap::new();
+    for ((identity, _), count) in counts {
+        *spare.entry(*identity).or_default() += count.over().min(count.older);
+    }
+    let mut explained: HashMap<u128, u64> = HashMap::new();
+    for ((identity, _), count) in counts {
+        let findings = out.entry(count.partition).or_default();
+        let short = count.short();
+        let left = spare.entry(*identity).or_default();
+        let older = short.min(*left);
+        *left -= older;
+        *explained.entry(*identity).or_default() += older;
+        findings.older.add(older, count.offset);
+        findings.missing.add(short - older, count.offset);
+    }
+    explained
 }
 
 /// How a record makes a row of the one before it.
