@@ -14,6 +14,7 @@ COPY protocol/Cargo.toml protocol/
 COPY model/Cargo.toml model/
 COPY record/Cargo.toml record/
 COPY registry/Cargo.toml registry/
+COPY tls/Cargo.toml tls/
 COPY formats/avro/Cargo.toml formats/avro/
 COPY verify/Cargo.toml verify/
 COPY bench/Cargo.toml bench/
@@ -22,7 +23,7 @@ COPY sinks/postgres/Cargo.toml sinks/postgres/
 COPY sinks/sqlite/Cargo.toml sinks/sqlite/
 COPY sinks/cassandra/Cargo.toml sinks/cassandra/
 RUN set -eux; \
-    for crate in . protocol model record registry formats/avro verify bench sinks/api sinks/postgres sinks/sqlite sinks/cassandra; do \
+    for crate in . protocol model record registry tls formats/avro verify bench sinks/api sinks/postgres sinks/sqlite sinks/cassandra; do \
         mkdir -p "$crate/src"; : > "$crate/src/lib.rs"; \
     done; \
     mkdir -p tests/it; : > tests/it/main.rs; \

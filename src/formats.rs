@@ -1,24 +1,48 @@
 //! The formats of a sink's keys and values, as its config names them. A new format is a
 //! crate and a line here.
 
-use crate::config::{Codec, Encoding, Sink};
+use crate::config::{Codec, Config, Encoding, Sink};
 use plimsoll_avro::{Avro, Schema};
 use plimsoll_protocol::Class;
 use plimsoll_record::{
     FetchingSchema, FixedSchema, Format, Formats, Framing, Json, Registered, SchemaId, SchemaKind,
     Schemas, Side, Unavailable, Undecoded, WithFraming,
 };
-use plimsoll_registry::Registry;
+use plimsoll_registry::{Registry, Size};
 use std::path::Path;
 use std::sync::Arc;
 
-/// How a sink's records are read. A registry is not asked before a record names a schema.
+/// The registry that all sinks of a process ask: a schema is fetched once for all of
+/// them, and the bounds of what is kept hold for all together.
+#[derive(Debug, Clone)]
+pub struct SharedRegistry(Option<Result<Registry, Unavailable>>);
+
+impl SharedRegistry {
+    /// The one that the config names. It is not asked before a record names a schema.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        Self(config.registry.as_ref().map(Registry::new))
+    }
+
+    /// How much is kept of it.
+    #[must_use]
+    pub fn kept(&self) -> Option<Size> {
+        let registry = self.0.as_ref()?.as_ref().ok()?;
+        Some(registry.kept())
+    }
+
+    fn schemas(&self) -> Option<Arc<dyn Schemas>> {
+        Some(match self.0.clone()? {
+            Ok(registry) => Arc::new(registry),
+            Err(why) => unusable(why),
+        })
+    }
+}
+
+/// How a sink's records are read.
 #[must_use]
-pub fn formats(sink: &Sink) -> Formats {
-    let registry = sink.registry.as_ref().map(|settings| {
-        let registry = Registry::new(settings);
-        registry.map_or_else(unusable, |registry| Arc::new(registry) as Arc<dyn Schemas>)
-    });
+pub fn formats(sink: &Sink, registry: &SharedRegistry) -> Formats {
+    let registry = registry.schemas();
     let format = |encoding: &Encoding| -> Arc<dyn Format> {
         match encoding.codec {
             Codec::Json if encoding.framing == Framing::None => Arc::new(Json),

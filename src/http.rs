@@ -1,7 +1,8 @@
 //! `/metrics`, `/healthz`, `/readyz`.
 
+use crate::formats::SharedRegistry;
 use crate::health::Health;
-use crate::metrics::publish_build;
+use crate::metrics::{publish_build, publish_schemas};
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,20 +14,28 @@ use std::sync::Arc;
 #[derive(Clone)]
 struct Shared {
     health: Arc<Health>,
+    registry: SharedRegistry,
     metrics: PrometheusHandle,
 }
 
 /// The routes.
-pub fn router(health: Arc<Health>, metrics: PrometheusHandle) -> Router {
+pub fn router(health: Arc<Health>, registry: SharedRegistry, metrics: PrometheusHandle) -> Router {
     Router::new()
         .route("/metrics", get(serve_metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(serve_ready))
-        .with_state(Shared { health, metrics })
+        .with_state(Shared {
+            health,
+            registry,
+            metrics,
+        })
 }
 
 async fn serve_metrics(State(shared): State<Shared>) -> impl IntoResponse {
     publish_build();
+    if let Some(kept) = shared.registry.kept() {
+        publish_schemas(kept);
+    }
     shared.health.publish();
     shared.metrics.run_upkeep();
     (

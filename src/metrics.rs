@@ -7,6 +7,7 @@ use metrics::{
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::MetricKindMask;
 use plimsoll_protocol::TopicPartition;
+use plimsoll_registry::Size;
 use std::time::Duration;
 
 /// Records that entered a batch.
@@ -83,6 +84,14 @@ pub const BUFFERED: &str = "plimsoll_buffered_bytes";
 pub const BUFFER_LIMIT: &str = "plimsoll_buffer_limit_bytes";
 /// Errors that the Kafka client reported.
 pub const KAFKA_ERRORS: &str = "plimsoll_kafka_errors_total";
+/// Schemas of the registry that are kept.
+pub const SCHEMAS: &str = "plimsoll_registry_schemas";
+/// The bound of that.
+pub const SCHEMAS_LIMIT: &str = "plimsoll_registry_schemas_limit";
+/// Bytes of their texts.
+pub const SCHEMA_BYTES: &str = "plimsoll_registry_schema_bytes";
+/// The bound of that.
+pub const SCHEMA_LIMIT: &str = "plimsoll_registry_schema_limit_bytes";
 /// What runs.
 pub const BUILD_INFO: &str = "plimsoll_build_info";
 
@@ -131,151 +140,75 @@ pub fn publish_build() {
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
+/// Says how many schemas are kept, and how many may be; again at each scrape.
+pub fn publish_schemas(kept: Size) {
+    gauge!(SCHEMAS).set(kept.schemas as f64);
+    gauge!(SCHEMAS_LIMIT).set(Size::LIMIT.schemas as f64);
+    gauge!(SCHEMA_BYTES).set(kept.bytes as f64);
+    gauge!(SCHEMA_LIMIT).set(Size::LIMIT.bytes as f64);
+}
+
+/// What a metric is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// What stands beside each name on `/metrics`.
+#[rustfmt::skip]
+const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
+    (Kind::Counter, RECORDS, Unit::Count, "Records that entered a batch"),
+    (Kind::Counter, BYTES, Unit::Bytes, "Bytes of keys, values and headers that entered a batch"),
+    (Kind::Counter, DROPPED, Unit::Count, "Messages dropped by the guard: delivered twice, or of a partition not live"),
+    (Kind::Counter, ROWS, Unit::Count, "Rows inserted, replaced or deleted"),
+    (Kind::Counter, ALREADY_THERE, Unit::Count, "Rows of a log table that stood there already, equal"),
+    (Kind::Counter, LOG_CHECKS, Unit::Count, "Comparisons of a position with the log behind it, by what was found"),
+    (Kind::Counter, COMPARED, Unit::Count, "Refused records that were compared with others, by finding"),
+    (Kind::Counter, DEAD_LETTERS, Unit::Count, "Records kept as dead letters"),
+    (Kind::Counter, COMMITS, Unit::Count, "Commits acknowledged by the database"),
+    (Kind::Counter, COMMITS_JUDGED, Unit::Count, "Commits whose answer was lost, by what a claim found"),
+    (Kind::Counter, FENCED, Unit::Count, "Commits refused by the fence: nothing was written"),
+    (Kind::Histogram, COMMIT_SECONDS, Unit::Seconds, "Duration of a commit, decoding excluded"),
+    (Kind::Histogram, BATCH_RECORDS, Unit::Count, "Records of a batch"),
+    (Kind::Histogram, BATCH_BYTES, Unit::Bytes, "Bytes of keys, values and headers of a batch"),
+    (Kind::Gauge, POSITION, Unit::Count, "The next offset to consume, as stored in the sink"),
+    (Kind::Counter, CLAIMS, Unit::Count, "Claims of partitions in the sink"),
+    (Kind::Counter, TERMINATED, Unit::Count, "Sessions of stale writers that were terminated"),
+    (Kind::Counter, REQUESTS, Unit::Count, "Requests that rows of committed batches travelled in"),
+    (Kind::Counter, REPEATED, Unit::Count, "Requests sent again because the server was busy"),
+    (Kind::Counter, RETRIES, Unit::Count, "Attempts made again, by reason"),
+    (Kind::Counter, RESTARTS, Unit::Count, "Partitions begun again at the stored position, by reason"),
+    (Kind::Gauge, HALTED, Unit::Count, "Partitions halted now"),
+    (Kind::Gauge, ASSIGNED, Unit::Count, "Partitions consumed by this process now"),
+    (Kind::Gauge, PAUSED, Unit::Count, "Partitions paused now for want of room"),
+    (Kind::Counter, PAUSES, Unit::Count, "Pauses of partitions for want of room"),
+    (Kind::Gauge, DATABASE_AWAY, Unit::Count, "1 while the database does not answer"),
+    (Kind::Gauge, KAFKA_AWAY, Unit::Count, "1 while Kafka does not answer as it should"),
+    (Kind::Gauge, UNASSIGNED, Unit::Count, "1 while nothing is assigned that should be, or a topic cannot be read"),
+    (Kind::Gauge, CLAIMING, Unit::Count, "Partitions assigned for 10 s and not claimed"),
+    (Kind::Gauge, GROUP_SHARED, Unit::Count, "1 while the group has members that are not of this sink"),
+    (Kind::Gauge, BLOCKED, Unit::Count, "Partitions whose commit waits for somebody else's lock"),
+    (Kind::Gauge, RETRYING, Unit::Seconds, "How long a commit is tried again; 0 while none is"),
+    (Kind::Gauge, BUFFERED, Unit::Bytes, "Bytes of records between Kafka and the commit"),
+    (Kind::Gauge, BUFFER_LIMIT, Unit::Bytes, "Bound of plimsoll_buffered_bytes"),
+    (Kind::Gauge, SCHEMAS, Unit::Count, "Schemas of the registry that are kept"),
+    (Kind::Gauge, SCHEMAS_LIMIT, Unit::Count, "Bound of plimsoll_registry_schemas"),
+    (Kind::Gauge, SCHEMA_BYTES, Unit::Bytes, "Bytes of the schemas that are kept"),
+    (Kind::Gauge, SCHEMA_LIMIT, Unit::Bytes, "Bound of plimsoll_registry_schema_bytes"),
+    (Kind::Counter, KAFKA_ERRORS, Unit::Count, "Errors reported by the Kafka client, by code"),
+    (Kind::Gauge, BUILD_INFO, Unit::Count, "1; the label says which version runs"),
+];
+
 fn describe() {
-    describe_counter!(RECORDS, Unit::Count, "Records that entered a batch");
-    describe_counter!(
-        BYTES,
-        Unit::Bytes,
-        "Bytes of keys, values and headers that entered a batch"
-    );
-    describe_counter!(
-        DROPPED,
-        Unit::Count,
-        "Messages dropped by the guard: delivered twice, or of a partition not live"
-    );
-    describe_counter!(ROWS, Unit::Count, "Rows inserted, replaced or deleted");
-    describe_counter!(
-        ALREADY_THERE,
-        Unit::Count,
-        "Rows of a log table that stood there already, equal"
-    );
-    describe_counter!(
-        LOG_CHECKS,
-        Unit::Count,
-        "Comparisons of a position with the log behind it, by what was found"
-    );
-    describe_counter!(
-        COMPARED,
-        Unit::Count,
-        "Refused records that were compared with others, by finding"
-    );
-    describe_counter!(DEAD_LETTERS, Unit::Count, "Records kept as dead letters");
-    describe_counter!(COMMITS, Unit::Count, "Commits acknowledged by the database");
-    describe_counter!(
-        COMMITS_JUDGED,
-        Unit::Count,
-        "Commits whose answer was lost, by what a claim found"
-    );
-    describe_counter!(
-        FENCED,
-        Unit::Count,
-        "Commits refused by the fence: nothing was written"
-    );
-    describe_histogram!(
-        COMMIT_SECONDS,
-        Unit::Seconds,
-        "Duration of a commit, decoding excluded"
-    );
-    describe_histogram!(BATCH_RECORDS, Unit::Count, "Records of a batch");
-    describe_histogram!(
-        BATCH_BYTES,
-        Unit::Bytes,
-        "Bytes of keys, values and headers of a batch"
-    );
-    describe_gauge!(
-        POSITION,
-        Unit::Count,
-        "The next offset to consume, as stored in the sink"
-    );
-    describe_counter!(CLAIMS, Unit::Count, "Claims of partitions in the sink");
-    describe_counter!(
-        TERMINATED,
-        Unit::Count,
-        "Sessions of stale writers that were terminated"
-    );
-    describe_counter!(
-        REQUESTS,
-        Unit::Count,
-        "Requests that rows of committed batches travelled in"
-    );
-    describe_counter!(
-        REPEATED,
-        Unit::Count,
-        "Requests sent again because the server was busy"
-    );
-    describe_counter!(RETRIES, Unit::Count, "Attempts made again, by reason");
-    describe_counter!(
-        RESTARTS,
-        Unit::Count,
-        "Partitions begun again at the stored position, by reason"
-    );
-    describe_gauge!(HALTED, Unit::Count, "Partitions halted now");
-    describe_gauge!(
-        ASSIGNED,
-        Unit::Count,
-        "Partitions consumed by this process now"
-    );
-    describe_gauge!(
-        PAUSED,
-        Unit::Count,
-        "Partitions paused now for want of room"
-    );
-    describe_counter!(PAUSES, Unit::Count, "Pauses of partitions for want of room");
-    describe_gauge!(
-        DATABASE_AWAY,
-        Unit::Count,
-        "1 while the database does not answer"
-    );
-    describe_gauge!(
-        KAFKA_AWAY,
-        Unit::Count,
-        "1 while Kafka does not answer as it should"
-    );
-    describe_gauge!(
-        UNASSIGNED,
-        Unit::Count,
-        "1 while nothing is assigned that should be, or a topic cannot be read"
-    );
-    describe_gauge!(
-        CLAIMING,
-        Unit::Count,
-        "Partitions assigned for 10 s and not claimed"
-    );
-    describe_gauge!(
-        GROUP_SHARED,
-        Unit::Count,
-        "1 while the group has members that are not of this sink"
-    );
-    describe_gauge!(
-        BLOCKED,
-        Unit::Count,
-        "Partitions whose commit waits for somebody else's lock"
-    );
-    describe_gauge!(
-        RETRYING,
-        Unit::Seconds,
-        "How long a commit is tried again; 0 while none is"
-    );
-    describe_gauge!(
-        BUFFERED,
-        Unit::Bytes,
-        "Bytes of records between Kafka and the commit"
-    );
-    describe_gauge!(
-        BUFFER_LIMIT,
-        Unit::Bytes,
-        "Bound of plimsoll_buffered_bytes"
-    );
-    describe_counter!(
-        KAFKA_ERRORS,
-        Unit::Count,
-        "Errors reported by the Kafka client, by code"
-    );
-    describe_gauge!(
-        BUILD_INFO,
-        Unit::Count,
-        "1; the label says which version runs"
-    );
+    for &(kind, name, unit, text) in DESCRIPTIONS {
+        match kind {
+            Kind::Counter => describe_counter!(name, unit, text),
+            Kind::Gauge => describe_gauge!(name, unit, text),
+            Kind::Histogram => describe_histogram!(name, unit, text),
+        }
+    }
 }
 
 /// The metrics of one partition, looked up once.
@@ -333,13 +266,29 @@ impl PartitionMetrics {
 
 #[cfg(test)]
 mod tests {
+    use super::{DESCRIPTIONS, HIGH_WATERMARK, LAG};
+
+    fn names() -> impl Iterator<Item = &'static str> {
+        include_str!("metrics.rs").split('"').filter(|text| {
+            let name = text.strip_prefix("plimsoll_");
+            name.is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace))
+        })
+    }
+
+    #[test]
+    fn every_metric_has_one_description() {
+        for name in names() {
+            let described = DESCRIPTIONS.iter().filter(|(_, of, ..)| *of == name);
+            // The ends of logs are written with a description of their own.
+            let wanted = usize::from(![HIGH_WATERMARK, LAG].contains(&name));
+            assert_eq!(described.count(), wanted, "{name}");
+        }
+    }
+
     #[test]
     fn every_metric_stands_in_the_docs() {
         let docs = include_str!("../docs/METRICS.md");
-        let names = include_str!("metrics.rs")
-            .split('"')
-            .filter(|text| text.starts_with("plimsoll_") && !text.contains(char::is_whitespace));
-        for name in names {
+        for name in names() {
             assert!(docs.contains(&format!("`{name}`")), "{name}");
         }
     }

@@ -2,7 +2,6 @@
 
 use crate::answer::{Answer, away, halt, is_away, not_a_registry};
 use crate::settings::{Api, Base, Login, Settings};
-use crate::tls;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
@@ -15,6 +14,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use plimsoll_protocol::Class;
 use plimsoll_record::Unavailable;
+use plimsoll_tls::{Tls, TlsError};
+use rustls::ClientConfig;
 use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -61,7 +62,7 @@ impl Http {
         // It connects for both.
         connector.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::config(settings, encrypted)?)
+            .with_tls_config(tls(&settings.tls, encrypted)?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
@@ -135,6 +136,16 @@ impl Http {
             }
         }
     }
+}
+
+/// `encrypted`: some URL is `https`. The connector wants a config either way, and a
+/// machine without any authority reaches a registry in plain text all the same.
+fn tls(tls: &Tls, encrypted: bool) -> Result<ClientConfig, Unavailable> {
+    let config = match tls.client_config() {
+        Err(TlsError::NoAuthority) if !encrypted => plimsoll_tls::trusting_nobody(),
+        config => config,
+    };
+    config.map_err(|error| halt(error.to_string(), error.hint()))
 }
 
 fn authorization(login: &Login) -> Result<Option<HeaderValue>, Unavailable> {

@@ -11,6 +11,23 @@ pub(crate) const SCHEMAS: usize = 10_000;
 /// Bytes of their texts: large ones have a hundred kilobytes.
 pub(crate) const BYTES: usize = 256 << 20;
 
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Schemas, those that others refer to among them.
+    pub schemas: usize,
+    /// Bytes of their texts.
+    pub bytes: usize,
+}
+
+impl Size {
+    /// What one process keeps at most.
+    pub const LIMIT: Self = Self {
+        schemas: SCHEMAS,
+        bytes: BYTES,
+    };
+}
+
 /// The schemas that were found.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
@@ -41,8 +58,11 @@ impl Kept {
         Ok(())
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.by_place.len()
+    pub(crate) fn size(&self) -> Size {
+        Size {
+            schemas: self.by_place.len(),
+            bytes: self.bytes,
+        }
     }
 }
 
@@ -73,7 +93,13 @@ mod tests {
         }
         assert_eq!(kept.keep(at(SCHEMAS), &small), Err(Full));
         assert_eq!(kept.keep(at(7), &small), Ok(()), "it is there");
-        assert_eq!(kept.len(), SCHEMAS);
+        assert_eq!(
+            kept.size(),
+            Size {
+                schemas: SCHEMAS,
+                bytes: SCHEMAS
+            }
+        );
         assert!((0..SCHEMAS).all(|id| kept.get(&at(id)).is_some()));
         assert!(kept.get(&at(SCHEMAS)).is_none());
     }

@@ -14,10 +14,10 @@ mod kept;
 mod place;
 mod registry;
 mod settings;
-mod tls;
 
+pub use kept::Size;
 pub use registry::{Registry, SubjectVersion};
-pub use settings::{ClientCertificate, Login, Settings, check_url};
+pub use settings::{Login, Settings};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use crate::answer::{away, halt, not_a_registry};
 use crate::document::{self, ApicurioVersion, Document};
 use crate::http::Http;
-use crate::kept::{BYTES, Full, Kept, SCHEMAS};
+use crate::kept::{BYTES, Full, Kept, SCHEMAS, Size};
 use crate::place::{NO_GROUP, Place, encoded};
 use crate::settings::{Api, Settings};
 use hyper::body::Bytes;
@@ -66,11 +66,11 @@ impl Registry {
         })))
     }
 
-    /// Schemas that are kept, those that others refer to among them.
+    /// How much is kept now.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub fn kept(&self) -> Size {
         let kept = self.0.kept.read();
-        kept.unwrap_or_else(PoisonError::into_inner).len()
+        kept.unwrap_or_else(PoisonError::into_inner).size()
     }
 
     /// Whether a registry answers there, and lets these settings in.

@@ -2,7 +2,7 @@
 
 use hyper::Uri;
 use plimsoll_sink_api::Secret;
-use std::path::PathBuf;
+use plimsoll_tls::Tls;
 use std::time::Duration;
 
 /// How a registry is reached.
@@ -13,11 +13,8 @@ pub struct Settings {
     pub urls: Vec<String>,
     /// Who asks.
     pub login: Login,
-    /// The authority that signed its certificates; `None`: those that the system
-    /// trusts.
-    pub ca_file: Option<PathBuf>,
-    /// What it is shown, where it wants to know by TLS who asks.
-    pub client_certificate: Option<ClientCertificate>,
+    /// Whom an `https` URL trusts, and as whom plimsoll comes.
+    pub tls: Tls,
     /// How long a connection may take.
     pub connect_timeout: Duration,
     /// How long a request may take, from the beginning to the last byte of its answer.
@@ -38,23 +35,6 @@ pub enum Login {
     },
     /// Who holds this token.
     Bearer(Secret),
-}
-
-/// Certificate and key of a client, PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// The certificate, and those between it and its authority.
-    pub certificate: PathBuf,
-    /// Its key.
-    pub key: PathBuf,
-}
-
-/// Judges a URL without connecting.
-///
-/// # Errors
-/// What is wrong with it, in one line, a hint after `; hint: `. A password is not in it.
-pub fn check_url(url: &str) -> Result<(), String> {
-    Base::parse(url).map(|_| ())
 }
 
 /// A URL that paths are put behind.
@@ -78,6 +58,9 @@ pub(crate) enum Api {
 const APICURIO: &str = "/apis/";
 
 impl Base {
+    /// # Errors
+    /// What is wrong with it, in one line, a hint after `; hint: `. A password is not in
+    /// it.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let parsed: Uri = url
             .parse()
@@ -168,12 +151,11 @@ mod tests {
             ("http://r:8081/a b", "not a valid URL"),
         ];
         for (url, want) in cases {
-            let said = check_url(url).expect_err(url);
+            let said = Base::parse(url).expect_err(url);
             assert!(said.starts_with(want), "{url}: {said}");
             assert!(said.contains("; hint: "), "{url}: {said}");
             assert!(!said.contains("secret"), "{url}: {said}");
         }
-        assert_eq!(check_url("https://registry:8081"), Ok(()));
     }
 
     #[test]

@@ -12,7 +12,9 @@ use super::{block_on, client_name, columns, sample};
 use crate::backends::with_backend;
 use crate::config::{Config, Sink as Settings, Topics};
 use crate::error::KafkaFault;
+use crate::formats::{SharedRegistry, formats};
 use plimsoll_protocol::{Class, TopicPartition};
+use plimsoll_record::Formats;
 use plimsoll_registry::Registry;
 use plimsoll_sink_api::{Backend, Inspect, Positions, Prepared, Sink, StoredPosition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,10 +30,11 @@ pub(super) fn connect<W: Write>(
     sample: Option<usize>,
     report: &mut Report<'_, W>,
 ) -> Result<(), AdminError> {
-    ask_registry(settings, report)?;
+    ask_registry(config, settings, report)?;
     let asking = Asking {
         config,
         settings,
+        formats: formats(settings, &SharedRegistry::of(config)),
         known: ask_kafka(kafka, settings, report)?,
         told: told.and_then(|told| told.of(&settings.name)),
         sample,
@@ -41,12 +44,16 @@ pub(super) fn connect<W: Write>(
 
 /// Whether the registry answers, where schemas are asked for.
 fn ask_registry<W: Write>(
+    config: &Config,
     settings: &Settings,
     report: &mut Report<'_, W>,
 ) -> Result<(), AdminError> {
-    let Some(registry) = &settings.registry else {
+    let Some(registry) = &config.registry else {
         return Ok(());
     };
+    if !settings.reads.asks_registry() {
+        return Ok(());
+    }
     let reached = match Registry::new(registry) {
         Ok(registry) => block_on(async { Ok(registry.reach().await) })?,
         Err(why) => Err(why),
@@ -62,6 +69,7 @@ fn ask_registry<W: Write>(
 struct Asking<'c> {
     config: &'c Config,
     settings: &'c Settings,
+    formats: Formats,
     known: Option<Known<'c>>,
     /// What the running service says, where it runs here.
     told: Option<&'c OfSink>,
@@ -244,7 +252,9 @@ impl Asking<'_> {
             if !chunks.iter().any(|(tp, _)| *tp.topic == **topic) {
                 continue;
             }
-            let tried = sample::try_out(sink, self.settings, topic, prepared, &chunks).await?;
+            let tried =
+                sample::try_out(sink, self.settings, &self.formats, topic, prepared, &chunks)
+                    .await?;
             report.line(
                 "sample",
                 &format!(

@@ -5,12 +5,11 @@ use super::error::AdminError;
 use super::fields::Fields;
 use crate::config::{Config, Sink as Settings, UnknownFields};
 use crate::error::KafkaFault;
-use crate::formats::formats;
 use crate::kafka::{Cluster, LogReader, Reads, SAMPLE, ShortLog, cluster_config};
 use plimsoll_protocol::{
     Claim, Class, Epoch, Owner, Position, Question, Span, Then, TopicPartition, then,
 };
-use plimsoll_record::{Arena, Chunk, Decoder, Unavailable};
+use plimsoll_record::{Arena, Chunk, Decoder, Formats, Unavailable};
 use plimsoll_sink_api::{Batch, Inspect, Marks, Prepared, Rows, SinkError};
 use std::time::Instant;
 
@@ -89,6 +88,7 @@ pub(super) struct Tried {
 pub(super) async fn try_out<S: Inspect>(
     sink: &S,
     settings: &Settings,
+    formats: &Formats,
     topic: &str,
     prepared: &Prepared<S::Plan>,
     chunks: &[(TopicPartition, Chunk)],
@@ -110,7 +110,7 @@ pub(super) async fn try_out<S: Inspect>(
             tp,
             chunk,
             prepared,
-            decoder: Decoder::new(&prepared.table, topic, tp.partition, &formats(settings)),
+            decoder: Decoder::new(&prepared.table, topic, tp.partition, formats),
         };
         let good = dry_run.decode(&mut tried).await?;
         dry_run

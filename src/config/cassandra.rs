@@ -6,9 +6,9 @@ use super::spec::words;
 use super::table_names;
 use super::tables;
 use super::topics::Reads;
-use plimsoll_cassandra::{CassandraSettings, CassandraTable, Consistency, Login, Tls, Ttl};
+use plimsoll_cassandra::{CassandraSettings, CassandraTable, Consistency, Login, Ttl};
 use plimsoll_sink_api::{Missing, Mode, Secret, TableRule, TableSettings};
-use std::path::PathBuf;
+use plimsoll_tls::Tls;
 use std::time::Duration;
 
 const LEVELS: [(&str, Consistency); 8] = [
@@ -82,14 +82,9 @@ fn read_tls(reader: &Reader<'_, '_>) -> Option<Option<Tls>> {
         return Some(None);
     }
     let table = reader.table("tls")?;
-    let file = |key| table.text(key).map(|text| PathBuf::from(text.value));
-    let (ca_file, certificate, key) = (file("ca_file"), file("cert_file"), file("key_file"));
+    let tls = super::tls::read(&table);
     table.finish();
-    Some(Some(Tls {
-        ca_file,
-        // Half of it is a fault, too.
-        identity: certificate.zip(key),
-    }))
+    Some(Some(tls))
 }
 
 fn read_table(reader: &mut Reader<'_, '_>) -> Option<(TableSettings, Option<Ttl>)> {

@@ -24,6 +24,7 @@ mod suggest;
 mod table_names;
 mod tables;
 mod text;
+mod tls;
 mod topics;
 mod unknown;
 mod values;
@@ -106,17 +107,19 @@ fn read(top: Reader<'_, '_>) -> Option<Config> {
     }
     let shared = sink::Shared {
         memory_limit: memory_limit?,
-        registry: registry.as_ref(),
         has_registry: top.has("schema_registry"),
     };
     let sinks = read_sinks(&top, shared);
     top.finish();
+    let sinks = sinks?;
+    let asked = sinks.iter().any(|sink| sink.reads.asks_registry());
     Some(Config {
         kafka: kafka?,
+        registry: registry.filter(|_| asked),
         listen: listen?,
         memory_limit: memory_limit?,
         drain: Duration::from_millis(drain_ms?),
-        sinks: sinks?,
+        sinks,
     })
 }
 
@@ -153,7 +156,7 @@ fn read_http(reader: Reader<'_, '_>) -> Option<SocketAddr> {
     address
 }
 
-fn read_sinks(top: &Reader<'_, '_>, shared: sink::Shared<'_>) -> Option<Vec<Sink>> {
+fn read_sinks(top: &Reader<'_, '_>, shared: sink::Shared) -> Option<Vec<Sink>> {
     let (setting, _) = top.find("sinks");
     let Kind::Named(each) = setting.kind else {
         misread(setting);

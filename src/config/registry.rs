@@ -1,9 +1,8 @@
 //! `[schema_registry]`.
 
 use super::reader::Reader;
-use plimsoll_registry::{ClientCertificate, Login, Settings};
+use plimsoll_registry::{Login, Settings};
 use plimsoll_sink_api::Secret;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Reads it.
@@ -12,8 +11,7 @@ pub(super) fn read(reader: Reader<'_, '_>) -> Option<Settings> {
     let user = reader.text("username");
     let password = reader.text("password");
     let token = reader.text("bearer_token");
-    let file = |name| reader.text(name).map(|text| PathBuf::from(text.value));
-    let (ca_file, certificate, key) = (file("ca_file"), file("cert_file"), file("key_file"));
+    let tls = super::tls::read(&reader);
     let timeout = reader.integer("timeout_ms");
     reader.finish();
     let timeout = Duration::from_millis(timeout?);
@@ -28,10 +26,7 @@ pub(super) fn read(reader: Reader<'_, '_>) -> Option<Settings> {
             // What is half there has been told.
             _ => Login::Anonymous,
         },
-        ca_file,
-        client_certificate: certificate
-            .zip(key)
-            .map(|(certificate, key)| ClientCertificate { certificate, key }),
+        tls,
         connect_timeout: timeout,
         request_timeout: timeout,
     })

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub struct Config {
     /// How to reach Kafka.
     pub kafka: Kafka,
+    /// Where schemas are; `None`: no sink asks for any.
+    pub registry: Option<plimsoll_registry::Settings>,
     /// Where metrics and health are served; `None`: not at all.
     pub listen: Option<SocketAddr>,
     /// Bytes that all sinks together may hold of records not yet committed,
@@ -96,8 +98,6 @@ pub struct Sink {
     pub unknown_fields: UnknownFields,
     /// How its keys and values are read.
     pub reads: Reads,
-    /// Where their schemas are; `None`: no registry is asked for any.
-    pub registry: Option<plimsoll_registry::Settings>,
     /// When a batch is closed.
     pub batch: BatchLimits,
     /// Where it writes.
@@ -116,6 +116,12 @@ pub struct Reads {
 }
 
 impl Reads {
+    /// Whether a registry is asked for schemas.
+    #[must_use]
+    pub fn asks_registry(&self) -> bool {
+        self.value.asks_registry() || self.key.asks_registry()
+    }
+
     /// Values and keys, as the config names them.
     #[must_use]
     pub fn sides(&self) -> [(&'static str, &Encoding); 2] {

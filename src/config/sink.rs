@@ -4,12 +4,11 @@ use super::backend;
 use super::formats;
 use super::judge::At;
 use super::reader::Reader;
-use super::settings::{BatchLimits, OnBadRecord, Reads, Sink, UnknownFields};
+use super::settings::{BatchLimits, OnBadRecord, Sink, UnknownFields};
 use super::spec::{SINK_NAME, words};
 use super::start;
 use super::text::Text;
 use super::topics;
-use plimsoll_registry::Settings as Registry;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -31,16 +30,10 @@ pub(super) struct Groups(BTreeMap<String, String>);
 
 /// What all sinks share.
 #[derive(Clone, Copy)]
-pub(super) struct Shared<'s> {
+pub(super) struct Shared {
     pub(super) memory_limit: u64,
-    pub(super) registry: Option<&'s Registry>,
-    /// There is one in the config, which may be a wrong one.
+    /// There is a registry in the config, which may be a wrong one.
     pub(super) has_registry: bool,
-}
-
-fn asked_registry(reads: &Reads, registry: Option<&Registry>) -> Option<Registry> {
-    let asked = reads.sides().iter().any(|(_, side)| side.asks_registry());
-    registry.filter(|_| asked).cloned()
 }
 
 /// Reads one sink.
@@ -48,7 +41,7 @@ pub(super) fn read(
     mut reader: Reader<'_, '_>,
     name: &str,
     name_at: &At,
-    shared: Shared<'_>,
+    shared: Shared,
     groups: &mut Groups,
 ) -> Option<Sink> {
     check_name(&reader, name, name_at);
@@ -64,7 +57,6 @@ pub(super) fn read(
         formats::check_modes(&reader, &reads.envelope, &backend.modes());
     }
     reader.finish();
-    let reads = reads?;
     Some(Sink {
         name: name.to_owned(),
         topics: topics?.topics,
@@ -72,8 +64,7 @@ pub(super) fn read(
         start: start?,
         on_bad_record: on_bad_record?,
         unknown_fields: unknown_fields?,
-        registry: asked_registry(&reads, shared.registry),
-        reads,
+        reads: reads?,
         batch: batch?,
         backend: backend?,
     })

@@ -5,8 +5,9 @@ use crate::config::{
     Sink as Settings, Start, Topics, UnknownFields,
 };
 use crate::engine::Control;
+use crate::formats::SharedRegistry;
 use crate::health::Health;
-use crate::service::{RunError, Running, member, start};
+use crate::service::{RunError, Running, Shared, member, start};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::memory::{Fault, MemorySink, Shutting};
 use rdkafka::ClientConfig;
@@ -159,7 +160,6 @@ fn begin(
         on_bad_record,
         unknown_fields: UnknownFields::Ignore,
         reads: Reads::default(),
-        registry: None,
         batch: BatchLimits {
             max_records: 10,
             max_bytes: 1 << 20,
@@ -174,6 +174,7 @@ fn begin(
         }),
     };
     let config = Config {
+        registry: None,
         kafka: Kafka {
             bootstrap_servers: servers.to_owned(),
             properties,
@@ -187,12 +188,15 @@ fn begin(
         sinks: vec![settings.clone()],
     };
     start(
-        &config,
+        &Shared {
+            config: &config,
+            registry: SharedRegistry::of(&config),
+            health: health.clone(),
+        },
         &settings,
         sink.clone(),
         member(),
         true,
-        health,
         threads,
     )
     .unwrap()

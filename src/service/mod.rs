@@ -6,12 +6,13 @@ mod sink;
 
 pub(crate) use member::member;
 use signals::{hangup, hung_up, ignore_user_signals};
-pub(crate) use sink::start;
+pub(crate) use sink::{Shared, start};
 
 use crate::backends::with_backend;
 use crate::config::{Config, Sink as Settings};
 use crate::engine::{Control, Fatal};
 use crate::error::KafkaFault;
+use crate::formats::SharedRegistry;
 use crate::health::{Health, REMINDER};
 use crate::{http, metrics};
 use plimsoll_sink_api::{Backend as _, Member, Positions, SinkError};
@@ -125,8 +126,7 @@ fn drive(
 
 /// Sinks that run.
 struct Service<'c> {
-    config: &'c Config,
-    health: Arc<Health>,
+    shared: Shared<'c>,
     threads: JoinSet<Result<(), RunError>>,
     running: Vec<Running>,
 }
@@ -143,14 +143,13 @@ impl Service<'_> {
             name: settings.name.clone(),
             error,
         })?;
-        self.health.sink(&settings.name);
+        self.shared.health.sink(&settings.name);
         let started = start(
-            self.config,
+            &self.shared,
             settings,
             sink,
             member,
             auto_migrate,
-            &self.health,
             &mut self.threads,
         )?;
         self.running.push(started);
@@ -169,13 +168,14 @@ async fn serve(
     let mut hup = hangup().map_err(|e| RunError::System(format!("SIGHUP: {e}")))?;
     ignore_user_signals().map_err(|e| RunError::System(format!("SIGUSR1: {e}")))?;
     let health = Arc::new(Health::default());
+    let registry = SharedRegistry::of(config);
     let handle = metrics::install().map_err(|e| RunError::System(format!("metrics: {e}")))?;
     if let Some(address) = config.listen {
         let listener = tokio::net::TcpListener::bind(address)
             .await
             .map_err(|why| RunError::Listen { address, why })?;
         info!("metrics and health on http://{address}");
-        let router = http::router(health.clone(), handle);
+        let router = http::router(health.clone(), registry.clone(), handle);
         tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 error!("http: {error}");
@@ -190,14 +190,16 @@ async fn serve(
         }
     });
     let mut service = Service {
-        config,
-        health,
+        shared: Shared {
+            config,
+            registry,
+            health: health.clone(),
+        },
         threads: JoinSet::new(),
         running: Vec::new(),
     };
     sinks(&mut service)?;
     let Service {
-        health,
         mut threads,
         running,
         ..

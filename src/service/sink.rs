@@ -7,12 +7,12 @@ use crate::engine::{
     heartbeat, watch_lag, watch_locks, watch_members,
 };
 use crate::error::KafkaFault;
-use crate::formats::formats;
+use crate::formats::{SharedRegistry, formats};
 use crate::health::{Asking, Health};
 use crate::kafka::{Cluster, Hearing, Looks, MemoryShare, cluster_config, consumer_config, looks};
 use crate::route::Router;
 use plimsoll_protocol::{Question, Then, then};
-use plimsoll_record::Budget;
+use plimsoll_record::{Budget, Formats};
 use plimsoll_sink_api::{Identity, Member, Positions};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -24,16 +24,27 @@ use tracing::{error, info};
 /// What an operator has to mend is tried again this often.
 const REFUSED_RETRY: Duration = Duration::from_secs(60);
 
+/// What all sinks of a process share.
+pub(crate) struct Shared<'c> {
+    pub(crate) config: &'c Config,
+    pub(crate) registry: SharedRegistry,
+    pub(crate) health: Arc<Health>,
+}
+
 /// Starts a sink. It joins its group once the database and Kafka answer.
 pub(crate) fn start<S: Positions>(
-    config: &Config,
+    shared: &Shared<'_>,
     settings: &Settings,
     sink: S,
     member: Member,
     auto_migrate: bool,
-    health: &Arc<Health>,
     threads: &mut JoinSet<Result<(), RunError>>,
 ) -> Result<Running, RunError> {
+    let Shared {
+        config,
+        registry,
+        health,
+    } = shared;
     let name = settings.name.clone();
     let client_id = client_id(&name, &member.name);
     let cluster = Arc::new(Cluster::new(
@@ -46,6 +57,7 @@ pub(crate) fn start<S: Positions>(
         client: consumer_config(&config.kafka, &settings.group_id, &client_id, share),
         client_id,
         settings: settings.clone(),
+        formats: formats(settings, registry),
         sink: Arc::new(sink),
         member,
         auto_migrate,
@@ -63,6 +75,7 @@ struct Starting<S: Positions> {
     client: rdkafka::ClientConfig,
     client_id: String,
     settings: Settings,
+    formats: Formats,
     sink: Arc<S>,
     member: Member,
     auto_migrate: bool,
@@ -125,7 +138,7 @@ impl<S: Positions> Starting<S> {
                 cluster_id,
             },
             on_bad_record: self.settings.on_bad_record,
-            formats: formats(&self.settings),
+            formats: self.formats.clone(),
             looks,
             health: self.health.clone(),
             control: self.control.clone(),

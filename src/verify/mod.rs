@@ -8,7 +8,7 @@ use crate::backends::with_backend;
 use crate::cli::ConfigArg;
 use crate::config::{Config, Sink as Settings};
 use crate::exit::Exit;
-use crate::formats::formats;
+use crate::formats::{SharedRegistry, formats};
 use crate::kafka::{Cluster, cluster_config};
 use clap::Args;
 use log::{CLIENT_ID, KafkaLog};
@@ -94,6 +94,7 @@ async fn all(config: &Config, args: &VerifyArgs) -> Compared {
             return compared;
         }
     };
+    let registry = SharedRegistry::of(config);
     for settings in config.sinks.iter().filter(chosen) {
         let log = KafkaLog {
             kafka: &config.kafka,
@@ -102,7 +103,7 @@ async fn all(config: &Config, args: &VerifyArgs) -> Compared {
         };
         let sink = OneSink {
             name: &settings.name,
-            formats: formats(settings),
+            formats: formats(settings, &registry),
             log: &log,
             cluster_id: &id,
             sample: args.sample,

@@ -27,7 +27,7 @@ async fn a_schema_is_asked_for_once_and_kept() {
     drop(get(&registry, 7).await.expect("a schema"));
     assert_eq!(registry.get(Some(SchemaId::Id(7))), Some(got));
     assert_eq!(registry.get(None), None);
-    assert_eq!(registry.count(), 1);
+    assert_eq!(registry.kept().schemas, 1);
     assert_eq!(fake.paths(), ["/a/path/schemas/ids/7"]);
 }
 
@@ -112,7 +112,7 @@ async fn an_unknown_id_halts_and_is_asked_for_again() {
             "{said}"
         );
     }
-    assert_eq!(registry.count(), 0);
+    assert_eq!(registry.kept().schemas, 0);
     fake.answer(|_| Reply::long());
     drop(
         get(&registry, 7)
@@ -316,7 +316,7 @@ async fn settings_of_no_use_are_refused_at_once() {
         assert_eq!(why.class, Class::Halt);
     }
     let mut missing = settings(&["https://r:8081"]);
-    missing.ca_file = Some("/nowhere/ca.pem".into());
+    missing.tls.ca_file = Some("/nowhere/ca.pem".into());
     let said = Registry::new(&missing).expect_err("no file").to_string();
     assert!(said.starts_with("/nowhere/ca.pem: "), "{said}");
 }

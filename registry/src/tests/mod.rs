@@ -9,6 +9,7 @@ mod walks;
 use crate::{Login, Registry, Settings};
 use plimsoll_protocol::Class;
 use plimsoll_record::{Registered, SchemaId, Schemas, Unavailable};
+use plimsoll_tls::Tls;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,7 @@ fn settings(urls: &[&str]) -> Settings {
     Settings {
         urls: urls.iter().map(|url| (*url).to_owned()).collect(),
         login: Login::Anonymous,
-        ca_file: None,
-        client_certificate: None,
+        tls: Tls::default(),
         connect_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_secs(30),
     }

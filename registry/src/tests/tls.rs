@@ -2,8 +2,9 @@
 
 use super::fake::{Fake, Reply};
 use super::{get, refused, settings};
-use crate::{ClientCertificate, Registry, Settings};
+use crate::{Registry, Settings};
 use plimsoll_protocol::Class;
+use plimsoll_tls::ClientCertificate;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -54,8 +55,8 @@ impl Authority {
             file
         };
         ClientCertificate {
-            certificate: write("crt", certificate),
-            key: write("key", key),
+            cert_file: write("crt", certificate),
+            key_file: write("key", key),
         }
     }
 }
@@ -128,8 +129,8 @@ impl World {
     fn settings(&self) -> Settings {
         let url = format!("https://localhost:{}", self.fake.address.port());
         let mut settings = settings(&[&url]);
-        settings.ca_file = Some(self.own.file.clone());
-        settings.client_certificate = Some(self.own.client(self.folder.path(), "alice"));
+        settings.tls.ca_file = Some(self.own.file.clone());
+        settings.tls.client_certificate = Some(self.own.client(self.folder.path(), "alice"));
         settings
     }
 
@@ -154,7 +155,7 @@ async fn certificates_that_do_not_fit_are_waited_for_with_a_hint() {
     let world = world().await;
 
     let mut unknown = world.settings();
-    unknown.ca_file = Some(world.other.file.clone());
+    unknown.tls.ca_file = Some(world.other.file.clone());
     let said = world.refused(&unknown).await;
     assert!(
         said.contains("hint: is ca_file of [schema_registry]"),
@@ -170,7 +171,7 @@ async fn certificates_that_do_not_fit_are_waited_for_with_a_hint() {
     );
 
     let mut nobody = world.settings();
-    nobody.client_certificate = None;
+    nobody.tls.client_certificate = None;
     let said = world.refused(&nobody).await;
     assert!(
         said.contains("hint: does the registry want a client"),
@@ -178,7 +179,7 @@ async fn certificates_that_do_not_fit_are_waited_for_with_a_hint() {
     );
 
     let mut stranger = world.settings();
-    stranger.client_certificate = Some(world.other.client(world.folder.path(), "mallory"));
+    stranger.tls.client_certificate = Some(world.other.client(world.folder.path(), "mallory"));
     let said = world.refused(&stranger).await;
     assert!(
         said.contains("hint: does the registry want a client"),

@@ -4,6 +4,8 @@ use crate::error::of_session;
 use crate::plan::halt;
 use crate::settings::{CassandraSettings, Consistency as Level};
 use plimsoll_sink_api::SinkError;
+use plimsoll_tls::Tls;
+use rustls::ClientConfig;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -82,7 +84,7 @@ pub(crate) async fn open(settings: &CassandraSettings) -> Result<Session, SinkEr
         builder = builder.user(&login.username, login.password.reveal());
     }
     if let Some(tls) = &settings.tls {
-        builder = builder.tls_context(Some(crate::tls::config(tls)?));
+        builder = builder.tls_context(Some(client_config(tls)?));
     }
     if settings.contact_points.is_empty() {
         return Err(halt("contact_points is empty").hint("name a node: [\"127.0.0.1:9042\"]"));
@@ -97,5 +99,12 @@ pub(crate) async fn open(settings: &CassandraSettings) -> Result<Session, SinkEr
                 settings.contact_points.join(", ")
             ),
         )),
+    }
+}
+/// The driver's settings of TLS.
+fn client_config(tls: &Tls) -> Result<Arc<ClientConfig>, SinkError> {
+    match tls.client_config() {
+        Ok(config) => Ok(Arc::new(config)),
+        Err(error) => Err(halt(error.to_string()).hint(error.hint())),
     }
 }

@@ -29,7 +29,6 @@ mod snapshot;
 mod starts;
 mod state;
 mod statements;
-mod tls;
 mod types;
 mod write;
 
@@ -37,6 +36,6 @@ mod write;
 mod tests;
 
 pub use plan::CassandraPlan;
-pub use settings::{CassandraSettings, CassandraTable, Consistency, Login, Tls, Ttl};
+pub use settings::{CassandraSettings, CassandraTable, Consistency, Login, Ttl};
 pub use sink::CassandraSink;
 pub use snapshot::CassandraSnapshot;

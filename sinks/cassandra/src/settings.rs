@@ -3,7 +3,7 @@
 use crate::{CassandraSink, CassandraSnapshot};
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Backend, Secret, SinkError, Source, TableRule};
-use std::path::PathBuf;
+use plimsoll_tls::Tls;
 use std::time::Duration;
 
 /// `[sinks.NAME.cassandra]` or `[sinks.NAME.scylla]`, checked.
@@ -69,15 +69,6 @@ pub struct Login {
     pub username: String,
     /// The password.
     pub password: Secret,
-}
-
-/// `[sinks.NAME.cassandra.tls]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// PEM file of the authorities that are trusted; `None`: the system's.
-    pub ca_file: Option<PathBuf>,
-    /// PEM files of our own certificate and its key.
-    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// How many replicas must answer.

@@ -9,11 +9,11 @@ use crate::admin::{block_on, client_name, with_sink};
 use crate::cli::ConfigArg;
 use crate::config::{Config, Sink as Settings};
 use crate::exit::Exit;
-use crate::formats::formats;
+use crate::formats::{SharedRegistry, formats};
 use crate::kafka::{LogReader, Reads, ShortLog, cluster_config};
 use clap::Args;
 use plimsoll_protocol::{Position, Question, Span, Then, TopicPartition, then};
-use plimsoll_record::{Arena, Budget, Chunk, Decoder, Filling, Incoming};
+use plimsoll_record::{Arena, Budget, Chunk, Decoder, Filling, Formats, Incoming};
 use plimsoll_sink_api::{
     DeadLetters, KeptLetter, LetterFilter, LetterPage, Mode, Positions, Prepared, Replay, Rows,
     SinkError,
@@ -61,6 +61,7 @@ pub fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<Exit, AdminErro
     let replaying = Replaying {
         config: &config,
         settings,
+        formats: formats(settings, &SharedRegistry::of(&config)),
         filter: args.which.filter(),
     };
     let (tally, more) = block_on(async {
@@ -90,6 +91,7 @@ pub fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<Exit, AdminErro
 struct Replaying<'c> {
     config: &'c Config,
     settings: &'c Settings,
+    formats: Formats,
     filter: LetterFilter,
 }
 
@@ -115,12 +117,7 @@ impl Replaying<'_> {
         let mut tally = Tally::default();
         for (tp, offsets) in &wanted {
             let prepared = sink.prepare(&tp.topic).await.map_err(self.failed())?;
-            let decoder = Decoder::new(
-                &prepared.table,
-                &tp.topic,
-                tp.partition,
-                &formats(self.settings),
-            );
+            let decoder = Decoder::new(&prepared.table, &tp.topic, tp.partition, &self.formats);
             let lane = Lane {
                 sink,
                 tp,

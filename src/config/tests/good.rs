@@ -93,14 +93,14 @@ fn keys_and_values_have_formats_of_their_own() {
             "{registry}[kafka]\nbootstrap_servers = \"k\"\n[sinks.a]\ntopics = \
              [\"t\"]\n{lines}\n[sinks.a.sqlite]\npath = \"x.db\"\ntable = \"t\"\nmode = \"upsert\"\n"
         ));
-        config.sinks.remove(0)
+        (config.sinks.remove(0), config.registry)
     };
     let encoding = |codec, framing, schema_file: Option<&str>| Encoding {
         codec,
         framing,
         schema_file: schema_file.map(PathBuf::from),
     };
-    let sink = of(
+    let (sink, registry) = of(
         "value = { format = \"avro\", framing = \"confluent\", envelope = \"debezium\" }\n\
                    key = { format = \"avro\", framing = \"single_object\", schema_file = \"k.avsc\" }",
     );
@@ -113,12 +113,12 @@ fn keys_and_values_have_formats_of_their_own() {
         encoding(Codec::Avro, Framing::SingleObject, Some("k.avsc"))
     );
     assert!(matches!(sink.reads.envelope, Envelope::Debezium(_)));
-    let registry = sink.registry.expect("a registry");
+    let registry = registry.expect("a registry");
     assert_eq!(registry.urls, ["https://r/a", "https://s/a"]);
     assert_eq!(registry.request_timeout, Duration::from_millis(500));
     assert!(matches!(registry.login, Login::Basic { .. }));
     // Values of JSON Schema, whose keys are plain.
-    let sink = of("format = \"json\"\nvalue = { framing = \"confluent\" }");
+    let (sink, _) = of("format = \"json\"\nvalue = { framing = \"confluent\" }");
     assert_eq!(
         sink.reads.value,
         encoding(Codec::Json, Framing::Confluent, None)
