@@ -22,9 +22,9 @@ pub use arena::Arena;
 pub use budget::Budget;
 pub use chunk::{Chunk, Filling, Incoming, Record};
 pub use decode::{
-    BadRecord, Connector, Decimals, Decoder, Envelope, Fault, Fetching, Field, Format, Formats,
-    Json, Need, OwnedWanted, PLACEHOLDER, Reader, SchemaId, Side, Unavailable, Undecoded,
-    UnknownFields, Wanted, WithFraming,
+    BadRecord, Connector, Decimals, Decoder, Described, DescribedField, Envelope, Fault, Fetching,
+    Field, Format, Formats, Json, LookInto, Need, OwnedWanted, PLACEHOLDER, Reader, SchemaId, Side,
+    Unavailable, Undecoded, UnknownFields, Wanted, WithFraming,
 };
 pub use fingerprint::{fingerprint, hash_of};
 pub use framing::{Framed, Framing, Looks, MessageIndexes, Unframed, split};

@@ -3,17 +3,20 @@
 
 use super::columns::value_path;
 use super::text::{Side, align};
+use plimsoll_record::{Described, DescribedField};
 use plimsoll_sink_api::{Column, Path, Source, Table};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Objects used as maps have a field per key; nobody reads more lines.
 const FIELDS_LIMIT: usize = 200;
 
+/// A topic has one for each version of its schema; the last records have a few of them.
+const SCHEMAS_LIMIT: usize = 10;
+
 /// What was seen of one field.
 #[derive(Debug, Default)]
 struct Field {
-    kinds: BTreeSet<&'static str>,
+    kinds: BTreeSet<String>,
     records: usize,
 }
 
@@ -22,6 +25,7 @@ struct Field {
 pub(super) struct Fields<'t> {
     table: &'t Table,
     records: usize,
+    schemas: BTreeSet<String>,
     seen: BTreeMap<Vec<String>, Field>,
     more: bool,
 }
@@ -31,45 +35,35 @@ impl<'t> Fields<'t> {
         Self {
             table,
             records: 0,
+            schemas: BTreeSet::new(),
             seen: BTreeMap::new(),
             more: false,
         }
     }
 
-    /// Looks at one record's value; what is no JSON is for the decoder to say.
-    pub(super) fn add(&mut self, value: Option<&[u8]>) {
+    /// Takes what one record holds.
+    pub(super) fn add(&mut self, described: Described) {
         self.records += 1;
-        if let Some(Ok(Value::Object(fields))) = value.map(serde_json::from_slice) {
-            for (name, value) in &fields {
-                self.visit(vec![name.clone()], value);
-            }
+        if self.schemas.len() < SCHEMAS_LIMIT {
+            self.schemas.extend(described.schema);
         }
-    }
-
-    fn visit(&mut self, path: Vec<String>, value: &Value) {
-        if let Value::Object(fields) = value
-            && self.leads_further(&path)
-        {
-            for (name, value) in fields {
-                let mut path = path.clone();
-                path.push(name.clone());
-                self.visit(path, value);
+        for DescribedField { path, kind, opened } in described.fields {
+            // Its fields have their lines, and so has all of it where a column takes that.
+            if opened && !self.is_taken(&path) {
+                continue;
             }
-            if !self.is_taken(&path) {
-                return;
+            if self.seen.len() >= FIELDS_LIMIT && !self.seen.contains_key(&path) {
+                self.more = true;
+                continue;
             }
+            let field = self.seen.entry(path).or_default();
+            field.kinds.insert(kind);
+            field.records += 1;
         }
-        if self.seen.len() >= FIELDS_LIMIT && !self.seen.contains_key(&path) {
-            self.more = true;
-            return;
-        }
-        let field = self.seen.entry(path).or_default();
-        field.kinds.insert(kind(value));
-        field.records += 1;
     }
 
     /// Whether a column takes something from below the path.
-    fn leads_further(&self, path: &[String]) -> bool {
+    pub(super) fn leads_further(&self, path: &[String]) -> bool {
         self.paths()
             .any(|p| p.len() > path.len() && p.starts_with(path))
     }
@@ -85,8 +79,8 @@ impl<'t> Fields<'t> {
             .filter_map(|column| value_path(&column.source))
     }
 
-    /// `value.id  number  → id  bigint`, a line per field, and one per column
-    /// whose field no record has.
+    /// `by schema 7 shop.Order`, a line per schema; `value.id  number  → id  bigint`, a
+    /// line per field, and one per column whose field no record has.
     pub(super) fn lines(&self, rejected: bool) -> Vec<String> {
         let mut rows: Vec<Vec<String>> = Vec::new();
         rows.extend(self.taking(&[]).map(|column| row(column, "whole")));
@@ -116,7 +110,9 @@ impl<'t> Fields<'t> {
                 .is_some_and(|path| !path.is_empty() && !self.seen.contains_key(path))
         });
         rows.extend(in_no_record.map(|column| row(column, "in no record")));
-        let mut lines = align(&rows, &[Side::Left; 5]);
+        let schemas = self.schemas.iter().map(|schema| format!("by {schema}"));
+        let mut lines: Vec<String> = schemas.collect();
+        lines.extend(align(&rows, &[Side::Left; 5]));
         if self.more {
             lines.push(format!("and more than {FIELDS_LIMIT} fields, not shown"));
         }
@@ -130,7 +126,7 @@ impl<'t> Fields<'t> {
     }
 
     fn kinds(&self, field: &Field) -> String {
-        let kinds: Vec<&str> = field.kinds.iter().copied().collect();
+        let kinds: Vec<&str> = field.kinds.iter().map(String::as_str).collect();
         let kinds = kinds.join(" or ");
         match field.records < self.records {
             true => format!("{kinds}, in {} of {}", field.records, self.records),
@@ -150,21 +146,13 @@ fn row(column: &Column, kinds: &str) -> Vec<String> {
     ]
 }
 
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plimsoll_sink_api::{Column, Holds, Mode, Shape};
+    use plimsoll_protocol::{Position, Span};
+    use plimsoll_record::{Budget, Decoder, Filling, Formats, Incoming, UnknownFields};
+    use plimsoll_sink_api::{Holds, Mode, Shape};
+    use std::time::Instant;
 
     fn table(columns: &[(&str, &str, &str)]) -> Table {
         Table {
@@ -184,6 +172,24 @@ mod tests {
         }
     }
 
+    /// What the decoder says of a record with this value.
+    fn described(fields: &Fields<'_>, value: Option<&[u8]>) -> Described {
+        let formats = Formats::json(UnknownFields::Ignore);
+        let decoder = Decoder::new(fields.table, "t", 0, &formats);
+        let mut filling = Filling::new(Budget::new(1 << 20));
+        let incoming = Incoming {
+            offset: 0,
+            timestamp: None,
+            key: None,
+            value,
+        };
+        filling.push(&incoming, std::iter::empty(), None, Instant::now());
+        let whole = Span::new(Position::ZERO, Position::new(1).unwrap()).unwrap();
+        let chunk = filling.seal(whole);
+        let into = |path: &[String]| fields.leads_further(path);
+        decoder.describe(&chunk.record(0), &into).unwrap()
+    }
+
     #[test]
     fn each_field_is_shown_with_its_column_or_without_one() {
         let table = table(&[
@@ -200,7 +206,7 @@ mod tests {
             Some("no JSON"),
             None,
         ] {
-            fields.add(value.map(str::as_bytes));
+            fields.add(described(&fields, value.map(str::as_bytes)));
         }
         insta::assert_snapshot!(fields.lines(false).join("\n"), @r"
         value.customer.fullName  null or string, in 2 of 4    →  name                  text
@@ -217,7 +223,7 @@ mod tests {
     fn a_column_that_takes_the_whole_value_takes_all_fields() {
         let table = table(&[("event", "value", "jsonb"), ("a", "value.a", "text")]);
         let mut fields = Fields::new(&table);
-        fields.add(Some(br#"{"a":"x","b":1}"#));
+        fields.add(described(&fields, Some(br#"{"a":"x","b":1}"#)));
         insta::assert_snapshot!(fields.lines(false).join("\n"), @r"
         value    whole   →  event  jsonb
         value.a  string  →  a      text
@@ -230,7 +236,8 @@ mod tests {
         let table = table(&[("id", "value.id", "bigint")]);
         let mut fields = Fields::new(&table);
         let keys: Vec<String> = (0..1_000).map(|i| format!("\"k{i}\":{i}")).collect();
-        fields.add(Some(format!("{{{}}}", keys.join(",")).as_bytes()));
+        let object = format!("{{{}}}", keys.join(","));
+        fields.add(described(&fields, Some(object.as_bytes())));
         assert_eq!(fields.lines(false).len(), FIELDS_LIMIT + 2);
     }
 }

@@ -102,9 +102,6 @@ pub(super) async fn try_out<S: Inspect>(
     };
     for (tp, chunk) in chunks.iter().filter(|(tp, _)| &*tp.topic == topic) {
         tried.records += chunk.len();
-        for i in 0..chunk.len() {
-            fields.add(chunk.record(i).value);
-        }
         let dry_run = DryRun {
             sink,
             tp,
@@ -112,7 +109,7 @@ pub(super) async fn try_out<S: Inspect>(
             prepared,
             decoder: Decoder::new(&prepared.table, topic, tp.partition, formats),
         };
-        let good = dry_run.decode(&mut tried).await?;
+        let good = dry_run.decode(&mut fields, &mut tried).await?;
         dry_run
             .run(&good, &mut tried)
             .await
@@ -142,7 +139,11 @@ struct DryRun<'a, S: Inspect> {
 
 impl<S: Inspect> DryRun<'_, S> {
     /// Which records can be rows, by their index.
-    async fn decode(&self, tried: &mut Tried) -> Result<Vec<usize>, Unavailable> {
+    async fn decode(
+        &self,
+        fields: &mut Fields<'_>,
+        tried: &mut Tried,
+    ) -> Result<Vec<usize>, Unavailable> {
         let mut good = Vec::with_capacity(self.chunk.len());
         for i in 0..self.chunk.len() {
             let arena = Arena::new();
@@ -155,6 +156,11 @@ impl<S: Inspect> DryRun<'_, S> {
                 Ok(()) => good.push(i),
                 Err(bad) => tried.bad.push(self.name(i, &bad.to_string())),
             }
+            // What is wrong with it has been told.
+            let described = self
+                .decoder
+                .describe(&record, &|path| fields.leads_further(path));
+            fields.add(described.unwrap_or_default());
         }
         Ok(good)
     }

@@ -310,6 +310,11 @@ fn a_registry_that_is_away_is_waited_for() {
     let config = case.service.config();
     let said = plimsoll_ok(&config, &["check", "--connect", "--sample", "5"]);
     assert!(said.contains("schemas"), "{said}");
+    assert!(said.contains(&format!("by schema {schema} ")), "{said}");
+    let note = said.lines().find(|line| line.contains("value.note "));
+    let words: Vec<&str> = note.unwrap_or_default().split_whitespace().collect();
+    let words = words.join(" ");
+    assert!(words.contains("null or string → note text"), "{said}");
     case.verify();
     gate.close();
     let output = plimsoll(&config, &["check", "--connect"]);

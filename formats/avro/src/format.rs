@@ -1,11 +1,12 @@
 //! Avro as a format: which schema bytes were written with, and the program that reads
 //! them for a table.
 
+use crate::describe::describe;
 use crate::{Program, Schema};
 use plimsoll_protocol::Class;
 use plimsoll_record::{
-    Arena, Fetching, Format, Framing, Need, OwnedWanted, Reader, Record, Registered, SchemaId,
-    SchemaKind, Schemas, Unavailable, Undecoded, Wanted, split,
+    Arena, Described, Fetching, Format, Framing, LookInto, Need, OwnedWanted, Reader, Record,
+    Registered, SchemaId, SchemaKind, Schemas, Side, Unavailable, Undecoded, Wanted, split,
 };
 use plimsoll_sink_api::Cell;
 use std::sync::{Arc, RwLock};
@@ -25,6 +26,27 @@ impl Format for Avro {
             from: self.clone(),
             wanted: OwnedWanted::of(wanted),
             compiled: RwLock::default(),
+        })
+    }
+
+    fn describe(
+        &self,
+        side: Side,
+        record: &Record<'_>,
+        bytes: &[u8],
+        into: LookInto<'_>,
+    ) -> Result<Described, Undecoded> {
+        let framed = split(self.framing, side, record.headers(), bytes)?;
+        let registered = self.schemas.of(side, framed.schema)?;
+        let described = describe(&self.parse(&registered)?, into);
+        let name = described.schema.unwrap_or_default();
+        Ok(Described {
+            schema: Some(
+                format!("{} {name}", registered.origin)
+                    .trim_end()
+                    .to_owned(),
+            ),
+            ..described
         })
     }
 
@@ -62,17 +84,19 @@ impl Programs {
     }
 
     fn compile(&self, registered: &Registered) -> Result<Program, Undecoded> {
-        let unusable = |what: String, hint: Option<String>| {
-            Undecoded::Unusable(Unavailable {
-                class: Class::Halt,
-                what: format!("{}: {what}", registered.origin),
-                hint,
-            })
-        };
+        let schema = self.from.parse(registered)?;
+        Program::compile(&schema, &self.wanted.wanted())
+            .map_err(|error| unusable(registered, error.to_string(), None))
+    }
+}
+
+impl Avro {
+    fn parse(&self, registered: &Registered) -> Result<Schema, Undecoded> {
         match &registered.kind {
             SchemaKind::Avro | SchemaKind::Untold => {}
             SchemaKind::Protobuf | SchemaKind::Json | SchemaKind::Other(_) => {
                 return Err(unusable(
+                    registered,
                     "the schema is not one of Avro".to_owned(),
                     Some("set the format that the topic has".to_owned()),
                 ));
@@ -84,14 +108,20 @@ impl Programs {
             .map(|reference| (reference.name.as_str(), reference.schema.text.as_str()))
             .collect();
         let parsed = Schema::parse(&registered.text, &references);
-        let schema = parsed.map_err(|error| unusable(error.to_string(), None))?;
-        let schema = match self.from.framing {
+        let schema = parsed.map_err(|error| unusable(registered, error.to_string(), None))?;
+        Ok(match self.framing {
             Framing::Confluent => schema.with_bare_bytes(),
             Framing::None | Framing::Apicurio | Framing::SingleObject | Framing::Glue => schema,
-        };
-        Program::compile(&schema, &self.wanted.wanted())
-            .map_err(|error| unusable(error.to_string(), None))
+        })
     }
+}
+
+fn unusable(registered: &Registered, what: String, hint: Option<String>) -> Undecoded {
+    Undecoded::Unusable(Unavailable {
+        class: Class::Halt,
+        what: format!("{}: {what}", registered.origin),
+        hint,
+    })
 }
 
 impl Reader for Programs {

@@ -42,6 +42,7 @@
 //! ```
 
 mod body;
+mod describe;
 mod error;
 mod format;
 #[cfg(any(test, fuzzing))]

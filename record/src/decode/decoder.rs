@@ -3,7 +3,7 @@
 use super::envelope::{Change, Envelope, Events};
 use super::format::{Field, Format, Need, Reader, Side, Unavailable, Undecoded, Wanted};
 use super::json::Json;
-use super::{BadRecord, UnknownFields};
+use super::{BadRecord, Described, LookInto, UnknownFields};
 use crate::{Arena, Record};
 use plimsoll_sink_api::{Cell, Column, Mode, Op, Path, Row, Rows, Shape, Source, Table};
 use smallvec::{SmallVec, smallvec};
@@ -177,6 +177,28 @@ impl Decoder {
             own: sorted.own,
             key_columns,
         }
+    }
+
+    /// What a record's value holds, by the paths that columns name.
+    ///
+    /// # Errors
+    /// [`Undecoded`]
+    pub fn describe(
+        &self,
+        record: &Record<'_>,
+        into: LookInto<'_>,
+    ) -> Result<Described, Undecoded> {
+        let Some(value) = record.value else {
+            return Ok(Described::default());
+        };
+        let root = self.events.as_ref().map(Events::root).unwrap_or_default();
+        let inside = |path: &[String]| match path.strip_prefix(root.0.as_slice()) {
+            Some(path) => path.is_empty() || into(path),
+            None => root.0.starts_with(path),
+        };
+        let format = &self.formats.value;
+        let all = format.describe(Side::Value, record, value, &inside)?;
+        Ok(all.below(&root.0))
     }
 
     /// Gets what [`Self::decode`] needs.

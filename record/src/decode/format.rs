@@ -1,6 +1,6 @@
 //! The seam for formats: how the bytes of a key or a value become cells.
 
-use super::{BadRecord, UnknownFields};
+use super::{BadRecord, Described, LookInto, UnknownFields};
 use crate::{Arena, Record};
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Cell, Column, Path};
@@ -127,6 +127,19 @@ pub trait Format: fmt::Debug + Send + Sync {
         false
     }
 
+    /// What a record's bytes hold, for people. What is wrong with them is for reading to
+    /// say.
+    ///
+    /// # Errors
+    /// [`Undecoded`]
+    fn describe(
+        &self,
+        side: Side,
+        record: &Record<'_>,
+        bytes: &[u8],
+        into: LookInto<'_>,
+    ) -> Result<Described, Undecoded>;
+
     /// Gets what reading needs, and keeps it for the process: what could be read once
     /// can be read again.
     fn fetch<'f>(&'f self, need: &'f Need) -> Fetching<'f>;
@@ -194,7 +207,7 @@ pub enum SchemaId {
 /// What reading needs cannot be had now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable {
-    /// [`Class::Away`]: it will be there some time. [`Class::Halt`]: somebody has to do
+    /// [`Class::Unavailable`]: it will be there some time. [`Class::Halt`]: somebody has to do
     /// something first.
     pub class: Class,
     /// In words, without any value of a record.

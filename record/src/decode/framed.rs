@@ -1,6 +1,7 @@
 //! A format that needs no schema, behind a framing that names one all the same.
 
 use super::format::{Fetching, Format, Need, Reader, Side, Undecoded, Wanted};
+use super::{Described, LookInto};
 use crate::{Arena, Framing, Record, split};
 use plimsoll_sink_api::Cell;
 use std::sync::Arc;
@@ -26,6 +27,19 @@ impl Format for WithFraming {
 
     fn is_untyped(&self) -> bool {
         self.format.is_untyped()
+    }
+
+    fn describe(
+        &self,
+        side: Side,
+        record: &Record<'_>,
+        bytes: &[u8],
+        into: LookInto<'_>,
+    ) -> Result<Described, Undecoded> {
+        let arena = Arena::new();
+        let framed = split(self.framing, side, record.headers(), bytes)?;
+        self.format
+            .describe(side, record, framed.body(&arena)?, into)
     }
 
     fn fetch<'f>(&'f self, need: &'f Need) -> Fetching<'f> {

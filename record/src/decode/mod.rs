@@ -3,6 +3,7 @@
 
 mod bad;
 mod decoder;
+mod described;
 mod envelope;
 mod fault;
 mod format;
@@ -11,6 +12,7 @@ mod json;
 
 pub use bad::BadRecord;
 pub use decoder::{Decoder, Formats};
+pub use described::{Described, DescribedField, LookInto};
 pub use envelope::{Connector, Decimals, Envelope, PLACEHOLDER};
 pub use fault::Fault;
 pub use format::{

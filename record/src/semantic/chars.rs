@@ -2,6 +2,7 @@
 
 use crate::Fault;
 use plimsoll_sink_api::{Cell, Shape, canonical};
+use std::fmt;
 
 /// What a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,6 +11,15 @@ pub enum Chars {
     Json,
     /// A UUID, in its canonical form (RFC 9562, 4).
     Uuid,
+}
+
+impl fmt::Display for Chars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Json => "json",
+            Self::Uuid => "uuid",
+        })
+    }
 }
 
 impl Chars {

@@ -2,6 +2,7 @@
 
 use crate::{Arena, Fault};
 use plimsoll_sink_api::{Cell, Column, Interval};
+use std::fmt;
 
 /// What bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +42,17 @@ pub enum BitForm {
 /// Bits beyond this stay bytes: each takes a character of text, and the name of a type is
 /// not to make text of any length.
 const MAX_BITS: u32 = 1 << 16;
+
+impl fmt::Display for Octets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decimal { scale } => write!(f, "decimal (scale {scale})"),
+            Self::Bits { length, .. } => write!(f, "bits ({length})"),
+            Self::Duration => f.write_str("duration"),
+            Self::Uuid => f.write_str("uuid"),
+        }
+    }
+}
 
 impl Octets {
     /// By the name that Connect or Debezium gives to a type of bytes, and the parameters

@@ -3,7 +3,7 @@
 use crate::{Arena, Fault};
 use plimsoll_sink_api::canonical::{Wanted, write};
 use plimsoll_sink_api::{Cell, Float};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +53,16 @@ impl<'a> Gathered<'a> {
             ("wkb", Part::Bytes(bytes)) => self.wkb = Some(bytes),
             _ => {}
         }
+    }
+}
+
+impl fmt::Display for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Decimal => "decimal (a scale of its own)",
+            Self::Point => "point",
+            Self::Shape => "geometry",
+        })
     }
 }
 

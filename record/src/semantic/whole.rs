@@ -2,6 +2,7 @@
 
 use crate::Fault;
 use plimsoll_sink_api::{Cell, Clock, Interval, TimeOfDay, Timestamp, Unit};
+use std::fmt;
 
 /// What a whole number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +38,26 @@ const INFINITY: &str = "infinity";
 const MINUS_INFINITY: &str = "-infinity";
 
 const DAY_SECONDS: i64 = 86_400;
+
+impl fmt::Display for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Date => f.write_str("date"),
+            Self::Time(unit) | Self::TimeOrLength(unit) => write!(f, "time ({})", symbol(*unit)),
+            Self::Timestamp(unit, Clock::Utc) => write!(f, "timestamp ({}, UTC)", symbol(*unit)),
+            Self::Timestamp(unit, Clock::Local) => write!(f, "timestamp ({})", symbol(*unit)),
+            Self::Length(unit) => write!(f, "duration ({})", symbol(*unit)),
+        }
+    }
+}
+
+const fn symbol(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Millis => "ms",
+        Unit::Micros => "µs",
+        Unit::Nanos => "ns",
+    }
+}
 
 impl Whole {
     /// By the name that Connect or Debezium gives to a type of whole numbers.

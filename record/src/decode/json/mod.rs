@@ -6,7 +6,7 @@ mod scan;
 
 use super::decoder::text_or_bytes;
 use super::format::{Fetching, Field, Format, Need, Reader, Side, Undecoded, Wanted};
-use super::{BadRecord, UnknownFields};
+use super::{BadRecord, Described, LookInto, UnknownFields};
 use crate::{Arena, Looks, Record};
 use fields::Fields;
 use object::ObjectReader;
@@ -109,6 +109,20 @@ impl Format for Json {
 
     fn is_untyped(&self) -> bool {
         true
+    }
+
+    fn describe(
+        &self,
+        _: Side,
+        _: &Record<'_>,
+        bytes: &[u8],
+        into: LookInto<'_>,
+    ) -> Result<Described, Undecoded> {
+        let mut described = Described::default();
+        if let Ok(value) = serde_json::from_slice(bytes) {
+            described.add_json(&[], &value, into);
+        }
+        Ok(described)
     }
 
     /// JSON needs nothing.

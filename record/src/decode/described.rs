@@ -1,0 +1,120 @@
+//! What records hold, for people who look for columns to it: names and types, and no
+//! value.
+
+use serde_json::Value;
+
+/// The fields that some bytes hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Described {
+    /// The schema that they were written with, where there is one.
+    pub schema: Option<String>,
+    /// The fields; those of a record within a record stand before it.
+    pub fields: Vec<DescribedField>,
+}
+
+/// A field of some bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescribedField {
+    /// The way to it; empty: all that the bytes hold, where that has no fields.
+    pub path: Vec<String>,
+    /// Its type, in the format's own words.
+    pub kind: String,
+    /// Whether its own fields are there, too.
+    pub opened: bool,
+}
+
+/// Which records within records are looked into, by their paths: what nobody takes
+/// anything from is one field, and a recursive schema has no end.
+pub type LookInto<'i> = &'i dyn Fn(&[String]) -> bool;
+
+impl Described {
+    /// The fields of a JSON value.
+    pub(super) fn add_json(&mut self, path: &[String], value: &Value, into: LookInto<'_>) {
+        let mut opened = false;
+        if let Value::Object(fields) = value
+            && (path.is_empty() || into(path))
+        {
+            opened = true;
+            for (name, value) in fields {
+                let mut path = path.to_vec();
+                path.push(name.clone());
+                self.add_json(&path, value, into);
+            }
+        }
+        if !(opened && path.is_empty()) {
+            self.fields.push(DescribedField {
+                path: path.to_vec(),
+                kind: kind(value).to_owned(),
+                opened,
+            });
+        }
+    }
+
+    /// Only what stands below a path, by the paths from there.
+    pub(super) fn below(mut self, root: &[String]) -> Self {
+        if !root.is_empty() {
+            self.fields.retain_mut(|field| {
+                let below = field.path.starts_with(root) && field.path.len() > root.len();
+                if below {
+                    field.path.drain(..root.len());
+                }
+                below
+            });
+        }
+        self
+    }
+}
+
+const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str, into: LookInto<'_>) -> Described {
+        let mut described = Described::default();
+        let value = serde_json::from_str(json).expect("JSON");
+        described.add_json(&[], &value, into);
+        described
+    }
+
+    fn lines(described: &Described) -> Vec<String> {
+        let line = |field: &DescribedField| {
+            let opened = if field.opened { " opened" } else { "" };
+            format!("{} {}{opened}", field.path.join("."), field.kind)
+        };
+        described.fields.iter().map(line).collect()
+    }
+
+    #[test]
+    fn objects_are_looked_into_where_that_is_asked() {
+        let json = r#"{"a":{"b":{"c":1},"d":null},"e":[1],"f":"x","g":true}"#;
+        let shut = of(json, &|_| false);
+        let all = ["a object", "e array", "f string", "g boolean"];
+        assert_eq!(lines(&shut), all);
+        let open = of(json, &|path| path == ["a"]);
+        assert_eq!(
+            lines(&open)[..3],
+            ["a.b object", "a.d null", "a object opened"]
+        );
+        assert_eq!(lines(&of("7", &|_| true)), [" number"]);
+        assert!(lines(&of("{}", &|_| true)).is_empty());
+    }
+
+    #[test]
+    fn what_stands_below_a_path_is_told_from_there() {
+        let all = of(r#"{"op":"c","before":null,"after":{"id":1}}"#, &|_| true);
+        let below = all.clone().below(&["after".to_owned()]);
+        assert_eq!(lines(&below), ["id number"]);
+        assert_eq!(all.clone().below(&[]), all);
+    }
+}
