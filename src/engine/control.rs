@@ -1,7 +1,7 @@
 //! What the rest of the service tells the poll thread.
 
 use super::assignment::Generation;
-use crate::health::Halt;
+use crate::health::{Ends, Halt};
 use plimsoll_protocol::{Position, TopicPartition};
 use plimsoll_sink_api::Claimed;
 use std::time::Duration;
@@ -30,6 +30,9 @@ pub enum RestartReason {
     KafkaError,
     /// A broker did not confirm which topic a batch was fetched from.
     Unconfirmed,
+    /// Kafka's client brought no record of a log that goes on, in this partition or in
+    /// another one: another client has joined the group.
+    Stalled,
 }
 
 impl RestartReason {
@@ -43,6 +46,7 @@ impl RestartReason {
             Self::Halted => "halted",
             Self::KafkaError => "kafka_error",
             Self::Unconfirmed => "unconfirmed",
+            Self::Stalled => "stalled",
         }
     }
 }
@@ -88,6 +92,8 @@ pub enum Control {
     Overtaken { tp: TopicPartition },
     /// An operator has set the position of a halted partition: try at once.
     Retry { tp: TopicPartition },
+    /// The ends of logs, as they were read just now.
+    LogEnds(Ends),
     /// Drain and leave the group.
     Stop,
 }

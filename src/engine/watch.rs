@@ -63,6 +63,9 @@ pub async fn watch_lag(
             }
         }
         suspects = seen.suspects;
+        if control.send(Control::LogEnds(seen.ends.clone())).is_err() {
+            return;
+        }
         // What could not be read is told no more.
         health.ends(&sink, seen.ends);
         match seen.fault {

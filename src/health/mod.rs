@@ -321,6 +321,7 @@ impl Health {
             set(names::KAFKA_AWAY, sink.any(now, About::is_kafka));
             set(names::UNASSIGNED, sink.any(now, About::is_unassigned));
             set(names::CLAIMING, sink.count(now, About::is_claiming) as f64);
+            set(names::STALLED, sink.count(now, About::is_stalled) as f64);
             set(names::GROUP_SHARED, sink.any(now, About::is_group));
             set(names::BLOCKED, sink.count(now, About::is_lock) as f64);
             set(names::RETRYING, sink.longest(now, About::is_retrying));

@@ -47,6 +47,8 @@ pub enum About {
     Lock(Option<TopicPartition>),
     /// A commit is tried again and again.
     Retrying(TopicPartition),
+    /// Kafka's client brings no record of a log that goes on.
+    Stalled(TopicPartition),
 }
 
 /// Whether somebody has to do something, or it may pass by itself.
@@ -70,6 +72,7 @@ impl About {
             Self::Group => "group_shared",
             Self::Lock(_) => "database_blocked",
             Self::Retrying(_) => "retrying",
+            Self::Stalled(_) => "stalled",
         }
     }
 
@@ -101,11 +104,18 @@ impl About {
         matches!(self, Self::Retrying(_))
     }
 
+    pub(super) const fn is_stalled(&self) -> bool {
+        matches!(self, Self::Stalled(_))
+    }
+
     /// The partition, where it is about one.
     #[must_use]
     pub const fn partition(&self) -> Option<&TopicPartition> {
         match self {
-            Self::Kafka(Asking::Commit(tp)) | Self::Claiming(tp) | Self::Retrying(tp) => Some(tp),
+            Self::Kafka(Asking::Commit(tp))
+            | Self::Claiming(tp)
+            | Self::Retrying(tp)
+            | Self::Stalled(tp) => Some(tp),
             Self::Lock(tp) => tp.as_ref(),
             Self::Kafka(Asking::Start | Asking::Claims | Asking::Watch)
             | Self::Database
@@ -125,7 +135,8 @@ impl About {
             | Self::Unassigned
             | Self::Claiming(_)
             | Self::Lock(_)
-            | Self::Retrying(_) => Weight::MayPass,
+            | Self::Retrying(_)
+            | Self::Stalled(_) => Weight::MayPass,
         }
     }
 
@@ -138,9 +149,10 @@ impl About {
             Self::Unassigned => "nothing is assigned",
             Self::Topic(_) => "nothing is read",
             Self::Claiming(_) => "not consumed yet",
-            Self::Group => "the group is not this sink's alone",
+            Self::Group => "other members are in the sink's group",
             Self::Lock(_) => "blocked in the database",
             Self::Retrying(_) => "the commit is tried again and again",
+            Self::Stalled(_) => "no record comes",
         }
     }
 
@@ -153,15 +165,16 @@ impl About {
             Self::Unassigned => "partitions are assigned",
             Self::Topic(_) => "the topics are read",
             Self::Claiming(_) => "consumed",
-            Self::Group => "the group is this sink's alone",
+            Self::Group => "the group is the sink's own again",
             Self::Lock(_) => "not blocked any more",
             Self::Retrying(_) => "the commit went through",
+            Self::Stalled(_) => "records come again",
         }
     }
 
     /// How long it has to last before it is told: what heals by itself in less is
     /// none.
-    const fn patience(&self) -> Duration {
+    const fn grace(&self) -> Duration {
         match self {
             Self::Database
             | Self::Kafka(_)
@@ -171,7 +184,9 @@ impl About {
             // It was waited for already before it was looked at.
             | Self::Lock(_) => Duration::ZERO,
             // Longer than a rebalance, a takeover and a leader's election take.
-            Self::Unassigned | Self::Claiming(_) | Self::Retrying(_) => Duration::from_secs(10),
+            Self::Unassigned | Self::Claiming(_) | Self::Retrying(_) | Self::Stalled(_) => {
+                Duration::from_secs(10)
+            }
         }
     }
 
@@ -192,7 +207,8 @@ impl About {
             | Self::Topic(_)
             | Self::Claiming(_)
             | Self::Group
-            | Self::Retrying(_) => None,
+            | Self::Retrying(_)
+            | Self::Stalled(_) => None,
         }
     }
 }
@@ -242,7 +258,7 @@ impl Trouble {
     }
 
     pub(super) fn is_told(&self, about: &About, now: Instant) -> bool {
-        self.holds(about, now) && self.lasted(now) >= about.patience()
+        self.holds(about, now) && self.lasted(now) >= about.grace()
     }
 
     /// Says it, if it is time.

@@ -48,7 +48,7 @@ pub(super) struct Coordinated {
 }
 
 /// Asks these brokers, of which one may be the group's coordinator; its word counts.
-/// Blocks for `patience` at most.
+/// Blocks for `timeout` at most.
 ///
 /// The coordinator is not left to librdkafka to find. Where that finds one which cannot
 /// be asked before the time is over, and later can, it reads memory that it has freed,
@@ -60,18 +60,18 @@ pub(super) fn group(
     client: *mut rd_kafka_t,
     brokers: &[i32],
     group: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Coordinated, KafkaFault> {
     let names = names(&[group])?;
     let mut pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
     // SAFETY: the client lives through the call.
-    let mut asked = unsafe { Asked::new(client, patience) };
+    let mut asked = unsafe { Asked::new(client, timeout) };
     for broker in brokers {
         let request = Request {
             kind: rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
             broker: Some(*broker),
             rights: true,
-            patience,
+            timeout,
         };
         // SAFETY: the same; the name lives in `names`, and librdkafka copies it.
         asked.put(&request, |options, queue| unsafe {

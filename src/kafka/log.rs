@@ -400,7 +400,7 @@ mod tests {
     use std::time::Duration;
 
     /// Longer than the mock needs, on a machine that is busy.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
 
     struct Rig {
         _kafka: MockCluster<'static, DefaultProducerContext>,
@@ -424,7 +424,7 @@ mod tests {
                     producer.send(record).map_err(|(e, _)| e).unwrap();
                 }
             }
-            producer.flush(PATIENCE).unwrap();
+            producer.flush(TIMEOUT).unwrap();
             Self {
                 _kafka: kafka,
                 client,
@@ -497,7 +497,7 @@ mod tests {
         let producer: BaseProducer = rig.client.create().unwrap();
         let record = BaseRecord::<(), str>::to("a").partition(0).payload("late");
         producer.send(record).map_err(|(e, _)| e).unwrap();
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(TIMEOUT).unwrap();
         assert_eq!(all(&mut reader), [(span("a", 0, 1).0, vec![3, 4, 5], 3)]);
     }
 

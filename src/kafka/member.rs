@@ -10,14 +10,16 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread::Thread;
 use std::time::Duration;
+use tracing::debug;
 
-/// A member. It belongs to the thread that made it.
+/// A member.
 pub struct Member {
     records: Records,
-    consumer: Rc<BaseConsumer<Context>>,
+    consumer: Arc<BaseConsumer<Context>>,
 }
 
 /// What came beside records.
@@ -32,28 +34,34 @@ pub enum Told {
 }
 
 impl Member {
-    /// Makes the consumer and subscribes: to topics, or to one pattern that begins with
-    /// `^`. `waiter` is unparked whenever something comes.
+    /// Makes the consumer, which has joined no group yet. `waiter` is unparked whenever
+    /// something comes.
     ///
     /// # Errors
     /// Settings that librdkafka refuses.
-    pub fn join(
+    pub fn new(
         config: &ClientConfig,
         context: Context,
-        subscription: &[String],
         waiter: &Thread,
     ) -> Result<Self, KafkaError> {
         let mut consumer: BaseConsumer<Context> = config.create_with_context(context)?;
         keep_tokens(consumer.client());
         let of_events = waiter.clone();
         consumer.set_nonempty_callback(move || of_events.unpark());
-        let consumer = Rc::new(consumer);
+        let consumer = Arc::new(consumer);
         let mut records = Records::of(&consumer)
             .ok_or_else(|| KafkaError::ClientCreation("no queue for records".to_owned()))?;
         records.wake(waiter.clone());
-        let subscription: Vec<&str> = subscription.iter().map(String::as_str).collect();
-        consumer.subscribe(&subscription)?;
         Ok(Self { records, consumer })
+    }
+
+    /// Joins the group, for topics, or for one pattern that begins with `^`.
+    ///
+    /// # Errors
+    /// A pattern that librdkafka refuses.
+    pub fn subscribe(&self, subscription: &[String]) -> Result<(), KafkaError> {
+        let subscription: Vec<&str> = subscription.iter().map(String::as_str).collect();
+        self.consumer.subscribe(&subscription)
     }
 
     /// Takes the records that are there, up to a window.
@@ -182,6 +190,21 @@ impl Member {
             0 => Ok(()),
             _ => self.consumer.incremental_unassign(&held),
         }
+    }
+
+    /// Leaves the group, and waits until that is done. Closing can hang in librdkafka:
+    /// after a while the client is left to a thread of its own.
+    pub fn close(self, at_most: Duration) {
+        if let Err(error) = self.leave() {
+            debug!("leaving: {error}");
+        }
+        let (closed, is_closed) = channel();
+        std::thread::spawn(move || {
+            drop(self);
+            // Nobody waits any more, perhaps.
+            let _ = closed.send(());
+        });
+        let _ = is_closed.recv_timeout(at_most);
     }
 
     /// Takes a record out of the queue without handing it out.

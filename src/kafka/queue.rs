@@ -17,7 +17,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use std::collections::VecDeque;
 use std::ffi::{CString, c_void};
 use std::ptr::{NonNull, null_mut};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::Thread;
 
 /// Records of a window, at most: more saves nothing that could be measured.
@@ -30,7 +30,7 @@ const WINDOW_BYTES: usize = 256 << 10;
 struct Queue {
     native: NonNull<rd_kafka_queue_t>,
     /// A client that is gone takes its queues along.
-    _client: Rc<BaseConsumer<Context>>,
+    _client: Arc<BaseConsumer<Context>>,
 }
 
 impl Queue {
@@ -38,6 +38,9 @@ impl Queue {
         self.native.as_ptr()
     }
 }
+
+// SAFETY: librdkafka's queues are locked inside.
+unsafe impl Send for Queue {}
 
 impl Drop for Queue {
     fn drop(&mut self) {
@@ -58,7 +61,7 @@ pub struct Arrivals(Queue);
 
 impl Records {
     /// A new one.
-    pub fn of(client: &Rc<BaseConsumer<Context>>) -> Option<Self> {
+    pub fn of(client: &Arc<BaseConsumer<Context>>) -> Option<Self> {
         // SAFETY: the client is alive.
         let native = unsafe { rd_kafka_queue_new(client.client().native_ptr()) };
         Some(Self {
@@ -143,7 +146,7 @@ impl Drop for Records {
 
 impl Arrivals {
     /// Of a partition, assigned or not.
-    pub fn of(client: &Rc<BaseConsumer<Context>>, tp: &TopicPartition) -> Option<Self> {
+    pub fn of(client: &Arc<BaseConsumer<Context>>, tp: &TopicPartition) -> Option<Self> {
         let topic = CString::new(&*tp.topic).ok()?;
         let native = client.client().native_ptr();
         // SAFETY: the client is alive; the name lives through the call.

@@ -22,7 +22,7 @@ pub(super) struct Request {
     /// Whether rights are asked for too (KIP-430).
     pub(super) rights: bool,
     /// How long the answer may take.
-    pub(super) patience: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// What came back: the question's result, or an error in the place of all of it.
@@ -69,18 +69,18 @@ impl Drop for Asked {
 }
 
 impl Asked {
-    /// None yet; all will have `patience`.
+    /// None yet; all will have `timeout`.
     ///
     /// # Safety
     /// The client outlives this.
-    pub(super) unsafe fn new(client: *mut rd_kafka_t, patience: Duration) -> Self {
+    pub(super) unsafe fn new(client: *mut rd_kafka_t, timeout: Duration) -> Self {
         Self {
             client,
             // SAFETY: as the caller says.
             queue: unsafe { rd_kafka_queue_new(client) },
             open: 0,
             // A second longer than a request itself, whose end is an answer.
-            deadline: Instant::now() + patience + Duration::from_secs(1),
+            deadline: Instant::now() + timeout + Duration::from_secs(1),
         }
     }
 
@@ -90,7 +90,7 @@ impl Asked {
         request: &Request,
         send: impl FnOnce(*const rd_kafka_AdminOptions_s, *mut rd_kafka_queue_t),
     ) {
-        let millis = i32::try_from(request.patience.as_millis()).unwrap_or(i32::MAX);
+        let millis = i32::try_from(request.timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the client is alive; options are made and destroyed here, once, and
         // librdkafka copies them. What an option refuses is not set.
         unsafe {
@@ -136,7 +136,7 @@ pub(super) unsafe fn ask(
     send: impl FnOnce(*const rd_kafka_AdminOptions_s, *mut rd_kafka_queue_t),
 ) -> Result<Answer, KafkaFault> {
     // SAFETY: as the caller says.
-    let mut asked = unsafe { Asked::new(client, request.patience) };
+    let mut asked = unsafe { Asked::new(client, request.timeout) };
     asked.put(request, send);
     asked.answer().ok_or_else(unanswered)
 }

@@ -24,7 +24,7 @@ const ZERO: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 /// there is none. A topic is left out where the broker tells no ids.
 pub(super) type TopicIds = BTreeMap<String, Result<String, KafkaFault>>;
 
-/// The ids of topics. One request for all. Blocks for `patience` at most. `broker`
+/// The ids of topics. One request for all. Blocks for `timeout` at most. `broker`
 /// is asked; `None`: the controller.
 ///
 /// # Errors
@@ -33,10 +33,10 @@ pub(super) fn topic_ids(
     client: *mut rd_kafka_t,
     broker: Option<i32>,
     topics: &[&str],
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<TopicIds, KafkaFault> {
     let mut ids = BTreeMap::new();
-    each(client, broker, false, topics, patience, |name, topic| {
+    each(client, broker, false, topics, timeout, |name, topic| {
         let Ok(topic) = topic else {
             let refused = |fault: &KafkaFault| {
                 fault.code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed)
@@ -82,10 +82,10 @@ pub(super) fn told_topics(
     client: *mut rd_kafka_t,
     broker: Option<i32>,
     topics: &[&str],
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<ToldTopics, KafkaFault> {
     let mut found = BTreeMap::new();
-    each(client, broker, true, topics, patience, |name, topic| {
+    each(client, broker, true, topics, timeout, |name, topic| {
         let read = |topic| {
             let mut partitions = 0;
             // SAFETY: the topic is alive.
@@ -111,7 +111,7 @@ fn each(
     broker: Option<i32>,
     rights: bool,
     topics: &[&str],
-    patience: Duration,
+    timeout: Duration,
     mut each: impl FnMut(String, Told),
 ) -> Result<(), KafkaFault> {
     let names = names(topics)?;
@@ -120,7 +120,7 @@ fn each(
         kind: rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
         broker,
         rights,
-        patience,
+        timeout,
     };
     // SAFETY: the client lives through the call; the names live in `names`, and
     // librdkafka copies them. What is read belongs to the answer, which lives

@@ -161,6 +161,41 @@ fn a_topic_that_is_recreated_unseen_writes_nothing_under_the_old_position() {
     assert!(process.drain().success());
 }
 
+/// librdkafka keeps the leader's epoch of the topic before, where it never saw that there
+/// was none: brokers refuse it, and no record comes any more, and no error.
+#[test]
+fn a_topic_that_is_recreated_after_elections_is_read_by_another_client() {
+    let mut broker = OwnKafka::start();
+    let (bootstrap, postgres) = (broker.bootstrap(), servers::postgres());
+    let mut case = Case::on(&bootstrap, &postgres, "identity_epochs", Mode::Append, 1);
+    let process = Process::start_ready(&case.service);
+    case.produce(100);
+    case.assert_exact();
+    for _ in 0..2 {
+        broker.kill();
+        broker.begin();
+        case.produce(10);
+        case.assert_exact();
+    }
+    process.freeze();
+    recreate(&mut case, 300);
+    process.thaw();
+    halted(&process, "recreated");
+    case.database.execute("TRUNCATE {s}.orders");
+    settle(&case, "reset", &["--force"]);
+    wait::until("the stall is told", || {
+        let report = process.report().unwrap_or_default().to_string();
+        match report.contains("\"stalled\"") {
+            true => Ok(()),
+            false => Err(report),
+        }
+    });
+    case.assert_exact();
+    let restarts = "plimsoll_partition_restarts_total";
+    assert_eq!(process.metric(restarts, &[("reason", "stalled")]), 1.0);
+    assert!(process.drain().success());
+}
+
 #[test]
 fn a_topic_that_is_recreated_while_it_is_read_halts_before_it_reaches_the_position() {
     let mut case = Case::new("identity_running", Mode::Append, 1);

@@ -1,7 +1,7 @@
 //! Batches are closed and handed over; partitions without room are paused.
 
-use super::part::Phase;
-use super::parts::PartId;
+use super::partition::Phase;
+use super::partitions::PartitionId;
 use super::{GRACE, Poll, TICK};
 use crate::metrics as names;
 use metrics::counter;
@@ -14,8 +14,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
 impl<S: Sink> Poll<S> {
-    pub(super) fn fill(&self, id: PartId, now: Instant) -> Fill {
-        match self.parts.get(id).map(|part| &part.phase) {
+    pub(super) fn fill(&self, id: PartitionId, now: Instant) -> Fill {
+        match self.partitions.get(id).map(|part| &part.phase) {
             Some(Phase::Live(live)) => {
                 let f = &live.filling;
                 let limits = self.setup.limits;
@@ -28,7 +28,7 @@ impl<S: Sink> Poll<S> {
     /// Closes batches that are due, where the writer has room.
     pub(super) fn seal_due(&mut self, now: Instant) {
         let spent = self.setup.budget.spent();
-        for id in self.parts.ids() {
+        for id in self.partitions.ids() {
             match self.fill(id, now) {
                 // Nothing of it waits: no reason to stay paused.
                 Fill::Empty if !self.budget_paused => self.resume(id),
@@ -43,8 +43,8 @@ impl<S: Sink> Poll<S> {
 
     /// A partition's batch is full: hands it over, or waits a little, or pauses
     /// the partition.
-    pub(super) fn make_room(&mut self, id: PartId) {
-        let life = |poll: &Self| poll.parts.get(id).map(|part| part.generation);
+    pub(super) fn make_room(&mut self, id: PartitionId) {
+        let life = |poll: &Self| poll.partitions.get(id).map(|part| part.generation);
         let full = life(self);
         let deadline = Instant::now() + GRACE;
         loop {
@@ -76,8 +76,8 @@ impl<S: Sink> Poll<S> {
 
     /// Closes the batch of a partition and hands it to the writer; false when
     /// there is no room.
-    pub(super) fn seal(&mut self, id: PartId) -> bool {
-        let Some(part) = self.parts.get_mut(id) else {
+    pub(super) fn seal(&mut self, id: PartitionId) -> bool {
+        let Some(part) = self.partitions.get_mut(id) else {
             return true;
         };
         let Phase::Live(live) = &mut part.phase else {
@@ -119,8 +119,8 @@ impl<S: Sink> Poll<S> {
     /// An idle partition's position may have moved over markers of
     /// transactions: a commit without rows.
     pub(super) fn pass_markers(&mut self) {
-        for id in self.parts.ids() {
-            if let Some(part) = self.parts.get(id)
+        for id in self.partitions.ids() {
+            if let Some(part) = self.partitions.get(id)
                 && let Phase::Live(live) = &part.phase
                 && live.filling.is_empty()
                 && self
@@ -136,15 +136,21 @@ impl<S: Sink> Poll<S> {
     pub(super) fn budget(&mut self) {
         if !self.budget_paused && self.setup.budget.spent() {
             self.budget_paused = true;
-            self.parts.ids().into_iter().for_each(|id| self.pause(id));
+            self.partitions
+                .ids()
+                .into_iter()
+                .for_each(|id| self.pause(id));
         } else if self.budget_paused && self.setup.budget.relaxed() {
             self.budget_paused = false;
-            self.parts.ids().into_iter().for_each(|id| self.resume(id));
+            self.partitions
+                .ids()
+                .into_iter()
+                .for_each(|id| self.resume(id));
         }
     }
 
-    pub(super) fn pause(&mut self, id: PartId) {
-        if let Some(part) = self.parts.get_mut(id)
+    pub(super) fn pause(&mut self, id: PartitionId) {
+        if let Some(part) = self.partitions.get_mut(id)
             && let Phase::Live(live) = &mut part.phase
             && !live.paused
         {
@@ -159,8 +165,8 @@ impl<S: Sink> Poll<S> {
         }
     }
 
-    pub(super) fn resume(&mut self, id: PartId) {
-        if let Some(part) = self.parts.get_mut(id)
+    pub(super) fn resume(&mut self, id: PartitionId) {
+        if let Some(part) = self.partitions.get_mut(id)
             && let Phase::Live(live) = &mut part.phase
             && live.paused
         {

@@ -5,7 +5,7 @@
 //! that follows an error is believed: what came before it is written, and the
 //! partition begins anew at the stored position.
 
-use super::part::{Failure, Part, Phase};
+use super::partition::{Failure, Partition, Phase};
 use super::{Fatal, Poll};
 use crate::engine::control::{HALT_RETRY, RestartReason};
 use crate::health::{Halt, Until};
@@ -53,12 +53,14 @@ impl<S: Sink> Poll<S> {
         };
         // One that names no topic may be about any partition.
         if message.topic().is_empty() {
-            self.parts.iter_mut().for_each(|part| fail(part, &failure));
+            self.partitions
+                .iter_mut()
+                .for_each(|part| fail(part, &failure));
             return Ok(());
         }
         let tp = TopicPartition::new(message.topic(), message.partition());
-        let meant = self.parts.id_of(&tp);
-        if let Some(part) = meant.and_then(|id| self.parts.get_mut(id)) {
+        let meant = self.partitions.id_of(&tp);
+        if let Some(part) = meant.and_then(|id| self.partitions.get_mut(id)) {
             fail(part, &failure);
         }
         Ok(())
@@ -67,8 +69,8 @@ impl<S: Sink> Poll<S> {
     /// Ends the lives that met an error, as soon as what came before it is
     /// written.
     pub(super) fn end_failed(&mut self, now: Instant) {
-        for id in self.parts.ids() {
-            let Some(part) = self.parts.get_mut(id) else {
+        for id in self.partitions.ids() {
+            let Some(part) = self.partitions.get_mut(id) else {
                 continue;
             };
             let Some(failure) = over(part, now) else {
@@ -104,7 +106,7 @@ impl<S: Sink> Poll<S> {
 }
 
 /// Nothing that comes behind an error is taken.
-fn fail(part: &mut Part, failure: &Failure) {
+fn fail(part: &mut Partition, failure: &Failure) {
     if let Phase::Live(live) = &mut part.phase {
         live.guard.fail();
         live.failed.get_or_insert_with(|| failure.clone());
@@ -112,7 +114,7 @@ fn fail(part: &mut Part, failure: &Failure) {
 }
 
 /// The error of a life that has nothing left to write, or no time.
-fn over(part: &Part, now: Instant) -> Option<Failure> {
+fn over(part: &Partition, now: Instant) -> Option<Failure> {
     let Phase::Live(live) = &part.phase else {
         return None;
     };

@@ -1,7 +1,7 @@
 //! Partitions come and go, and are left behind at the end.
 
-use super::part::{Part, Phase};
-use super::parts::PartId;
+use super::partition::{Partition, Phase};
+use super::partitions::PartitionId;
 use super::{Poll, Revocation};
 use crate::config::leaves_out;
 use crate::engine::assignment::Generation;
@@ -64,11 +64,12 @@ impl<S: Sink> Poll<S> {
         }
         self.generations += 1;
         let generation = Generation(self.generations);
-        self.parts.insert(Part::new(tp, generation, Instant::now()));
+        self.partitions
+            .insert(Partition::new(tp, generation, Instant::now()));
     }
 
     /// Partitions are somebody else's now.
-    fn lose(&mut self, partitions: &[TopicPartition]) {
+    pub(super) fn lose(&mut self, partitions: &[TopicPartition]) {
         for tp in partitions {
             if let Some((id, Act::Forget)) = self.heard(tp, Heard::Lost) {
                 self.forget(id);
@@ -86,7 +87,7 @@ impl<S: Sink> Poll<S> {
             self.pause(id);
             match act {
                 Act::Drain => {
-                    if let Some(part) = self.parts.get_mut(id) {
+                    if let Some(part) = self.partitions.get_mut(id) {
                         part.lease.leave();
                         part.phase = Phase::Draining;
                     }
@@ -107,7 +108,7 @@ impl<S: Sink> Poll<S> {
 
     /// Grants revocations whose partitions are drained, or whose time is over.
     pub(super) fn finish_revocations(&mut self, now: Instant) {
-        let parts = &self.parts;
+        let parts = &self.partitions;
         let (ready, waiting) =
             std::mem::take(&mut self.revocations)
                 .into_iter()
@@ -122,8 +123,8 @@ impl<S: Sink> Poll<S> {
     }
 
     /// Ends a partition's life: its writer's lease is gone with it.
-    pub(super) fn forget(&mut self, id: PartId) {
-        let Some(part) = self.parts.remove(id) else {
+    pub(super) fn forget(&mut self, id: PartitionId) {
+        let Some(part) = self.partitions.remove(id) else {
             return;
         };
         self.setup.standing.remove(&part.tp);
@@ -143,14 +144,14 @@ impl<S: Sink> Poll<S> {
     pub(super) fn stop(&mut self) {
         if self.stopping.is_none() {
             self.stopping = Some(Instant::now() + self.setup.drain);
-            let all: Vec<_> = self.parts.iter().map(|p| p.tp.clone()).collect();
+            let all: Vec<_> = self.partitions.iter().map(|p| p.tp.clone()).collect();
             self.drain(&all);
         }
     }
 
     pub(super) fn drained(&self) -> bool {
         self.stopping
-            .is_some_and(|deadline| self.parts.is_empty() || Instant::now() >= deadline)
+            .is_some_and(|deadline| self.partitions.is_empty() || Instant::now() >= deadline)
     }
 
     /// Ends all lives after an error that is for good. librdkafka (2.12.1) never comes
@@ -158,7 +159,7 @@ impl<S: Sink> Poll<S> {
     /// and takes a whole core meanwhile. So the client is left as it is: the process
     /// ends next, and its member is missed as a dead one's is.
     pub(super) fn abandon(mut self) {
-        self.parts.clear();
+        self.partitions.clear();
         std::mem::forget(self);
     }
 
@@ -166,7 +167,7 @@ impl<S: Sink> Poll<S> {
     /// thread has a deadline.
     pub(super) fn leave(mut self) {
         self.tell_kafka();
-        self.parts.clear();
+        self.partitions.clear();
         if let Err(error) = self.member.leave() {
             debug!(sink = self.setup.lane.name, "leaving: {error}");
         }

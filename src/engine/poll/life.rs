@@ -2,8 +2,9 @@
 //! begins anew at the stored one.
 
 use super::earlier::{STOP_RETRY, Turn};
-use super::part::{Live, Part, Phase};
-use super::parts::PartId;
+use super::partition::{Live, Partition, Phase};
+use super::partitions::PartitionId;
+use super::stall::Stall;
 use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES};
 use crate::engine::assignment::{Generation, lease};
 use crate::engine::control::RestartReason;
@@ -23,9 +24,9 @@ use tracing::warn;
 
 impl<S: Sink> Poll<S> {
     /// Consumes a partition from the position that its claim returned.
-    pub(super) fn begin(&mut self, id: PartId, claimed: &Claimed) {
+    pub(super) fn begin(&mut self, id: PartitionId, claimed: &Claimed) {
         let setup = &self.setup;
-        let Some(part) = self.parts.get_mut(id) else {
+        let Some(part) = self.partitions.get_mut(id) else {
             return;
         };
         // While librdkafka has not forgotten the earlier life, its position is of
@@ -67,6 +68,7 @@ impl<S: Sink> Poll<S> {
             born: self.windows,
             failed: None,
             paused: false,
+            stall: Stall::default(),
             metrics,
         }));
         // Kafka has answered, by the fetch before the claim was used: an error that comes
@@ -90,7 +92,7 @@ impl<S: Sink> Poll<S> {
 
     /// Lets the records of all come by their queue.
     pub(super) fn forward(&self) {
-        for part in self.parts.iter() {
+        for part in self.partitions.iter() {
             if let Phase::Live(live) = &part.phase {
                 self.member.forward(&live.arrivals);
             }
@@ -100,7 +102,7 @@ impl<S: Sink> Poll<S> {
     /// Ready, as far as this sink goes: all that was assigned is claimed.
     pub(super) fn note_claimed(&self) {
         let claiming = self
-            .parts
+            .partitions
             .iter()
             .any(|p| matches!(p.phase, Phase::Claiming));
         if self.assigned_once && !claiming {
@@ -111,8 +113,8 @@ impl<S: Sink> Poll<S> {
     /// What is assigned, and what of it is not consumed yet.
     pub(super) fn note_claiming(&self) {
         let (sink, health) = (&self.setup.lane.name, &self.setup.lane.health);
-        health.holds(sink, self.parts.len());
-        for part in self.parts.iter() {
+        health.holds(sink, self.partitions.len());
+        for part in self.partitions.iter() {
             match &part.phase {
                 Phase::Claiming | Phase::BackingOff(_) => {
                     let what = "assigned, and the claim has not gone through; it waits for the \
@@ -128,8 +130,8 @@ impl<S: Sink> Poll<S> {
     }
 
     /// Stops a partition and says why; after a while it is tried again.
-    pub(super) fn halt(&mut self, id: PartId, halt: Halt, after: Duration) {
-        let Some(part) = self.parts.get_mut(id) else {
+    pub(super) fn halt(&mut self, id: PartitionId, halt: Halt, after: Duration) {
+        let Some(part) = self.partitions.get_mut(id) else {
             return;
         };
         if halt.until == Until::Fetched {
@@ -142,8 +144,8 @@ impl<S: Sink> Poll<S> {
 
     /// Forgets what is in memory of a partition; after a while it is claimed and
     /// consumed from the stored position, as a new life.
-    pub(super) fn restart(&mut self, id: PartId, reason: RestartReason, after: Duration) {
-        let Some(part) = self.parts.get_mut(id) else {
+    pub(super) fn restart(&mut self, id: PartitionId, reason: RestartReason, after: Duration) {
+        let Some(part) = self.partitions.get_mut(id) else {
             return;
         };
         let lane = &self.setup.lane;
@@ -159,7 +161,7 @@ impl<S: Sink> Poll<S> {
 
     /// Asks for the claims of partitions that have backed off for long enough.
     pub(super) fn claim_due(&mut self, now: Instant) {
-        for part in self.parts.iter_mut() {
+        for part in self.partitions.iter_mut() {
             let due = matches!(part.phase, Phase::BackingOff(until) if now >= until);
             if !due || part.act(Heard::Due) != Act::Claim {
                 continue;
@@ -196,7 +198,7 @@ impl<S: Sink> Poll<S> {
 }
 
 /// librdkafka cannot begin the partition now: this life is tried again after a while.
-fn not_ready(part: &mut Part, after: Duration) {
+fn not_ready(part: &mut Partition, after: Duration) {
     if part.act(Heard::NotReady) == Act::Wait {
         part.phase = Phase::BackingOff(Instant::now() + after);
     }

@@ -1,19 +1,22 @@
 //! The poll loop: the one thread that talks to the consumer, and the one owner
 //! of the partitions' state.
 
+mod backpressure;
 mod earlier;
 mod failures;
 mod handover;
 mod life;
-mod part;
-mod parts;
-mod room;
+mod partition;
+mod partitions;
+mod rejoin;
+mod stall;
 
 #[cfg(test)]
 mod tests;
 
-use self::part::{Part, Phase};
-use self::parts::{PartId, Parts};
+use self::partition::{Partition, Phase};
+use self::partitions::{PartitionId, Partitions};
+use self::stall::Remedy;
 use super::assignment::Generation;
 use super::control::{Control, FENCED_WAIT, HALT_RETRY, RestartReason};
 use super::lane::Lane;
@@ -84,6 +87,12 @@ pub struct Setup<S: Sink> {
     pub heard: Arc<Hearing>,
 }
 
+impl<S: Sink> Setup<S> {
+    fn context(&self) -> Context {
+        Context::heard_by(&self.lane.name, self.heard.clone())
+    }
+}
+
 struct Revocation {
     partitions: Vec<TopicPartition>,
     deadline: Instant,
@@ -92,7 +101,7 @@ struct Revocation {
 /// The loop's state.
 pub struct Poll<S: Sink> {
     setup: Setup<S>,
-    parts: Parts,
+    partitions: Partitions,
     member: Member,
     /// Records are popped that are not taken yet.
     in_window: bool,
@@ -103,6 +112,9 @@ pub struct Poll<S: Sink> {
     budget_paused: bool,
     assigned_once: bool,
     stopping: Option<Instant>,
+    /// A partition of which the client brings nothing.
+    stalled: Option<TopicPartition>,
+    remedy: Remedy,
     next_tick: Instant,
     next_idle_look: Instant,
     next_courtesy: Instant,
@@ -114,13 +126,13 @@ impl<S: Sink> Poll<S> {
     /// # Errors
     /// Settings that librdkafka refuses.
     pub fn new(setup: Setup<S>) -> Result<Self, KafkaError> {
-        let context = Context::heard_by(&setup.lane.name, setup.heard.clone());
         let this = std::thread::current();
-        let member = Member::join(&setup.client, context, &setup.subscription, &this)?;
+        let member = Member::new(&setup.client, setup.context(), &this)?;
+        member.subscribe(&setup.subscription)?;
         let now = Instant::now();
         Ok(Self {
             setup,
-            parts: Parts::default(),
+            partitions: Partitions::default(),
             member,
             in_window: false,
             windows: 0,
@@ -129,6 +141,8 @@ impl<S: Sink> Poll<S> {
             budget_paused: false,
             assigned_once: false,
             stopping: None,
+            stalled: None,
+            remedy: Remedy::default(),
             next_tick: now,
             next_idle_look: now + IDLE_LOOK,
             next_courtesy: now + COURTESY,
@@ -161,6 +175,10 @@ impl<S: Sink> Poll<S> {
             if now >= self.next_tick {
                 self.next_tick = now + TICK;
                 self.tick(now);
+            }
+            // Between two windows: a record that is held keeps its client alive.
+            if let Some(stalled) = self.stalled.take() {
+                self.rejoin(&stalled)?;
             }
             if idle {
                 std::thread::park_timeout(wait);
@@ -221,7 +239,11 @@ impl<S: Sink> Poll<S> {
 
     /// Copies a message into its partition's batch, if the guard lets it in.
     /// `Some`: that partition's batch is full now.
-    fn take(&mut self, message: Message<'_>, run: &mut Option<(Source, PartId)>) -> Option<PartId> {
+    fn take(
+        &mut self,
+        message: Message<'_>,
+        run: &mut Option<(Source, PartitionId)>,
+    ) -> Option<PartitionId> {
         let setup = &self.setup;
         let drop_it = |why: &'static str| {
             counter!(names::DROPPED, "sink" => setup.lane.name.clone(), "reason" => why)
@@ -233,12 +255,12 @@ impl<S: Sink> Poll<S> {
             Some((source, id)) if source == message.source() => Some(id),
             Some(_) | None => {
                 let tp = TopicPartition::new(message.topic(), message.partition());
-                let id = self.parts.id_of(&tp);
+                let id = self.partitions.id_of(&tp);
                 *run = id.map(|id| (message.source(), id));
                 id
             }
         };
-        let Some((id, part)) = id.and_then(|id| Some((id, self.parts.get_mut(id)?))) else {
+        let Some((id, part)) = id.and_then(|id| Some((id, self.partitions.get_mut(id)?))) else {
             return drop_it("not_assigned");
         };
         let Phase::Live(live) = &mut part.phase else {
@@ -361,17 +383,18 @@ impl<S: Sink> Poll<S> {
             }
             Control::Retry { tp } => {
                 if let Some((id, Act::Hasten)) = self.heard(&tp, Heard::Retry)
-                    && let Some(part) = self.parts.get_mut(id)
+                    && let Some(part) = self.partitions.get_mut(id)
                 {
                     part.phase = Phase::BackingOff(Instant::now());
                 }
             }
+            Control::LogEnds(ends) => self.look_for_stalls(&ends),
             Control::Stop => self.stop(),
         }
     }
 
-    fn acknowledge(&mut self, id: PartId, to: Position) {
-        let Some(part) = self.parts.get_mut(id) else {
+    fn acknowledge(&mut self, id: PartitionId, to: Position) {
+        let Some(part) = self.partitions.get_mut(id) else {
             return;
         };
         part.committed = Some(to);
@@ -387,7 +410,7 @@ impl<S: Sink> Poll<S> {
     fn tell_kafka(&mut self) {
         let mut behind = Vec::new();
         for part in self
-            .parts
+            .partitions
             .iter_mut()
             .filter(|part| part.told != part.committed)
         {
@@ -404,8 +427,9 @@ impl<S: Sink> Poll<S> {
     fn publish(&self) {
         let sink = self.setup.lane.name.clone();
         let live = |paused: bool| {
-            let is = |p: &&Part| matches!(&p.phase, Phase::Live(live) if !paused || live.paused);
-            self.parts.iter().filter(is).count() as f64
+            let is =
+                |p: &&Partition| matches!(&p.phase, Phase::Live(live) if !paused || live.paused);
+            self.partitions.iter().filter(is).count() as f64
         };
         gauge!(names::ASSIGNED, "sink" => sink.clone()).set(live(false));
         gauge!(names::PAUSED, "sink" => sink.clone()).set(live(true));
@@ -415,15 +439,15 @@ impl<S: Sink> Poll<S> {
     }
 
     /// What is to be done about something that is said of a partition.
-    fn heard(&self, tp: &TopicPartition, heard: Heard) -> Option<(PartId, Act)> {
-        let id = self.parts.id_of(tp)?;
-        Some((id, self.parts.get(id)?.act(heard)))
+    fn heard(&self, tp: &TopicPartition, heard: Heard) -> Option<(PartitionId, Act)> {
+        let id = self.partitions.id_of(tp)?;
+        Some((id, self.partitions.get(id)?.act(heard)))
     }
 
     /// What is to be done about what a task says.
-    fn told(&self, tp: &TopicPartition, of: Generation, said: Said) -> Option<(PartId, Act)> {
-        let id = self.parts.id_of(tp)?;
-        let part = self.parts.get(id)?;
+    fn told(&self, tp: &TopicPartition, of: Generation, said: Said) -> Option<(PartitionId, Act)> {
+        let id = self.partitions.id_of(tp)?;
+        let part = self.partitions.get(id)?;
         let present = part.generation == of;
         Some((id, part.act(Heard::Task { present, said })))
     }

@@ -1,6 +1,7 @@
 //! One partition in the poll thread's hands.
 
 use super::earlier::Earlier;
+use super::stall::Stall;
 use crate::engine::assignment::{Generation, Lease, lease};
 use crate::kafka::Arrivals;
 use crate::metrics::PartitionMetrics;
@@ -11,7 +12,7 @@ use std::time::Instant;
 use tokio::sync::mpsc::Sender;
 
 /// What the group's coordinator gave to this member.
-pub struct Part {
+pub struct Partition {
     /// Which.
     pub tp: TopicPartition,
     /// Which local life of it.
@@ -60,7 +61,7 @@ impl Phase {
     }
 }
 
-impl Part {
+impl Partition {
     /// One that was given just now, and may be claimed at once.
     #[must_use]
     pub fn new(tp: TopicPartition, generation: Generation, now: Instant) -> Self {
@@ -106,6 +107,8 @@ pub struct Live {
     pub failed: Option<Failure>,
     /// Not fetched for want of room.
     pub paused: bool,
+    /// Whether records come.
+    pub stall: Stall,
     /// Counters.
     pub metrics: PartitionMetrics,
 }

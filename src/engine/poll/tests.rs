@@ -4,11 +4,12 @@
 use super::earlier::STOP_RETRY;
 use super::{Poll, Setup};
 
-use super::part::{Live, Part, Phase};
+use super::partition::{Live, Partition, Phase};
 use crate::config::{BatchLimits, GroupProtocol, Isolation, Kafka};
 use crate::engine::control::{Control, RestartReason};
 use crate::engine::request::ClaimRequest;
 use crate::engine::standing::Standing;
+use crate::health::{End, Ends};
 use crate::kafka::{Hearing, Held, Looks, MemoryShare, Window, consumer_config};
 use crate::rehearsal::lane;
 use plimsoll_protocol::{Claim, Epoch, Owner, Position, TopicPartition};
@@ -121,8 +122,8 @@ impl Driven {
     }
 
     #[track_caller]
-    fn part(&self) -> &Part {
-        let parts = &self.poll.parts;
+    fn part(&self) -> &Partition {
+        let parts = &self.poll.partitions;
         parts.get(parts.id_of(&tp()).unwrap()).unwrap()
     }
 
@@ -151,7 +152,7 @@ impl Driven {
     /// Ends its life, to be claimed at once.
     fn restart(&mut self) {
         let reason = RestartReason::OutOfStep;
-        let id = self.poll.parts.id_of(&tp()).unwrap();
+        let id = self.poll.partitions.id_of(&tp()).unwrap();
         self.poll.restart(id, reason, Duration::ZERO);
     }
 
@@ -211,8 +212,8 @@ fn a_position_that_a_late_record_brings_back_begins_no_life_and_is_cleared_by_a_
     Held::hand_out(late);
     assert_eq!(driven.stands(), Some(at(2)));
     // A claim that was under way meanwhile is not used.
-    let id = driven.poll.parts.id_of(&tp()).unwrap();
-    driven.poll.parts.get_mut(id).unwrap().phase = Phase::Claiming;
+    let id = driven.poll.partitions.id_of(&tp()).unwrap();
+    driven.poll.partitions.get_mut(id).unwrap().phase = Phase::Claiming;
     driven.claimed(at(1));
     assert!(
         driven.is_backing_off(),
@@ -263,4 +264,36 @@ fn what_is_left_of_a_window_is_not_taken_by_a_life_that_began_meanwhile() {
     assert_eq!(driven.live().filling.len(), 0);
     driven.take_until(4);
     assert_eq!(driven.live().filling.len(), 3);
+}
+
+/// A client that brings nothing is left, and another begins where the sink stands.
+#[test]
+fn another_client_joins_where_no_record_comes_of_a_log_that_goes_on() {
+    let mut driven = Driven::start();
+    driven.begin(at(0));
+    driven.produce(5);
+    driven.take_until(5);
+    // As if there were more, and none of it came.
+    let end = End {
+        position: at(0),
+        end: at(9),
+    };
+    let ends = Ends::from([(tp(), end)]);
+    let mut looks = 0;
+    while driven.poll.stalled.is_none() {
+        looks += 1;
+        driven.poll.look_for_stalls(&ends);
+        assert!(looks < 100, "it is taken for well");
+    }
+    assert!(looks > 10, "it is given up at once");
+    let stalled = driven.poll.stalled.take().unwrap();
+    driven.poll.rejoin(&stalled).unwrap();
+    assert!(driven.poll.partitions.is_empty());
+    driven.begin(at(2));
+    driven.take_until(5);
+    assert_eq!(driven.live().filling.len(), 3);
+    // It goes on: all is well.
+    let ends = Ends::from([(tp(), End { end: at(5), ..end })]);
+    (0..100).for_each(|_| driven.poll.look_for_stalls(&ends));
+    assert!(driven.poll.stalled.is_none());
 }

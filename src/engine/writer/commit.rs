@@ -63,7 +63,7 @@ impl<S: Sink> Writer<S> {
                 // The table answers no error with GoOn; if it did, nothing would
                 // be taken for committed.
                 Step::Drop | Step::GoOn => {
-                    if error.class == Class::Moved {
+                    if error.class == Class::Fenced {
                         self.metrics.fenced.increment(1);
                     }
                     return Err(Trouble::End(Done::Drop));

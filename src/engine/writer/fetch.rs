@@ -22,7 +22,7 @@ impl<S: Sink> Writer<S> {
         loop {
             let sink = &self.lane.name;
             let away = match decoder.fetch(need).await {
-                Err(why) if why.class == Class::Away => why.to_string(),
+                Err(why) if why.class == Class::Unavailable => why.to_string(),
                 other => {
                     self.lane.health.over(sink, &About::Registry);
                     return Ok(other);
