@@ -60,7 +60,7 @@ model: ## searches the model of the protocol and prints its bounds; MODEL_DEPTH=
 
 # A server of ordinary size; durable: fsync and synchronous_commit stay on.
 bench: export PLIMSOLL_POSTGRES_OPTIONS = -c shared_buffers=1GB -c max_wal_size=16GB -c checkpoint_timeout=30min
-bench: ## the service beside the floor in one run; CASES="append upsert" chooses
+bench: ## the service beside the baseline in one run; CASES="append upsert" chooses
 	cargo build --release -p plimsoll -p plimsoll-bench
 	@mkdir -p bench/results
 	scripts/with-servers target/release/plimsoll-bench $(CASES) \

@@ -77,7 +77,7 @@ fn filter(asked: &str) -> Result<EnvFilter, String> {
     // silent.
     for word in asked.split(',').filter(|word| !word.contains(['=', '['])) {
         if word.trim().parse::<LevelFilter>().is_err() {
-            return Err(format!("\"{word}\" is no log level"));
+            return Err(format!("\"{word}\" is not a log level"));
         }
     }
     EnvFilter::builder()
@@ -167,6 +167,6 @@ mod tests {
     #[test]
     fn what_is_no_level_is_an_error() {
         assert!(filter("plimsoll=loud").is_err());
-        assert_eq!(filter("loud").unwrap_err(), "\"loud\" is no log level");
+        assert_eq!(filter("loud").unwrap_err(), "\"loud\" is not a log level");
     }
 }

@@ -72,6 +72,8 @@ pub const KAFKA_AWAY: &str = "plimsoll_kafka_away";
 pub const UNASSIGNED: &str = "plimsoll_unassigned";
 /// Partitions assigned, and for long not claimed.
 pub const CLAIMING: &str = "plimsoll_partitions_claiming";
+/// Partitions of which Kafka's client brings no record, although their logs go on.
+pub const STALLED: &str = "plimsoll_partitions_stalled";
 /// Whether somebody else is in the sink's group: 1, or 0.
 pub const GROUP_SHARED: &str = "plimsoll_group_shared";
 /// Partitions whose commit waits for somebody else's lock.
@@ -188,6 +190,7 @@ const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Gauge, KAFKA_AWAY, Unit::Count, "1 while Kafka does not answer as it should"),
     (Kind::Gauge, UNASSIGNED, Unit::Count, "1 while nothing is assigned that should be, or a topic cannot be read"),
     (Kind::Gauge, CLAIMING, Unit::Count, "Partitions assigned for 10 s and not claimed"),
+    (Kind::Gauge, STALLED, Unit::Count, "Partitions of which no record comes for 10 s, although their logs go on"),
     (Kind::Gauge, GROUP_SHARED, Unit::Count, "1 while the group has members that are not of this sink"),
     (Kind::Gauge, BLOCKED, Unit::Count, "Partitions whose commit waits for somebody else's lock"),
     (Kind::Gauge, RETRYING, Unit::Seconds, "How long a commit is tried again; 0 while none is"),

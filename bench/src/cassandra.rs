@@ -24,7 +24,7 @@ const WRITERS: usize = 4;
 /// How often the positions are asked for: far from what a server would feel.
 const LOOK: Duration = Duration::from_millis(50);
 /// A server that was just started listens within that time.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What is compared.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +82,7 @@ struct Server {
 
 impl Server {
     async fn connect(address: &str) -> Result<Self> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         loop {
             match session(address).await {
                 Ok(session) => {
@@ -268,7 +268,7 @@ impl Bench {
         let records = case.load.records;
         self.progress(&format!("{}: producing {records} records", case.name));
         self.publish(&topic, case.load).await?;
-        let (mut floors, mut services) = (Vec::new(), Vec::new());
+        let (mut baselines, mut services) = (Vec::new(), Vec::new());
         // The first ones of each are not counted: the server compiles itself.
         for round in 0..=self.rounds {
             server.clean(case.key).await?;
@@ -284,18 +284,18 @@ impl Bench {
             server.clean(case.key).await?;
             let seen = self.service_on_cassandra(case, &topic, &server).await?;
             server.exact(case, "the service").await?;
-            let floor = records as f64 / took.as_secs_f64();
+            let baseline = records as f64 / took.as_secs_f64();
             self.progress(&format!(
-                "{}: round {round}: {:.0} records/s, the generator {floor:.0}",
+                "{}: round {round}: {:.0} records/s, the generator {baseline:.0}",
                 case.name, seen.records_per_s
             ));
             if round > 0 {
-                floors.push(floor);
+                baselines.push(baseline);
                 services.push(seen);
             }
         }
         kafka::delete(&self.bootstrap, &[&topic]).await?;
-        Ok(Comparison::of(case.name, records, floors, &services))
+        Ok(Comparison::of(case.name, records, baselines, &services))
     }
 
     async fn service_on_cassandra(

@@ -1,4 +1,4 @@
-//! The service beside its floor, alternating.
+//! The service beside its baseline, alternating.
 
 use crate::load::Load;
 use crate::postgres::ORDERS;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// What the service is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Floor {
+pub enum Baseline {
     /// `\copy` of the same rows from a text file.
     CopyText,
     /// `\copy` of the same rows from a binary file.
@@ -36,7 +36,7 @@ pub struct Case {
     /// What is read.
     pub load: Load,
     /// With what it is compared.
-    pub floor: Floor,
+    pub baseline: Baseline,
     /// Lines of `[sinks.bench.batch]`.
     pub batch: String,
 }
@@ -48,8 +48,9 @@ pub struct Comparison {
     pub name: String,
     /// Records of one run.
     pub records: u64,
-    /// Records a second, the floor.
-    pub floor: Series,
+    /// Records a second, the baseline. Earlier results call it a floor.
+    #[serde(alias = "floor")]
+    pub baseline: Series,
     /// Records a second, the service.
     pub service: Series,
     /// Both of one alternation, divided.
@@ -65,15 +66,15 @@ pub struct Comparison {
 impl Comparison {
     /// Of as many runs of each.
     #[must_use]
-    pub fn of(name: &str, records: u64, floors: Vec<f64>, services: &[Seen]) -> Self {
+    pub fn of(name: &str, records: u64, baselines: Vec<f64>, services: &[Seen]) -> Self {
         let series = |of: &dyn Fn(&Seen) -> f64| Series::new(services.iter().map(of).collect());
-        let (floor, service) = (Series::new(floors), series(&|s| s.records_per_s));
+        let (baseline, service) = (Series::new(baselines), series(&|s| s.records_per_s));
         let millions = records as f64 / 1e6;
         Self {
             name: name.to_owned(),
             records,
-            ratio: service.ratio(&floor),
-            floor,
+            ratio: service.ratio(&baseline),
+            baseline,
             service,
             processor: series(&|s| s.processor.as_secs_f64() / millions),
             peak_mib: series(&|s| s.peak_bytes as f64 / f64::from(1 << 20)),
@@ -85,7 +86,7 @@ impl Comparison {
 const TARGET: &str = "bench.target";
 
 impl Bench {
-    /// Alternates the floor and the service over the same rows.
+    /// Alternates the baseline and the service over the same rows.
     pub async fn compare(&mut self, case: &Case) -> Result<Comparison> {
         let topic = self.topic(case.name);
         self.progress(&format!(
@@ -97,7 +98,7 @@ impl Bench {
             .execute("DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench")
             .await?;
         let settings = self.settings(case, &topic)?;
-        // Not counted: caches, and what the floor is made of.
+        // Not counted: caches, and what the baseline is made of.
         let warm = self.service(case, &settings).await?;
         let expected = self.digest(case).await?;
         self.progress(&format!(
@@ -105,9 +106,9 @@ impl Bench {
             case.name, warm.records_per_s
         ));
         let binary = self.folder.path().join("rows.binary");
-        match case.floor {
-            Floor::CopyText => {}
-            Floor::CopyBinary => {
+        match case.baseline {
+            Baseline::CopyText => {}
+            Baseline::CopyBinary => {
                 self.postgres.copy_out(TARGET, &binary).await?;
                 self.postgres
                     .execute(&format!(
@@ -115,7 +116,7 @@ impl Bench {
                     ))
                     .await?;
             }
-            Floor::Upsert { .. } | Floor::UpsertEach => {
+            Baseline::Upsert { .. } | Baseline::UpsertEach => {
                 self.postgres
                     .execute(&format!("CREATE TABLE bench.staged ({ORDERS})"))
                     .await?;
@@ -127,24 +128,24 @@ impl Bench {
                     .await?;
             }
         }
-        let (mut floors, mut services) = (Vec::new(), Vec::new());
+        let (mut baselines, mut services) = (Vec::new(), Vec::new());
         for round in 1..=self.rounds {
-            let took = self.floor(case, &file, &binary).await?;
-            floors.push(case.load.records as f64 / took.as_secs_f64());
-            self.exact(case, "the floor", &expected).await?;
+            let took = self.baseline(case, &file, &binary).await?;
+            baselines.push(case.load.records as f64 / took.as_secs_f64());
+            self.exact(case, "the baseline", &expected).await?;
             let seen = self.service(case, &settings).await?;
             self.exact(case, "the service", &expected).await?;
             self.progress(&format!(
-                "{}: round {round}: {:.0} records/s, the floor {:.0}",
+                "{}: round {round}: {:.0} records/s, the baseline {:.0}",
                 case.name,
                 seen.records_per_s,
-                floors.last().copied().unwrap_or_default()
+                baselines.last().copied().unwrap_or_default()
             ));
             services.push(seen);
         }
         kafka::delete(&self.bootstrap, &[&topic]).await?;
         let records = case.load.records;
-        Ok(Comparison::of(case.name, records, floors, &services))
+        Ok(Comparison::of(case.name, records, baselines, &services))
     }
 
     /// Makes a topic and publishes a load; returns the file of the same rows.
@@ -182,11 +183,11 @@ impl Bench {
         running.finish(case.load.records, &mut self.postgres).await
     }
 
-    async fn floor(&mut self, case: &Case, text: &Path, binary: &Path) -> Result<Duration> {
+    async fn baseline(&mut self, case: &Case, text: &Path, binary: &Path) -> Result<Duration> {
         self.empty(case).await?;
-        match case.floor {
-            Floor::CopyText => self.postgres.copy_file(TARGET, text, "text").await,
-            Floor::CopyBinary => {
+        match case.baseline {
+            Baseline::CopyText => self.postgres.copy_file(TARGET, text, "text").await,
+            Baseline::CopyBinary => {
                 self.postgres
                     .execute(&format!(
                         "CREATE TABLE {TARGET} (LIKE bench.like INCLUDING ALL)"
@@ -194,12 +195,12 @@ impl Bench {
                     .await?;
                 self.postgres.copy_file(TARGET, binary, "binary").await
             }
-            Floor::Upsert { chunk } => {
+            Baseline::Upsert { chunk } => {
                 self.postgres
                     .upsert_staged("bench.staged", TARGET, case.load.records, chunk)
                     .await
             }
-            Floor::UpsertEach => self.postgres.upsert_each("bench.staged", TARGET).await,
+            Baseline::UpsertEach => self.postgres.upsert_each("bench.staged", TARGET).await,
         }
     }
 
@@ -228,7 +229,7 @@ impl Bench {
         Ok(found)
     }
 
-    /// The floor and the service must end with the same rows, content and all.
+    /// The baseline and the service must end with the same rows, content and all.
     async fn exact(&mut self, case: &Case, who: &str, expected: &(i64, String)) -> Result<()> {
         let found = self.digest(case).await?;
         match found == *expected {

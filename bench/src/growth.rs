@@ -1,6 +1,6 @@
 //! How the cost grows: one thing at a time.
 
-use crate::compare::{Case, Floor};
+use crate::compare::{Baseline, Case};
 use crate::load::{Keys, Load};
 use crate::proxy::Proxy;
 use crate::service::{Running, Seen};
@@ -50,7 +50,7 @@ fn append(load: Load, batch: &str) -> Case {
         name: "growth",
         mode: "append",
         load,
-        floor: Floor::CopyText,
+        baseline: Baseline::CopyText,
         batch: batch.to_owned(),
     }
 }

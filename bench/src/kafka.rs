@@ -13,14 +13,14 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long a broker may take for anything.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Makes a topic. A name that is new each time: its offsets begin at 0.
 pub async fn create(bootstrap: &str, topic: &str, partitions: u64) -> Result<()> {
     let admin: AdminClient<DefaultClientContext> = client(bootstrap).create()?;
     let partitions = i32::try_from(partitions).map_err(|_| Failed::new("partitions"))?;
     let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
     for made in admin.create_topics(&[new], &options).await? {
         made.map_err(|(topic, code)| Failed::new(format!("{topic}: {code}")))?;
     }
@@ -70,7 +70,7 @@ pub fn produce(bootstrap: &str, topic: &str, load: Load, file: &Path) -> Result<
         }
     }
     lines.flush()?;
-    producer.flush(PATIENCE)?;
+    producer.flush(TIMEOUT)?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
-//! `make bench`: the service beside the floor, on the same rows in the same run.
+//! `make bench`: the service beside the baseline, on the same rows in the same run.
 //!
 //! Speeds of a machine say little; ratios of one run say something. Each round
-//! runs the floor and then the service, into a table in the same state, after a
+//! runs the baseline and then the service, into a table in the same state, after a
 //! CHECKPOINT, and compares what they wrote.
 
 mod cassandra;
@@ -19,7 +19,7 @@ mod stats;
 mod wire;
 
 use clap::Parser;
-use compare::{Case, Floor};
+use compare::{Baseline, Case};
 use load::{Keys, Load};
 use postgres::Postgres;
 use report::{Machine, Report};
@@ -31,7 +31,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wire::Wire;
 
-/// Measures plimsoll beside the floor. Runs beside real servers: make bench.
+/// Measures plimsoll beside the baseline. Runs beside real servers: make bench.
 #[derive(Debug, Parser)]
 struct Args {
     /// Which cases; all of them when none is named: append, upsert, avro, debezium,
@@ -118,15 +118,15 @@ fn cases(records: u64) -> Vec<Case> {
         bytes: 200,
         wire: Wire::Json,
     };
-    let case = |name, mode, load, floor| Case {
+    let case = |name, mode, load, baseline| Case {
         name,
         mode,
         load,
-        floor,
+        baseline,
         batch: String::new(),
     };
     // As many as the service takes into one statement by default.
-    let upsert = Floor::Upsert { chunk: 10_000 };
+    let upsert = Baseline::Upsert { chunk: 10_000 };
     let zipf = Load {
         keys: Keys::Zipf,
         ..orders
@@ -142,9 +142,9 @@ fn cases(records: u64) -> Vec<Case> {
         ..orders
     };
     vec![
-        case("append", "append", orders, Floor::CopyText),
+        case("append", "append", orders, Baseline::CopyText),
         case("upsert", "upsert", orders, upsert),
-        case("avro", "append", written(Wire::Avro), Floor::CopyText),
+        case("avro", "append", written(Wire::Avro), Baseline::CopyText),
         case("debezium", "upsert", written(Wire::Debezium), upsert),
         case(
             "debezium-avro",
@@ -152,11 +152,11 @@ fn cases(records: u64) -> Vec<Case> {
             written(Wire::DebeziumAvro),
             upsert,
         ),
-        case("zipf", "upsert", zipf, Floor::UpsertEach),
+        case("zipf", "upsert", zipf, Baseline::UpsertEach),
         case("zipf-folded", "upsert", zipf, upsert),
-        case("log", "log", orders, Floor::CopyBinary),
-        case("documents", "log", documents, Floor::CopyBinary),
-        case("thin", "append", thin, Floor::CopyText),
+        case("log", "log", orders, Baseline::CopyBinary),
+        case("documents", "log", documents, Baseline::CopyBinary),
+        case("thin", "append", thin, Baseline::CopyText),
     ]
 }
 
@@ -279,7 +279,7 @@ async fn backlog(bench: &mut Bench, records: u64) -> Result<service::Seen> {
             bytes: 200,
             wire: Wire::Json,
         },
-        floor: Floor::CopyText,
+        baseline: Baseline::CopyText,
         batch: String::new(),
     };
     let topic = bench.topic(case.name);
@@ -309,7 +309,7 @@ async fn low_rate(bench: &mut Bench) -> Result<latency::Latency> {
         name: "latency",
         mode: "append",
         load,
-        floor: Floor::CopyText,
+        baseline: Baseline::CopyText,
         batch: "linger_ms = 5".to_owned(),
     };
     let topic = bench.topic(case.name);

@@ -1,4 +1,4 @@
-//! The tables that are written, and the floor: what the server does without us.
+//! The tables that are written, and the baseline: what the server does without us.
 
 use crate::{Failed, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection};

@@ -19,7 +19,7 @@ pub struct Report {
     pub machine: Machine,
     /// How the server was set.
     pub postgres: Vec<(String, String)>,
-    /// The service beside its floors.
+    /// The service beside its baselines.
     pub comparisons: Vec<Comparison>,
     /// Without a database.
     pub consuming: Option<Consuming>,
@@ -96,7 +96,7 @@ impl Report {
         if !self.comparisons.is_empty() {
             let _ = writeln!(
                 text,
-                "| case | records/s | floor | ratio | processor s per million | peak MiB | first commit ms |\n\
+                "| case | records/s | baseline | ratio | processor s per million | peak MiB | first commit ms |\n\
                  | --- | --- | --- | --- | --- | --- | --- |"
             );
         }
@@ -106,7 +106,7 @@ impl Report {
                 "| {} | {:.0} | {:.0} | {} | {} | {} | {:.0} |",
                 c.name,
                 c.service.median,
-                c.floor.median,
+                c.baseline.median,
                 spread(&c.ratio, 2),
                 spread(&c.processor, 2),
                 spread(&c.peak_mib, 0),
@@ -190,7 +190,7 @@ fn draw(
     let mut chart = ChartBuilder::on(&area)
         .margin(12)
         .caption(
-            "records/s, divided by the floor of the same run",
+            "records/s, divided by the baseline of the same run",
             ("sans-serif", 16),
         )
         .x_label_area_size(28)
@@ -223,7 +223,7 @@ fn draw(
             BLACK.stroke_width(2),
         )])?;
     }
-    // The floor itself.
+    // The baseline itself.
     chart.draw_series([PathElement::new(
         vec![(1.0, 0.0), (1.0, rows as f64)],
         RED.stroke_width(1),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// How often positions are looked at: 200 small reads a second.
 const LOOK: Duration = Duration::from_millis(5);
 /// A run that has not ended by then has failed.
-const PATIENCE: Duration = Duration::from_secs(900);
+const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// What a run needs.
 #[derive(Debug, Clone)]
@@ -115,9 +115,9 @@ impl Running {
             if let Some(status) = self.child.try_wait()? {
                 return Err(Failed::new(format!("plimsoll ended by itself: {status}")));
             }
-            if self.began.elapsed() > PATIENCE {
+            if self.began.elapsed() > TIMEOUT {
                 return Err(Failed::new(format!(
-                    "{} of {records} after {PATIENCE:?}",
+                    "{} of {records} after {TIMEOUT:?}",
                     last.1
                 )));
             }

@@ -29,9 +29,9 @@ impl Series {
 
     /// Both of one alternation, divided.
     #[must_use]
-    pub fn ratio(&self, floor: &Self) -> Self {
-        let pairs = self.values.iter().zip(&floor.values);
-        Self::new(pairs.map(|(mine, floor)| mine / floor).collect())
+    pub fn ratio(&self, baseline: &Self) -> Self {
+        let pairs = self.values.iter().zip(&baseline.values);
+        Self::new(pairs.map(|(mine, baseline)| mine / baseline).collect())
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_ratio_is_taken_within_each_alternation() {
-        let (mine, floor) = (Series::new(vec![2.0, 9.0]), Series::new(vec![1.0, 3.0]));
-        assert_eq!(mine.ratio(&floor).values, [2.0, 3.0]);
+        let (mine, baseline) = (Series::new(vec![2.0, 9.0]), Series::new(vec![1.0, 3.0]));
+        assert_eq!(mine.ratio(&baseline).values, [2.0, 3.0]);
     }
 }

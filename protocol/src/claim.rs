@@ -41,7 +41,7 @@ pub struct Claim {
 /// The commit was refused: the position is not where, or not whose, the writer
 /// thought. Nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moved;
+pub struct Fenced;
 
 /// The position row as far as the protocol reads it. Sinks keep it in their
 /// database; tests and models keep it here.
@@ -80,11 +80,11 @@ impl PositionRow {
     /// same in SQL.
     ///
     /// # Errors
-    /// [`Moved`] unless epoch, owner and `from` are those of the row.
-    pub fn advance(&mut self, claim: Claim, span: Span) -> Result<(), Moved> {
+    /// [`Fenced`] unless epoch, owner and `from` are those of the row.
+    pub fn advance(&mut self, claim: Claim, span: Span) -> Result<(), Fenced> {
         let mine = self.epoch == claim.epoch && self.owner == Some(claim.owner);
         if !mine || self.position != span.from() {
-            return Err(Moved);
+            return Err(Fenced);
         }
         self.position = span.to();
         Ok(())
@@ -124,7 +124,7 @@ mod tests {
         let mut row = PositionRow::settled(at(5));
         let claim = row.claim(Owner(1));
         assert_eq!(row.advance(claim, span(5, 9)), Ok(()));
-        assert_eq!(row.advance(claim, span(5, 9)), Err(Moved));
+        assert_eq!(row.advance(claim, span(5, 9)), Err(Fenced));
         assert_eq!(row.position, at(9));
     }
 
@@ -142,7 +142,7 @@ mod tests {
         let mut row = PositionRow::settled(at(0));
         let zombie = row.claim(Owner(1));
         let owner = row.claim(Owner(2));
-        assert_eq!(row.advance(zombie, span(0, 5)), Err(Moved));
+        assert_eq!(row.advance(zombie, span(0, 5)), Err(Fenced));
         assert_eq!(row.advance(owner, span(0, 5)), Ok(()));
     }
 
@@ -151,7 +151,7 @@ mod tests {
         let mut row = PositionRow::settled(at(0));
         let older = row.claim(Owner(1));
         let newer = row.claim(Owner(1));
-        assert_eq!(row.advance(older, span(0, 5)), Err(Moved));
+        assert_eq!(row.advance(older, span(0, 5)), Err(Fenced));
         assert_eq!(row.advance(newer, span(0, 5)), Ok(()));
     }
 
@@ -164,7 +164,7 @@ mod tests {
         let mut row = before_failover;
         let second = row.claim(Owner(2));
         assert_eq!(first.epoch, second.epoch);
-        assert_eq!(row.advance(first, span(0, 5)), Err(Moved));
+        assert_eq!(row.advance(first, span(0, 5)), Err(Fenced));
         assert_eq!(row.advance(second, span(0, 5)), Ok(()));
     }
 
@@ -173,7 +173,7 @@ mod tests {
         let mut row = PositionRow::settled(at(0));
         let claim = row.claim(Owner(1));
         row.set(at(100));
-        assert_eq!(row.advance(claim, span(100, 110)), Err(Moved));
+        assert_eq!(row.advance(claim, span(100, 110)), Err(Fenced));
         assert_eq!(row.owner, None);
     }
 
@@ -183,7 +183,7 @@ mod tests {
         let claim = row.claim(Owner(1));
         row.release(claim);
         assert_eq!((row.owner, row.epoch), (None, claim.epoch));
-        assert_eq!(row.advance(claim, span(0, 5)), Err(Moved));
+        assert_eq!(row.advance(claim, span(0, 5)), Err(Fenced));
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
                         end = sent.to().offset();
                         minds[who] = Some((claim, sent.to(), Some(sent)));
                     }
-                    Err(Moved) => prop_assert_eq!(before, row),
+                    Err(Fenced) => prop_assert_eq!(before, row),
                 }
                 prop_assert!(row.position >= before.position);
             }

@@ -22,6 +22,7 @@
 //!    bounded time after faults end.
 
 mod claim;
+mod class;
 mod compare;
 mod epochs;
 mod guard;
@@ -37,7 +38,8 @@ mod sqlstate;
 mod start;
 mod timestamps;
 
-pub use claim::{Claim, Epoch, Moved, Owner, PositionRow};
+pub use claim::{Claim, Epoch, Fenced, Owner, PositionRow};
+pub use class::Class;
 pub use compare::{Answer, Ask, Comparison, Finding, LOOKS, Next};
 pub use epochs::{EpochFell, LeaderEpochs};
 pub use guard::{Admission, Guard};
@@ -48,6 +50,6 @@ pub use partition::{Assignment, Outcome, Reread, Step, next_step};
 pub use position::{NegativeOffset, Position, Span, TopicPartition};
 pub use question::{Question, Then, then};
 pub use rewind::{Mark, Marks, rewind};
-pub use sqlstate::{Class, FENCED, classify};
+pub use sqlstate::{FENCED, classify};
 pub use start::{Beginning, Kept, KnownTopics, StartRule, beginning, start_rule};
 pub use timestamps::Generation;

@@ -67,9 +67,9 @@ impl Reread {
 const fn most_rereads(class: Class) -> usize {
     match class {
         Class::Stale => 5,
-        Class::Moved
-        | Class::Again
-        | Class::Away
+        Class::Fenced
+        | Class::Transient
+        | Class::Unavailable
         | Class::Rejected
         | Class::Suspect
         | Class::Halt => 1,
@@ -123,12 +123,12 @@ pub fn next_step(outcome: Outcome, assignment: Assignment) -> Step {
             },
             Live | Leaving,
         ) => match class {
-            Class::Moved => match assignment {
+            Class::Fenced => match assignment {
                 Live => Step::Restart,
                 Leaving | Gone => Step::Drop,
             },
-            Class::Again => Step::Repeat,
-            Class::Away => Step::Judge,
+            Class::Transient => Step::Repeat,
+            Class::Unavailable => Step::Judge,
             Class::Rejected if divisible => Step::Bisect,
             // A column may have been widened since the catalogue was read: no
             // record is bad before it is judged by the table as it is now.
@@ -151,9 +151,9 @@ mod tests {
     use super::*;
 
     const CLASSES: [Class; 7] = [
-        Class::Moved,
-        Class::Again,
-        Class::Away,
+        Class::Fenced,
+        Class::Transient,
+        Class::Unavailable,
         Class::Rejected,
         Class::Suspect,
         Class::Stale,
@@ -207,15 +207,15 @@ mod tests {
                 [Step::Restart, Step::Drop, Step::Drop],
             ),
             (
-                failed(Class::Moved, true, Reread::Not),
+                failed(Class::Fenced, true, Reread::Not),
                 [Step::Restart, Step::Drop, Step::Drop],
             ),
             (
-                failed(Class::Again, true, Reread::Not),
+                failed(Class::Transient, true, Reread::Not),
                 [Step::Repeat, Step::Repeat, Step::Drop],
             ),
             (
-                failed(Class::Away, true, Reread::Not),
+                failed(Class::Unavailable, true, Reread::Not),
                 [Step::Judge, Step::Judge, Step::Drop],
             ),
             (
@@ -331,16 +331,16 @@ mod tests {
                 Outcome::Judged(Verdict::OutOfStep),
             ),
             (
-                "failed: moved (fenced)".to_owned(),
-                failed(Class::Moved, true, Reread::Not),
+                "failed: fenced".to_owned(),
+                failed(Class::Fenced, true, Reread::Not),
             ),
             (
-                "failed: again".to_owned(),
-                failed(Class::Again, true, Reread::Not),
+                "failed: transient".to_owned(),
+                failed(Class::Transient, true, Reread::Not),
             ),
             (
-                "failed: away".to_owned(),
-                failed(Class::Away, true, Reread::Not),
+                "failed: unavailable".to_owned(),
+                failed(Class::Unavailable, true, Reread::Not),
             ),
             (
                 "failed: rejected, several records".to_owned(),
@@ -413,7 +413,7 @@ mod tests {
     #[test]
     fn invariant_5_a_rightful_owner_that_is_fenced_begins_anew() {
         assert_eq!(
-            next_step(failed(Class::Moved, true, Reread::Not), Live),
+            next_step(failed(Class::Fenced, true, Reread::Not), Live),
             Step::Restart
         );
         assert_eq!(
@@ -427,7 +427,7 @@ mod tests {
         for divisible in [false, true] {
             for reread in REREADS {
                 assert_eq!(
-                    next_step(failed(Class::Away, divisible, reread), Live),
+                    next_step(failed(Class::Unavailable, divisible, reread), Live),
                     Step::Judge
                 );
             }

@@ -46,14 +46,16 @@ pub enum Then {
 /// Total over its inputs.
 #[must_use]
 pub const fn then(question: Question, class: Class) -> Then {
-    use Class::{Again, Away, Halt, Moved, Rejected, Stale, Suspect};
+    use Class::{Fenced, Halt, Rejected, Stale, Suspect, Transient, Unavailable};
     match (question, class) {
         // All or none: another process has settled the topic since it was looked up.
-        (Question::Starts, Moved) => Then::LookAgain,
+        (Question::Starts, Fenced) => Then::LookAgain,
         // The position moved on, or the letter is gone.
-        (Question::Replay, Moved | Again) => Then::LookAgain,
+        (Question::Replay, Fenced | Transient) => Then::LookAgain,
         // A command does not wait.
-        (Question::Replay, Away) | (Question::Sample, Moved | Again | Away) => Then::Halt,
+        (Question::Replay, Unavailable) | (Question::Sample, Fenced | Transient | Unavailable) => {
+            Then::Halt
+        }
         (
             Question::Migration
             | Question::Starts
@@ -62,7 +64,7 @@ pub const fn then(question: Question, class: Class) -> Then {
             | Question::TopicId
             | Question::Table
             | Question::Comparison,
-            Moved | Again | Away,
+            Fenced | Transient | Unavailable,
         ) => Then::AskAgain,
 
         // Nothing was to be written but the record: whatever is said is said of it, or
@@ -96,9 +98,9 @@ mod tests {
     use super::*;
 
     const CLASSES: [Class; 7] = [
-        Class::Moved,
-        Class::Again,
-        Class::Away,
+        Class::Fenced,
+        Class::Transient,
+        Class::Unavailable,
         Class::Rejected,
         Class::Suspect,
         Class::Stale,
@@ -136,7 +138,7 @@ mod tests {
             .collect();
         let shown: Vec<&str> = include_str!("../../docs/DESIGN.md")
             .lines()
-            .skip_while(|line| !line.starts_with("| what was asked | moved |"))
+            .skip_while(|line| !line.starts_with("| what was asked | fenced |"))
             .skip(2)
             .take_while(|line| line.starts_with('|'))
             .collect();
@@ -149,7 +151,7 @@ mod tests {
             if matches!(question, Question::Sample | Question::Replay) {
                 continue;
             }
-            for class in [Class::Moved, Class::Again, Class::Away] {
+            for class in [Class::Fenced, Class::Transient, Class::Unavailable] {
                 let then = then(question, class);
                 assert!(
                     matches!(then, Then::AskAgain | Then::LookAgain),
@@ -162,7 +164,7 @@ mod tests {
     #[test]
     fn no_record_is_refused_for_what_passes() {
         for (name, question) in QUESTIONS {
-            for class in [Class::Moved, Class::Again, Class::Away] {
+            for class in [Class::Fenced, Class::Transient, Class::Unavailable] {
                 assert_ne!(then(question, class), Then::Refused, "{name}, {class:?}");
             }
         }

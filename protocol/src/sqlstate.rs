@@ -2,86 +2,58 @@
 //! nobody has thought of can lose or multiply a record: what is not named here is
 //! a record's own only when others are taken meanwhile.
 
-/// What to do about an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// The fence said no. Nothing was written.
-    Moved,
-    /// Rolled back for another's sake (deadlock, serialization): the same batch
-    /// again at once.
-    Again,
-    /// Away, full, starting, out of connections: wait, then judge by a claim.
-    Away,
-    /// Something in the records: bisect.
-    Rejected,
-    /// Of the records or of the table, the code does not tell: bisect, and compare
-    /// what is left with its neighbours.
-    Suspect,
-    /// The table is not the one that the statement was made for: read the
-    /// catalogue again once, then halt.
-    Stale,
-    /// None of these: stop before anything is lost.
-    Halt,
-}
-
-impl Class {
-    /// The word for logs and metric labels.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Moved => "moved",
-            Self::Again => "again",
-            Self::Away => "away",
-            Self::Rejected => "rejected",
-            Self::Suspect => "suspect",
-            Self::Stale => "stale",
-            Self::Halt => "halt",
-        }
-    }
-}
+use crate::Class;
 
 /// The SQLSTATE that the server-side fence raises.
 pub const FENCED: &str = "PLM01";
 
 /// What codes that begin so mean, and why. The longest beginning counts.
 const KINDS: &[(&str, Class, &str)] = &[
-    (FENCED, Class::Moved, "the fence said no"),
+    (FENCED, Class::Fenced, "the fence said no"),
     (
         "08",
-        Class::Away,
+        Class::Unavailable,
         "connection lost or refused, also a trigger's own",
     ),
     (
         "53",
-        Class::Away,
+        Class::Unavailable,
         "disk full, out of memory, too many connections",
     ),
-    ("57", Class::Away, "shutdown, start, cancel"),
-    ("58", Class::Away, "the system below: input and output"),
+    ("57", Class::Unavailable, "shutdown, start, cancel"),
+    (
+        "58",
+        Class::Unavailable,
+        "the system below: input and output",
+    ),
     (
         "25006",
-        Class::Away,
+        Class::Unavailable,
         "read-only: a standby after a failover",
     ),
-    ("25P03", Class::Away, "a session that was stopped for long"),
+    (
+        "25P03",
+        Class::Unavailable,
+        "a session that was stopped for long",
+    ),
     (
         "25P04",
-        Class::Away,
+        Class::Unavailable,
         "a transaction that was stopped for long",
     ),
     (
         "26000",
-        Class::Away,
+        Class::Unavailable,
         "a prepared statement that a pooler lost",
     ),
-    ("55P03", Class::Away, "a lock not had in time"),
+    ("55P03", Class::Unavailable, "a lock not had in time"),
     (
         "HV00N",
-        Class::Away,
+        Class::Unavailable,
         "a foreign server, which a trigger writes to, is away",
     ),
-    ("40", Class::Again, "deadlock, serialization"),
-    ("72", Class::Again, "a snapshot too old"),
+    ("40", Class::Transient, "deadlock, serialization"),
+    ("72", Class::Transient, "a snapshot too old"),
     ("22", Class::Rejected, "a value that does not fit"),
     ("23", Class::Rejected, "a constraint"),
     ("44", Class::Rejected, "a view's check option"),
@@ -134,21 +106,21 @@ mod tests {
     #[test]
     fn each_sqlstate_has_the_class_that_the_design_says() {
         let table = [
-            (FENCED, Class::Moved),
-            ("08006", Class::Away),
-            ("53100", Class::Away),
-            ("57P01", Class::Away),
-            ("57014", Class::Away),
-            ("58030", Class::Away),
-            ("25006", Class::Away),
-            ("25P03", Class::Away),
-            ("25P04", Class::Away),
-            ("55P03", Class::Away),
-            ("26000", Class::Away),
-            ("HV00N", Class::Away),
-            ("40001", Class::Again),
-            ("40P01", Class::Again),
-            ("72000", Class::Again),
+            (FENCED, Class::Fenced),
+            ("08006", Class::Unavailable),
+            ("53100", Class::Unavailable),
+            ("57P01", Class::Unavailable),
+            ("57014", Class::Unavailable),
+            ("58030", Class::Unavailable),
+            ("25006", Class::Unavailable),
+            ("25P03", Class::Unavailable),
+            ("25P04", Class::Unavailable),
+            ("55P03", Class::Unavailable),
+            ("26000", Class::Unavailable),
+            ("HV00N", Class::Unavailable),
+            ("40001", Class::Transient),
+            ("40P01", Class::Transient),
+            ("72000", Class::Transient),
             ("22P02", Class::Rejected),
             ("22001", Class::Rejected),
             ("23502", Class::Rejected),
@@ -202,22 +174,6 @@ mod tests {
             .take_while(|line| line.starts_with("| `"))
             .collect();
         assert_eq!(shown, made, "docs/DESIGN.md, what an error means");
-    }
-
-    #[test]
-    fn each_class_has_its_word() {
-        let words = [
-            (Class::Moved, "moved"),
-            (Class::Again, "again"),
-            (Class::Away, "away"),
-            (Class::Rejected, "rejected"),
-            (Class::Suspect, "suspect"),
-            (Class::Stale, "stale"),
-            (Class::Halt, "halt"),
-        ];
-        for (class, word) in words {
-            assert_eq!(class.as_str(), word);
-        }
     }
 
     proptest! {

@@ -126,7 +126,7 @@ pub(crate) fn not_a_registry(url: &str, why: &str) -> Unavailable {
 
 pub(crate) fn away(what: String, hint: Option<&str>) -> Unavailable {
     Unavailable {
-        class: Class::Away,
+        class: Class::Unavailable,
         what,
         hint: hint.map(str::to_owned),
     }
@@ -208,20 +208,20 @@ mod tests {
         let html = "<html>Not here</html>";
         let path = r#"{"error_code":0,"message":"RESTEASY003210: Could not find resource"}"#;
         let cases = [
-            (500, html, Class::Away, false),
-            (502, "", Class::Away, false),
-            (503, r#"{"error_code":50301}"#, Class::Away, false),
-            (599, "", Class::Away, false),
-            (401, html, Class::Away, false),
+            (500, html, Class::Unavailable, false),
+            (502, "", Class::Unavailable, false),
+            (503, r#"{"error_code":50301}"#, Class::Unavailable, false),
+            (599, "", Class::Unavailable, false),
+            (401, html, Class::Unavailable, false),
             (
                 403,
                 r#"{"error_code":40301,"message":"no"}"#,
-                Class::Away,
+                Class::Unavailable,
                 false,
             ),
-            (408, "", Class::Away, false),
-            (425, "", Class::Away, false),
-            (429, "", Class::Away, false),
+            (408, "", Class::Unavailable, false),
+            (425, "", Class::Unavailable, false),
+            (429, "", Class::Unavailable, false),
             (
                 404,
                 r#"{"error_code":40403,"message":"Schema not found"}"#,

@@ -101,7 +101,7 @@ impl Http {
                     self.first.store(i, Ordering::Relaxed);
                     return Ok(answer);
                 }
-                Err(why) if why.class == Class::Away => silent.push(why),
+                Err(why) if why.class == Class::Unavailable => silent.push(why),
                 Err(why) => return Err(why),
             }
         }

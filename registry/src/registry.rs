@@ -326,7 +326,7 @@ impl Inner {
 fn referred(by: &Place, name: &str, why: Unavailable) -> Unavailable {
     match why.class {
         // Nothing is: it could not be asked for.
-        Class::Away => why,
+        Class::Unavailable => why,
         _ => Unavailable {
             what: format!("{by} refers to \"{name}\": {}", why.what),
             ..why

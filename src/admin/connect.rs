@@ -112,7 +112,7 @@ impl Asking<'_> {
                     continue;
                 }
                 // Nothing else will be answered either.
-                Err(error) if error.class == Class::Away => return Err(failed()(error)),
+                Err(error) if error.class == Class::Unavailable => return Err(failed()(error)),
                 Err(error) => {
                     report.fault_of_backend(&error.to_string())?;
                     continue;

@@ -53,11 +53,11 @@ impl AdminError {
             Self::Config(_) => Exit::Config,
             Self::Kafka(_) => Exit::Unreachable,
             Self::Unavailable(unavailable) => match unavailable.class {
-                Class::Away => Exit::Unreachable,
+                Class::Unavailable => Exit::Unreachable,
                 _ => Exit::Refused,
             },
             Self::Sink { error, .. } => match error.class {
-                Class::Away | Class::Again | Class::Moved => Exit::Unreachable,
+                Class::Unavailable | Class::Transient | Class::Fenced => Exit::Unreachable,
                 Class::Rejected | Class::Suspect | Class::Stale | Class::Halt => Exit::Refused,
             },
             Self::Refused(_) => Exit::Refused,

@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_reason_of_two_lines_stays_a_comment() {
-        let error = SinkError::new(Class::Away, "no\nanswer");
+        let error = SinkError::new(Class::Unavailable, "no\nanswer");
         let all = statements("CREATE", &["LOG"]);
         let script = Script::of(Err(error), all.clone());
         assert!(script.what.ends_with("no answer"), "{}", script.what);

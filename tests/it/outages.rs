@@ -47,7 +47,7 @@ fn postgres_restarts_while_the_service_writes() {
 
 /// Tries that met a database that was away.
 fn away_retries(process: &Process) -> f64 {
-    process.metric("plimsoll_retries_total", &[("reason", "away")])
+    process.metric("plimsoll_retries_total", &[("reason", "unavailable")])
 }
 
 #[test]

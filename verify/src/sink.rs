@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// How long a database may take to answer at all. It bounds what one that is away
 /// costs the others.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What one sink is compared with, and how.
 #[derive(Debug)]
@@ -113,13 +113,8 @@ impl<L: Log> OneSink<'_, L> {
                 letters,
             })
         };
-        let late = |_| {
-            format!(
-                "the database did not answer within {} s",
-                PATIENCE.as_secs()
-            )
-        };
-        let seen = tokio::time::timeout(PATIENCE, look)
+        let late = |_| format!("the database did not answer within {} s", TIMEOUT.as_secs());
+        let seen = tokio::time::timeout(TIMEOUT, look)
             .await
             .map_err(late)?
             .map_err(|e| e.to_string())?;

@@ -249,7 +249,7 @@ impl CassandraModel {
                 if heard {
                     self.answered(s, from, Ok(()));
                 } else if request.awaited {
-                    self.answered(s, from, Err(Class::Away));
+                    self.answered(s, from, Err(Class::Unavailable));
                 }
             }
         }
@@ -270,7 +270,7 @@ impl CassandraModel {
         match request.what {
             What::Claim(_) => self.unanswered_claim(s, request.from),
             What::Row(write) => self.send_row(s, request.from, write.offset),
-            What::Position(..) => self.answered(s, request.from, Err(Class::Away)),
+            What::Position(..) => self.answered(s, request.from, Err(Class::Unavailable)),
         }
     }
 
@@ -377,7 +377,7 @@ impl CassandraModel {
             if rows && self.without != Some(Without::RestartAfterOutage) {
                 // What was acknowledged of this batch may be gone with it.
                 if !std::mem::replace(&mut told[from], true) {
-                    self.answered(s, from, Err(Class::Away));
+                    self.answered(s, from, Err(Class::Unavailable));
                 }
             } else {
                 self.unanswered(s, request);

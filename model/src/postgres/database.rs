@@ -2,7 +2,7 @@
 //! ought to hold.
 
 use crate::topic::{LONGEST, Log};
-use plimsoll_protocol::{Claim, Moved, Owner, Position, PositionRow, Span};
+use plimsoll_protocol::{Claim, Fenced, Owner, Position, PositionRow, Span};
 
 /// A claim as the model tells claims apart, whatever epoch and owner they got.
 pub type Serial = u8;
@@ -81,7 +81,7 @@ impl Database {
         serial: Serial,
         span: Span,
         offsets: &[i64],
-    ) -> Result<Option<Wrong>, Moved> {
+    ) -> Result<Option<Wrong>, Fenced> {
         let before = self.row.position;
         self.row.advance(claim, span)?;
         for offset in offsets {

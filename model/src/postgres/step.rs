@@ -143,7 +143,7 @@ impl PostgresModel {
                             s.last.note(Event::LateApplied);
                         }
                     }
-                    Err(Class::Moved) if deprived => s.last.note(Event::ZombieFenced),
+                    Err(Class::Fenced) if deprived => s.last.note(Event::ZombieFenced),
                     Err(_) => {}
                 }
                 if heard {
@@ -318,7 +318,9 @@ impl PostgresModel {
                     Class::Rejected => part.reread_rejected,
                     Class::Suspect => part.reread_suspect,
                     Class::Stale => part.reread_stale,
-                    Class::Moved | Class::Again | Class::Away | Class::Halt => Reread::Not,
+                    Class::Fenced | Class::Transient | Class::Unavailable | Class::Halt => {
+                        Reread::Not
+                    }
                 },
             },
         };

@@ -73,12 +73,12 @@ async fn who_asks_at_the_same_time_waits_for_the_same_answer() {
     }
     let_go.add_permits(1);
     for fetching in all {
-        refused(fetching.await, Class::Away);
+        refused(fetching.await, Class::Unavailable);
     }
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     // A failure is not kept: the next one asks again.
     let_go.add_permits(1);
-    refused(get(&registry, 7).await, Class::Away);
+    refused(get(&registry, 7).await, Class::Unavailable);
     assert_eq!(asked.load(Ordering::SeqCst), 2);
     server.abort();
 }
@@ -153,7 +153,7 @@ async fn a_registry_that_is_away_or_refuses_is_waited_for() {
         let said = format!("{reply:?}");
         let fake = Fake::start(move |_| reply.clone()).await;
         let registry = registry(&fake.url());
-        refused(get(&registry, 7).await, Class::Away);
+        refused(get(&registry, 7).await, Class::Unavailable);
         assert_eq!(fake.paths().len(), 1, "{said}");
         fake.answer(|_| Reply::long());
         drop(get(&registry, 7).await.expect(&said));
@@ -201,7 +201,7 @@ async fn an_answer_that_does_not_come_is_given_up() {
     let mut settings = settings(&[&fake.url()]);
     settings.request_timeout = Duration::from_millis(50);
     let registry = Registry::new(&settings).expect("a registry");
-    let said = refused(get(&registry, 7).await, Class::Away);
+    let said = refused(get(&registry, 7).await, Class::Unavailable);
     assert!(
         said.ends_with("/schemas/ids/7: no answer within 50 ms"),
         "{said}"
@@ -227,12 +227,12 @@ async fn an_answer_that_breaks_off_is_asked_for_again() {
     });
     let registry = registry(&url);
     for _ in 0..2 {
-        let said = refused(get(&registry, 7).await, Class::Away);
+        let said = refused(get(&registry, 7).await, Class::Unavailable);
         assert!(said.starts_with(&url), "{said}");
     }
     server.await.expect("both were asked for");
     // Nobody listens any more.
-    let said = refused(get(&registry, 7).await, Class::Away);
+    let said = refused(get(&registry, 7).await, Class::Unavailable);
     assert!(said.contains("refused"), "{said}");
 }
 
@@ -254,7 +254,7 @@ async fn the_next_server_is_asked_where_one_is_away_and_kept_to() {
     assert_eq!(good.paths(), ["/schemas/ids/1", "/schemas/ids/2"]);
 
     good.answer(|_| Reply::Html(500));
-    let said = refused(get(&registry, 3).await, Class::Away);
+    let said = refused(get(&registry, 3).await, Class::Unavailable);
     for url in [&gone_url, &broken.url(), &good.url()] {
         assert!(said.contains(url.as_str()), "{said}");
     }
@@ -290,7 +290,7 @@ async fn a_login_is_told_and_never_shown() {
         drop(get(&registry, 1).await.expect("let in"));
         assert_eq!(fake.asked()[0].authorization, want);
         fake.answer(|_| Reply::Html(401));
-        let said = refused(get(&registry, 2).await, Class::Away);
+        let said = refused(get(&registry, 2).await, Class::Unavailable);
         assert!(
             said.contains("401") && said.contains("[schema_registry]"),
             "{said}"

@@ -37,7 +37,7 @@ async fn shared() -> String {
 async fn answers(url: &str) {
     let (registry, until) = (registry(url), Instant::now() + PATIENCE);
     while let Err(why) = registry.reach().await {
-        assert_eq!(why.class, Class::Away, "{why}");
+        assert_eq!(why.class, Class::Unavailable, "{why}");
         assert!(Instant::now() < until, "{why}");
         tokio::time::sleep(LOOK).await;
     }
@@ -299,7 +299,7 @@ async fn a_registry_that_is_killed_is_waited_for_and_what_it_said_is_kept() {
     assert_eq!(get(&registry, kept_id).await.expect("a schema").text, kept);
 
     own.kill();
-    let said = refused(get(&registry, late_id).await, Class::Away);
+    let said = refused(get(&registry, late_id).await, Class::Unavailable);
     assert!(said.starts_with(&url), "{said}");
     assert_eq!(get(&registry, kept_id).await.expect("kept").text, kept);
 

@@ -136,7 +136,7 @@ impl World {
 
     async fn refused(&self, settings: &Settings) -> String {
         let registry = Registry::new(settings).expect("a registry");
-        let said = refused(get(&registry, 7).await, Class::Away);
+        let said = refused(get(&registry, 7).await, Class::Unavailable);
         assert_eq!(self.fake.paths(), [""; 0]);
         said
     }

@@ -56,7 +56,7 @@ async fn what_was_found_before_a_failure_is_not_asked_for_again() {
     })
     .await;
     let registry = registry(&fake.url());
-    refused(get(&registry, 7).await, Class::Away);
+    refused(get(&registry, 7).await, Class::Unavailable);
     assert_eq!(registry.get(Some(SchemaId::Id(7))), None);
     fake.answer(|asked| match &*asked.path {
         "/schemas/ids/7" => refers("top", &["a", "b"]),

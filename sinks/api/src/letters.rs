@@ -92,9 +92,9 @@ pub trait DeadLetters: Sink {
     ) -> impl Future<Output = Result<Vec<KeptLetter>, SinkError>> + Send;
 
     /// Writes the rows of dead letters and removes the letters, all or nothing;
-    /// the position stays. An error of class `Moved` says that nothing was
+    /// the position stays. An error of class `Fenced` says that nothing was
     /// written because a letter is gone or the position is not where
-    /// [`Replay`] wants it; one of class `Away` says nothing: look whether the
+    /// [`Replay`] wants it; one of class `Unavailable` says nothing: look whether the
     /// letters are still there.
     fn replay(
         &self,

@@ -156,7 +156,7 @@ pub trait Sink: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Rows, dead letters and position, or nothing. An error of class `Away`
+    /// Rows, dead letters and position, or nothing. An error of class `Unavailable`
     /// says nothing of what happened: judge by a claim. All others say that
     /// nothing was written.
     fn commit(

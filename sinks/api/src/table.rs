@@ -87,7 +87,7 @@ pub struct SourceError {
 
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" is no source", self.given)
+        write!(f, "\"{}\" is not a source", self.given)
     }
 }
 

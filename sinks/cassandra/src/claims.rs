@@ -141,7 +141,7 @@ pub(crate) async fn settle(
         if rule.all_or_none() && missing.len() < starts.len() {
             // Another process was first; its starts count.
             return Err(SinkError::new(
-                Class::Moved,
+                Class::Fenced,
                 "the topic's start was settled meanwhile",
             ));
         }
@@ -202,7 +202,7 @@ async fn insert(
 }
 
 fn contended() -> SinkError {
-    SinkError::new(Class::Away, "too many processes claim at once")
+    SinkError::new(Class::Unavailable, "too many processes claim at once")
 }
 
 /// Where a claim of this row begins, and where it stands.

@@ -93,7 +93,7 @@ pub(crate) async fn open(settings: &CassandraSettings) -> Result<Session, SinkEr
         Ok(Ok(session)) => Ok(session),
         Ok(Err(error)) => Err(of_session(&error, &settings.contact_points)),
         Err(_) => Err(SinkError::new(
-            plimsoll_protocol::Class::Away,
+            plimsoll_protocol::Class::Unavailable,
             format!(
                 "no connection to {} within 20 s",
                 settings.contact_points.join(", ")

@@ -49,13 +49,13 @@ pub(crate) fn of_execution(error: &ExecutionError) -> Failure {
         ExecutionError::LastAttemptError(attempt) => of_attempt(attempt),
         ExecutionError::ConnectionPoolError(pool) => of_pool(pool),
         ExecutionError::RequestTimeout(after) => failure(
-            Class::Away,
+            Class::Unavailable,
             &format!("no answer within {} ms", after.as_millis()),
             None,
             String::new(),
         ),
         ExecutionError::EmptyPlan => hinted(
-            failure(Class::Away, "no node to ask", None, String::new()),
+            failure(Class::Unavailable, "no node to ask", None, String::new()),
             "does local_datacenter name a datacenter of the cluster?",
         ),
         ExecutionError::PrepareError(error) => of_prepare(error),
@@ -101,7 +101,7 @@ pub(crate) fn of_session(error: &NewSessionError, contact_points: &[String]) -> 
         return refused;
     }
     let mut away = SinkError::new(
-        Class::Away,
+        Class::Unavailable,
         format!("cannot connect to {}", contact_points.join(", ")),
     );
     away.detail.text = Secret::new(text);
@@ -112,7 +112,7 @@ fn of_pool(error: &ConnectionPoolError) -> Failure {
     Failure {
         cut: true,
         ..failure(
-            Class::Away,
+            Class::Unavailable,
             "no connection to the node",
             None,
             error.to_string(),
@@ -126,7 +126,7 @@ fn of_attempt(error: &RequestAttemptError) -> Failure {
         RequestAttemptError::BrokenConnectionError(broken) => Failure {
             cut: true,
             ..failure(
-                Class::Away,
+                Class::Unavailable,
                 "the connection broke",
                 None,
                 broken.to_string(),
@@ -135,7 +135,7 @@ fn of_attempt(error: &RequestAttemptError) -> Failure {
         RequestAttemptError::UnableToAllocStreamId => Failure {
             busy: true,
             ..failure(
-                Class::Away,
+                Class::Unavailable,
                 "too many requests on one connection",
                 None,
                 String::new(),
@@ -158,7 +158,12 @@ fn of_server(error: &DbError, message: &str) -> Failure {
     let text = message.to_owned();
     let busy = |condition: &str, code: i32| Failure {
         busy: true,
-        ..failure(Class::Away, condition, Some(code), message.to_owned())
+        ..failure(
+            Class::Unavailable,
+            condition,
+            Some(code),
+            message.to_owned(),
+        )
     };
     match error {
         DbError::Unavailable {
@@ -212,7 +217,7 @@ fn of_server(error: &DbError, message: &str) -> Failure {
         DbError::Invalid => of_invalid(message),
         DbError::SyntaxError => failure(
             Class::Halt,
-            "a statement that is no CQL",
+            "a statement that is not CQL",
             Some(0x2000),
             text,
         ),
@@ -246,7 +251,7 @@ fn of_invalid(message: &str) -> Failure {
         return Failure {
             busy: true,
             ..failure(
-                Class::Away,
+                Class::Unavailable,
                 "the disks of replicas are full",
                 Some(0x2200),
                 message.to_owned(),
@@ -276,14 +281,17 @@ mod tests {
 
     #[test]
     fn the_server_asks_for_patience_or_refuses() {
-        assert_eq!(class(DbError::Overloaded, ""), (Class::Away, true, false));
+        assert_eq!(
+            class(DbError::Overloaded, ""),
+            (Class::Unavailable, true, false)
+        );
         assert_eq!(
             class(DbError::IsBootstrapping, ""),
-            (Class::Away, true, false)
+            (Class::Unavailable, true, false)
         );
         assert_eq!(
             class(DbError::Other(CAS_WRITE_UNKNOWN), ""),
-            (Class::Away, true, false)
+            (Class::Unavailable, true, false)
         );
         assert_eq!(
             class(DbError::Unauthorized, ""),
@@ -306,7 +314,10 @@ mod tests {
         let big = "Request is too big: length 17825849 exceeds maximum allowed length 16777216.";
         assert_eq!(class(DbError::Invalid, big), rejected);
         let full = "Write request failed because disk usage exceeds failure threshold";
-        assert_eq!(class(DbError::Invalid, full), (Class::Away, true, false));
+        assert_eq!(
+            class(DbError::Invalid, full),
+            (Class::Unavailable, true, false)
+        );
         assert_eq!(class(DbError::Invalid, "Expected 4 byte int"), suspect);
         assert_eq!(class(DbError::Invalid, "unconfigured table orders"), stale);
         assert_eq!(class(DbError::Invalid, "Undefined column name x"), stale);

@@ -105,7 +105,10 @@ pub(crate) async fn missing(
 
 async fn look(session: &Session) -> Result<Arc<ClusterState>, SinkError> {
     session.refresh_metadata().await.map_err(|error| {
-        let mut away = SinkError::new(plimsoll_protocol::Class::Away, "the schema cannot be read");
+        let mut away = SinkError::new(
+            plimsoll_protocol::Class::Unavailable,
+            "the schema cannot be read",
+        );
         away.detail.text = plimsoll_sink_api::Secret::new(error.to_string());
         away
     })?;

@@ -69,7 +69,7 @@ impl CassandraSink {
         select.set_consistency(connect::read_level(level));
         select.set_is_idempotent(true);
         let failed = |error: &dyn std::fmt::Display| {
-            let mut away = SinkError::new(Class::Away, "rows could not be read");
+            let mut away = SinkError::new(Class::Unavailable, "rows could not be read");
             away.detail.text = Secret::new(error.to_string());
             away
         };

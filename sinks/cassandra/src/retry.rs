@@ -14,9 +14,9 @@ const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
 /// How many times `call_timeout` the same request is repeated, before the whole
 /// batch is given back: from there on the service shows that it waits.
-const PATIENCE: u32 = 6;
+const CALLS: u32 = 6;
 
-/// Runs a request until it succeeds, fails for good, or patience ends.
+/// Runs a request until it succeeds, fails for good, or its time is over.
 pub(crate) async fn patiently<T, F>(
     call_timeout: Duration,
     attempt: impl FnMut() -> F,
@@ -36,7 +36,7 @@ pub(crate) async fn counted<T, F>(
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let deadline = Instant::now() + call_timeout * PATIENCE;
+    let deadline = Instant::now() + call_timeout * CALLS;
     let mut pause = FIRST;
     loop {
         match attempt().await {

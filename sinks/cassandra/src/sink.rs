@@ -120,7 +120,7 @@ async fn make_plan(
     table: &str,
 ) -> Result<Prepared<CassandraPlan>, SinkError> {
     session.refresh_metadata().await.map_err(|error| {
-        let mut away = SinkError::new(Class::Away, "the schema cannot be read");
+        let mut away = SinkError::new(Class::Unavailable, "the schema cannot be read");
         away.detail.text = plimsoll_sink_api::Secret::new(error.to_string());
         away
     })?;
@@ -150,7 +150,7 @@ fn now_ms() -> i64 {
 }
 
 fn moved(what: &str) -> SinkError {
-    SinkError::new(Class::Moved, what)
+    SinkError::new(Class::Fenced, what)
 }
 
 impl Sink for CassandraSink {

@@ -65,7 +65,7 @@ impl Statements {
             let mut statement = session.prepare(cql).await.map_err(|error| {
                 let error = SinkError::from(of_prepare(&error));
                 match error.class {
-                    Class::Away | Class::Again => error,
+                    Class::Unavailable | Class::Transient => error,
                     _ => error.hint(format!(
                         "are plimsoll's tables in keyspace \"{keyspace}\"? \"plimsoll migrate\" makes them"
                     )),

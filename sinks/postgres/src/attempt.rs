@@ -97,7 +97,7 @@ impl PostgresSink {
         if let Some(column) = self.find_column(&error, batch).await {
             error.detail.column = Some(column);
         }
-        if error.class == Class::Away {
+        if error.class == Class::Unavailable {
             self.pool.forget_idle();
         }
         if has_code(&error, "42501") {

@@ -111,9 +111,9 @@ impl PostgresSink {
         match error.class {
             // The cached plan is the trouble: this session keeps it.
             Class::Suspect if has_code(error, "0A000") => return,
-            Class::Rejected | Class::Suspect | Class::Again | Class::Moved if answered => {}
-            Class::Rejected | Class::Suspect | Class::Again | Class::Moved => return,
-            Class::Stale | Class::Halt | Class::Away => return,
+            Class::Rejected | Class::Suspect | Class::Transient | Class::Fenced if answered => {}
+            Class::Rejected | Class::Suspect | Class::Transient | Class::Fenced => return,
+            Class::Stale | Class::Halt | Class::Unavailable => return,
         }
         let Ok(session) = lease.session() else { return };
         let rollback = commit::simple(&mut session.conn, "ROLLBACK".to_owned());

@@ -47,7 +47,12 @@ pub(crate) async fn run(
         return claimed(&row, member).map(Ok);
     }
     let row = set::read(conn, names, sink, tp).await?;
-    let changed = || SinkError::new(Class::Away, "the position changed while it was claimed");
+    let changed = || {
+        SinkError::new(
+            Class::Unavailable,
+            "the position changed while it was claimed",
+        )
+    };
     Ok(claimable(row, sink, tp, identity).and_then(|_| Err(changed())))
 }
 

@@ -68,7 +68,7 @@ fn of_bytes(error: &SinkError) -> bool {
         // Too few or too many bytes for the type.
         (_, Some("08P01")) => true,
         (Class::Rejected | Class::Suspect | Class::Halt, code) => code.is_some(),
-        (Class::Again | Class::Away | Class::Stale | Class::Moved, _) => false,
+        (Class::Transient | Class::Unavailable | Class::Stale | Class::Fenced, _) => false,
     }
 }
 
@@ -121,7 +121,7 @@ pub(crate) async fn finish(
     match answers.as_deref() {
         Ok([answer]) => fence::proven(answer),
         Ok(_) => Err(fence::unproven()),
-        Err(error) if error.class == Class::Moved && changed(session, plan).await? => {
+        Err(error) if error.class == Class::Fenced && changed(session, plan).await? => {
             Err(fence::unproven())
         }
         Err(_) => answers.map(|_| ()),

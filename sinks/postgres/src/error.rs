@@ -58,7 +58,7 @@ fn from_server(e: &PgDatabaseError) -> SinkError {
 
 /// The database cannot be had, or did not answer.
 pub(crate) fn away(condition: impl Into<String>) -> SinkError {
-    SinkError::new(Class::Away, condition)
+    SinkError::new(Class::Unavailable, condition)
 }
 
 /// Nothing goes on before somebody has done something.
@@ -76,7 +76,7 @@ pub(crate) fn late(limit: Duration) -> SinkError {
 
 /// Whether that is what an error says.
 pub(crate) fn is_late(error: &SinkError) -> bool {
-    error.class == Class::Away && error.detail.condition.starts_with(LATE)
+    error.class == Class::Unavailable && error.detail.condition.starts_with(LATE)
 }
 
 /// Whether an error has this SQLSTATE.
@@ -102,7 +102,7 @@ pub(crate) fn on_connect(place: &str, error: sqlx::Error) -> SinkError {
         sqlx::Error::Io(e) => away(format!("cannot connect: {e}")),
         other => from_sqlx(other),
     };
-    error.class = Class::Away;
+    error.class = Class::Unavailable;
     error.detail.condition = format!("{} ({place})", error.detail.condition);
     let hint = match error.detail.code.as_deref() {
         Some("28P01") => Some("check user and password in the URL"),
@@ -142,7 +142,7 @@ pub(crate) fn on_state(schema: &str, error: sqlx::Error) -> SinkError {
             ));
         }
         // A plan that no longer fits: another session has none.
-        Some("0A000") => error.class = Class::Again,
+        Some("0A000") => error.class = Class::Transient,
         // No record is in these statements but as a dead letter.
         _ if error.class == Class::Suspect => error.class = Class::Halt,
         _ => {}
@@ -252,10 +252,10 @@ mod tests {
     #[test]
     fn a_lost_connection_says_nothing_of_what_happened() {
         let error = from_sqlx(sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into()));
-        assert_eq!(error.class, Class::Away);
+        assert_eq!(error.class, Class::Unavailable);
         assert_eq!(
             from_sqlx(sqlx::Error::Protocol("x".into())).class,
-            Class::Away
+            Class::Unavailable
         );
     }
 

@@ -22,7 +22,9 @@ pub(crate) fn helps(error: &SinkError, rows: usize) -> bool {
             }
             // A type that says no in its own way; a right that lacks is no value's.
             Class::Suspect => code != "42501",
-            Class::Moved | Class::Again | Class::Away | Class::Stale | Class::Halt => false,
+            Class::Fenced | Class::Transient | Class::Unavailable | Class::Stale | Class::Halt => {
+                false
+            }
         }
 }
 
@@ -53,7 +55,7 @@ pub(crate) async fn column(
             Ok(_) => {}
             Err(e) if e.detail.code == error.detail.code => return Some(column.name.clone()),
             // The connection is gone, or it is another matter.
-            Err(e) if e.class == Class::Away => return None,
+            Err(e) if e.class == Class::Unavailable => return None,
             Err(_) => {}
         }
     }

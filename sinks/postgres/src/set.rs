@@ -90,7 +90,7 @@ pub(crate) async fn run(
         }
     }
     let what = "too many processes claim at once";
-    Err(SinkError::new(Class::Away, what))
+    Err(SinkError::new(Class::Unavailable, what))
 }
 
 /// What was changed.

@@ -98,7 +98,7 @@ pub(crate) async fn settle(
 
 /// Another process was first; its starts count.
 fn settled_meanwhile() -> SinkError {
-    SinkError::new(Class::Moved, "the topic's start was settled meanwhile")
+    SinkError::new(Class::Fenced, "the topic's start was settled meanwhile")
 }
 
 pub(crate) async fn release(

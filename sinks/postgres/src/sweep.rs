@@ -33,7 +33,7 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// How long the call may wait before anybody looks.
-    const fn patience(self) -> Duration {
+    const fn pause(self) -> Duration {
         match self {
             Self::Claim | Self::Other => Duration::from_secs(1),
             Self::Commit => Duration::from_secs(2),
@@ -154,7 +154,7 @@ pub(crate) async fn watch<T>(
         terminated: 0,
         in_the_way: None,
     };
-    let mut pause = purpose.patience();
+    let mut pause = purpose.pause();
     loop {
         tokio::select! {
             done = &mut work => return (done, sweep.terminated),

@@ -65,7 +65,7 @@ impl PostgresSink {
             }
         }
         let what = format!("table \"{}\" is made and gone again", name.shown());
-        Err(SinkError::new(Class::Away, what))
+        Err(SinkError::new(Class::Unavailable, what))
     }
 
     /// Names of the `log` tables of these topics. The config was read with all of them.

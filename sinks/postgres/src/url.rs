@@ -168,7 +168,7 @@ fn check_authority(rest: &str) -> Result<(), String> {
     match port {
         Some("") => Ok(()),
         Some(port) if port.parse::<u16>().is_ok() => Ok(()),
-        Some(_) | None => Err(format!("the port in the URL is no number; {ENCODE}")),
+        Some(_) | None => Err(format!("the port in the URL is not a number; {ENCODE}")),
     }
 }
 

@@ -92,7 +92,7 @@ async fn advance(
     match moved {
         1 => Ok(()),
         _ => Err(SinkError::new(
-            Class::Moved,
+            Class::Fenced,
             "fenced: the position is not where, or not whose, it was",
         )),
     }

@@ -237,7 +237,7 @@ pub async fn within<T>(work: impl Future<Output = Result<T, SinkError>>) -> Resu
     match timeout(CALL_TIMEOUT, work).await {
         Ok(result) => result,
         Err(_) => Err(SinkError::new(
-            Class::Away,
+            Class::Unavailable,
             format!("no answer within {} s", CALL_TIMEOUT.as_secs()),
         )),
     }

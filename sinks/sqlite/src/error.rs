@@ -32,7 +32,7 @@ pub fn classify(code: i64, message: &str) -> Class {
         // Somebody else writes, the disk is full or gone, the file is not
         // there yet or may not be written to: it passes, or somebody mends it.
         BUSY | LOCKED | NOMEM | READONLY | INTERRUPT | IOERR | FULL | CANTOPEN | PROTOCOL => {
-            Class::Away
+            Class::Unavailable
         }
         TOOBIG | CONSTRAINT | MISMATCH => Class::Rejected,
         SCHEMA => Class::Stale,
@@ -114,7 +114,7 @@ fn hint(code: i64) -> Option<&'static str> {
         CORRUPT => {
             Some("PRAGMA integrity_check says what is broken; restore the file from a backup")
         }
-        NOTADB => Some("the path names a file that is no SQLite database"),
+        NOTADB => Some("the path names a file that is not a SQLite database"),
         _ => None,
     }
 }
@@ -181,10 +181,10 @@ pub fn from_sqlx(error: &sqlx::Error) -> SinkError {
     match error {
         sqlx::Error::Database(error) => from_database(error.as_ref()),
         sqlx::Error::Io(error) => {
-            SinkError::new(Class::Away, format!("io error: {}", error.kind()))
+            SinkError::new(Class::Unavailable, format!("io error: {}", error.kind()))
         }
         sqlx::Error::WorkerCrashed => {
-            SinkError::new(Class::Away, "the connection's thread has ended")
+            SinkError::new(Class::Unavailable, "the connection's thread has ended")
         }
         sqlx::Error::Migrate(error) => from_migrate(error),
         other => {
@@ -219,12 +219,16 @@ mod tests {
     #[test]
     fn the_class_follows_the_primary_code() {
         for (code, message, class) in [
-            (5, "database is locked", Class::Away),
-            (517, "database is locked", Class::Away),
-            (778, "disk I/O error", Class::Away),
-            (13, "database or disk is full", Class::Away),
-            (14, "unable to open database file", Class::Away),
-            (8, "attempt to write a readonly database", Class::Away),
+            (5, "database is locked", Class::Unavailable),
+            (517, "database is locked", Class::Unavailable),
+            (778, "disk I/O error", Class::Unavailable),
+            (13, "database or disk is full", Class::Unavailable),
+            (14, "unable to open database file", Class::Unavailable),
+            (
+                8,
+                "attempt to write a readonly database",
+                Class::Unavailable,
+            ),
             (1299, "NOT NULL constraint failed: t.a", Class::Rejected),
             (787, "FOREIGN KEY constraint failed", Class::Rejected),
             (20, "datatype mismatch", Class::Rejected),

@@ -125,7 +125,7 @@ async fn everything(
     sink: &str,
     replay: &Replay<'_, SqlitePlan>,
 ) -> Result<Committed, SinkError> {
-    let moved = |what: &str| SinkError::new(Class::Moved, what.to_owned());
+    let moved = |what: &str| SinkError::new(Class::Fenced, what.to_owned());
     let position = position(connection, sink, replay.topic, replay.partition).await?;
     let last = replay.rows.iter().map(|(row, _)| row.offset).max();
     let stands = match (position, replay.stands_at) {

@@ -83,7 +83,7 @@ pub async fn settle(
             if !new && rule.all_or_none() {
                 // Another process was first; its starts count.
                 let why = "the topic's start was settled meanwhile";
-                return Err(SinkError::new(Class::Moved, why));
+                return Err(SinkError::new(Class::Fenced, why));
             }
         }
         Ok(())

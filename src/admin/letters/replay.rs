@@ -28,7 +28,7 @@ const LIMIT: usize = 10_000;
 /// Letters listed at once.
 const PAGE: u32 = 1_000;
 /// How often a letter is tried whose partition moves on between the look at the
-/// log and the write. A busy service moves it every some 20 ms, and both take
+/// log and the write. A busy service moves it about every 20 ms, and both take
 /// less.
 const ATTEMPTS: u32 = 50;
 

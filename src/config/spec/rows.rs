@@ -187,7 +187,7 @@ pub(in crate::config) const REFUSED: &[Refused] = &[
     },
     Refused {
         names: &["enable.partition.eof"],
-        why: "plimsoll does not ask for it, and its answer is no record",
+        why: "plimsoll does not ask for it, and its answer is not a record",
         hint: "leave it out",
     },
     Refused {

@@ -208,7 +208,7 @@ fn an_overloaded_server_is_waited_for_by_few_requests_and_by_many() {
 
 /// Tries that met a server that was away.
 fn away(process: &Process) -> f64 {
-    process.metric("plimsoll_retries_total", &[("reason", "away")])
+    process.metric("plimsoll_retries_total", &[("reason", "unavailable")])
 }
 
 fn restarts(process: &Process) -> f64 {

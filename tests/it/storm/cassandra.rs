@@ -217,7 +217,7 @@ pub fn restart(world: &World) -> Outcome {
         .lock()
         .expect("not poisoned");
     let away = || {
-        let labels = [("sink", NAME), ("reason", "away")];
+        let labels = [("sink", NAME), ("reason", "unavailable")];
         world.metric("plimsoll_retries_total", &labels)
     };
     let before = away();

@@ -64,7 +64,7 @@ impl Unfit {
             Self::Base64 => "a column of bytes takes strings in base64, with its padding",
             Self::NotBytes => "a column of bytes takes strings in base64 and nothing else",
             Self::NotText => "a column of bytes takes keys and headers as they are",
-            Self::Time => "a time outside the years 1 to 9999 fits a column of numbers alone",
+            Self::Time => "a time outside the years 1 to 9999 fits only a column of numbers",
             Self::TimeOfDay => {
                 "a time of day lies between 00:00 and 24:00; a column of numbers takes any"
             }

@@ -30,7 +30,7 @@ async fn fenced<H: Harness>(p: &Process<H>, claim: Claim, from: i64, to: i64) {
     let mut batch = p.batch(span(from, to), &rows, &dead);
     batch.claim = claim;
     let error = p.sink.commit(&batch).await.expect_err("fenced");
-    assert_eq!(error.class, Class::Moved, "{error}");
+    assert_eq!(error.class, Class::Fenced, "{error}");
 }
 
 pub async fn an_owner_that_was_overtaken_changes_nothing<H: Harness>() {
@@ -43,7 +43,7 @@ pub async fn an_owner_that_was_overtaken_changes_nothing<H: Harness>() {
     // What it has in hand is of the same log.
     let late = zombie.commit(&log[1..2]).await;
     match H::CAPABILITIES.late {
-        Late::Refused => assert_eq!(late.unwrap_err().class, Class::Moved),
+        Late::Refused => assert_eq!(late.unwrap_err().class, Class::Fenced),
         Late::Outweighed => _ = late.expect("taken, and outweighed"),
     }
     world.assert_rows([row(0, "c"), row(1, "b")]).await;
@@ -69,7 +69,7 @@ pub async fn an_owner_whose_position_was_set_changes_nothing<H: Harness>() {
     owner.commit(&right).await.unwrap();
     let late = zombie.commit(&[record(2, "wrong")]).await;
     match H::CAPABILITIES.late {
-        Late::Refused => assert_eq!(late.unwrap_err().class, Class::Moved),
+        Late::Refused => assert_eq!(late.unwrap_err().class, Class::Fenced),
         Late::Outweighed => _ = late.expect("taken, and outweighed"),
     }
     let right = |id| row(id, "right");

@@ -47,7 +47,7 @@ pub async fn configured_starts_are_written_for_all_partitions_or_for_none<H: Har
     let late = sink
         .settle(&identity(), rule, &[start(2, 50), start(1, 50)])
         .await;
-    assert_eq!(late.unwrap_err().class, Class::Moved);
+    assert_eq!(late.unwrap_err().class, Class::Fenced);
     let all = sink.positions().await.unwrap();
     assert_eq!(all.len(), 2);
     assert_eq!(sink.settled().await.unwrap().len(), 2);

@@ -69,7 +69,7 @@ pub async fn a_replay_without_its_letter_writes_nothing<H: Harness>() {
     let two = [(0, record(0, "a")), (1, record(1, "b"))];
     for stands_at in [Some(3), None] {
         let error = p.replay(&two, stands_at).await.unwrap_err();
-        assert_eq!(error.class, Class::Moved, "{error}");
+        assert_eq!(error.class, Class::Fenced, "{error}");
     }
     world.assert_rows([]).await;
     assert_eq!(p.letters_at().await, [(0, 0), (0, 2)]);
@@ -83,7 +83,7 @@ pub async fn a_replay_ahead_of_the_position_writes_nothing<H: Harness>() {
     p.claim_again().await;
     let two = [(0, record(0, "a")), (1, record(1, "b"))];
     let error = p.replay(&two, None).await.unwrap_err();
-    assert_eq!(error.class, Class::Moved, "{error}");
+    assert_eq!(error.class, Class::Fenced, "{error}");
     world.assert_rows([]).await;
     assert_eq!(p.letters_at().await.len(), 3);
     p.replay(&two[..1], None).await.unwrap();
@@ -98,7 +98,7 @@ pub async fn a_replay_never_wins_over_a_later_record_of_its_key<H: Harness>() {
     let late = p.replay(&[(0, record(7, "earlier"))], Some(1)).await;
     let left = match H::CAPABILITIES.late {
         Late::Refused => {
-            assert_eq!(late.unwrap_err().class, Class::Moved);
+            assert_eq!(late.unwrap_err().class, Class::Fenced);
             1
         }
         Late::Outweighed => {

@@ -57,7 +57,7 @@ impl Shutting {
 }
 
 pub(super) fn away() -> SinkError {
-    SinkError::new(Class::Away, "away")
+    SinkError::new(Class::Unavailable, "away")
 }
 
 pub(super) fn coded(code: &str, condition: &str) -> SinkError {

@@ -270,7 +270,7 @@ impl MemorySink {
                 return Err(SinkError::new(Class::Stale, "the table changed"));
             }
             Some(Fault::Deadlock) => {
-                return Err(SinkError::new(Class::Again, "deadlock_detected"));
+                return Err(SinkError::new(Class::Transient, "deadlock_detected"));
             }
             Some(Fault::ClaimedByAnother) => {
                 stood.row.claim(Owner(0));

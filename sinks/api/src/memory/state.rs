@@ -45,7 +45,7 @@ pub(super) struct State {
 }
 
 pub(super) fn moved(what: &str) -> SinkError {
-    SinkError::new(Class::Moved, what)
+    SinkError::new(Class::Fenced, what)
 }
 
 /// The name of every sink in memory.

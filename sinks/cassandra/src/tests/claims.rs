@@ -76,7 +76,7 @@ async fn configured_starts_are_written_for_all_or_for_none() {
         async |rule, starts: &[NewPosition]| p.sink.settle(&identity(), rule, starts).await;
     // Partition 0 stands already.
     let late = settle(StartRule::Configured, &[start(0, 9), start(1, 9)]).await;
-    assert_eq!(late.unwrap_err().class, Class::Moved);
+    assert_eq!(late.unwrap_err().class, Class::Fenced);
     assert_eq!(
         p.sink.settled().await.unwrap(),
         [Settled {

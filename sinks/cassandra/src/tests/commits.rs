@@ -38,7 +38,7 @@ async fn a_batch_moves_the_position_and_no_batch_twice() {
         ["{\"id\": 2, \"a\": \"y\", \"b\": null, \"tags\": null}"]
     );
     let again = p.commit(0, 4, &rows).await.unwrap_err();
-    assert_eq!(again.class, Class::Moved);
+    assert_eq!(again.class, Class::Fenced);
     let all = p.sink.positions().await.unwrap();
     assert_eq!((all.len(), all[0].position, all[0].epoch), (1, at(4), 1));
     assert_eq!(all[0].owner.as_deref(), Some("m1"));

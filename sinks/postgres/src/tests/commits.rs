@@ -98,14 +98,14 @@ async fn a_fenced_commit_writes_nothing() {
         assert_eq!(owner.at, 1);
         let dead = letter(2);
         let refused = zombie.commit_with(&[record(1)], &[dead]).await.unwrap_err();
-        assert_eq!(refused.class, Class::Moved, "{mode:?}: {refused}");
-        assert_eq!(zombie.commit(&[]).await.unwrap_err().class, Class::Moved);
+        assert_eq!(refused.class, Class::Fenced, "{mode:?}: {refused}");
+        assert_eq!(zombie.commit(&[]).await.unwrap_err().class, Class::Fenced);
         owner.commit(&[record(1)]).await.unwrap();
         // The right owner, but not where the position stands.
         owner.at = 0;
         assert_eq!(
             owner.commit(&[record(9)]).await.unwrap_err().class,
-            Class::Moved
+            Class::Fenced
         );
         assert_eq!(world.one("SELECT count(*) FROM o").await, "2", "{mode:?}");
         let letters = format!("SELECT count(*) FROM {name}_state.dead_letters");
@@ -120,7 +120,10 @@ async fn an_older_claim_of_the_same_process_is_fenced() {
     let mut older = Writer::claim(&sink, &member(1)).await;
     let mut newer = Writer::claim(&sink, &member(1)).await;
     let record = [put(0, vec![number("1")])];
-    assert_eq!(older.commit(&record).await.unwrap_err().class, Class::Moved);
+    assert_eq!(
+        older.commit(&record).await.unwrap_err().class,
+        Class::Fenced
+    );
     newer.commit(&record).await.unwrap();
 }
 
@@ -137,7 +140,7 @@ async fn another_owner_of_the_same_epoch_is_fenced() {
         .commit(&[put(0, vec![number("1")])])
         .await
         .unwrap_err();
-    assert_eq!(error.class, Class::Moved);
+    assert_eq!(error.class, Class::Fenced);
     assert_eq!(error.detail.condition, "position_moved");
 }
 

@@ -55,7 +55,7 @@ async fn invariant_1_starts_that_were_overtaken_are_written_for_no_partition() {
     let late = sink
         .settle(&identity(), StartRule::Configured, &[start(1), start(0)])
         .await;
-    assert_eq!(late.unwrap_err().class, Class::Moved);
+    assert_eq!(late.unwrap_err().class, Class::Fenced);
     assert_eq!(sink.settled().await.unwrap().len(), 1);
     sink.settle(&identity(), StartRule::Configured, &[start(1), start(2)])
         .await
@@ -82,7 +82,7 @@ async fn invariant_2_a_partition_whose_position_is_lost_is_not_settled_again() {
     let late = std::slice::from_ref(&start);
     sink.settle(&identity(), first, late).await.unwrap();
     let all = sink.settle(&identity(), StartRule::Configured, late).await;
-    assert_eq!(all.unwrap_err().class, Class::Moved);
+    assert_eq!(all.unwrap_err().class, Class::Fenced);
     assert!(sink.positions().await.unwrap().is_empty());
     let claim = sink.claim(&member(1), &identity(), &tp()).await;
     assert_eq!(claim.unwrap_err().class, Class::Stale);
@@ -217,7 +217,7 @@ async fn set_position_respects_a_live_owner_and_fences_it_by_force() {
     }
     let before = Some(Position::ZERO);
     assert_eq!(set(5, true).await.unwrap(), SetOutcome::Set { before });
-    assert_eq!(writer.commit(&[]).await.unwrap_err().class, Class::Moved);
+    assert_eq!(writer.commit(&[]).await.unwrap_err().class, Class::Fenced);
     let claimed = sink.claim(&member(1), &identity(), &tp()).await.unwrap();
     assert_eq!(
         (claimed.position, claimed.topic_id, claimed.claim.epoch.0),
@@ -442,7 +442,7 @@ async fn a_server_that_is_away_or_a_wrong_password_is_waited_for() {
     settings.url = Secret::new(format!("postgres://u:hunter2@127.0.0.1:{port}/db"));
     let sink = PostgresSink::open(settings, "m").unwrap();
     let error = sink.settled().await.unwrap_err();
-    assert_eq!(error.class, Class::Away);
+    assert_eq!(error.class, Class::Unavailable);
     assert!(
         error.to_string().contains(&format!("127.0.0.1:{port}")),
         "{error}"
@@ -454,7 +454,7 @@ async fn a_server_that_is_away_or_a_wrong_password_is_waited_for() {
     let error = sink.settled().await.unwrap_err();
     assert_eq!(
         (error.class, error.detail.code.as_deref()),
-        (Class::Away, Some("3D000"))
+        (Class::Unavailable, Some("3D000"))
     );
     assert!(error.detail.hint.is_some());
 }

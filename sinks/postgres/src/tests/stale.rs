@@ -99,7 +99,7 @@ async fn somebody_elses_session_is_named_and_left_alone() {
         .claim(&member(2), &identity(), &tp())
         .await
         .unwrap_err();
-    assert_eq!(error.class, Class::Away);
+    assert_eq!(error.class, Class::Unavailable);
     assert!(
         error.detail.condition.contains("plimsoll/s_foreign2/x"),
         "{error}"
@@ -161,8 +161,8 @@ async fn a_restarted_server_costs_one_error_and_no_row() {
         .await;
     let records = [put(1, vec![number("2")])];
     let error = writer.commit(&records).await.unwrap_err();
-    assert_eq!(error.class, Class::Away, "{error}");
-    assert_eq!(sink.settled().await.unwrap_err().class, Class::Away);
+    assert_eq!(error.class, Class::Unavailable, "{error}");
+    assert_eq!(sink.settled().await.unwrap_err().class, Class::Unavailable);
     let mut again = Writer::claim(&sink, &member(1)).await;
     assert_eq!(again.at, 1);
     again.commit(&records).await.unwrap();

@@ -20,7 +20,7 @@ async fn a_claim_bumps_the_epoch_and_a_fenced_commit_writes_nothing() {
     assert_eq!(claimed.position, position(1));
 
     let error = it.commit(&[put([("id", number("2"))])]).await.unwrap_err();
-    assert_eq!(error.class, Class::Moved);
+    assert_eq!(error.class, Class::Fenced);
     assert_eq!(it.query("id", "orders").await, ["1"]);
     assert_eq!(it.position().await, 1);
 
@@ -35,7 +35,7 @@ async fn the_owner_counts_even_in_the_same_epoch() {
     let mut it = fixture().await;
     it.claim.owner = Owner(99);
     let error = it.commit(&[put([("id", number("1"))])]).await.unwrap_err();
-    assert_eq!(error.class, Class::Moved);
+    assert_eq!(error.class, Class::Fenced);
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn an_older_claim_of_the_same_process_is_fenced() {
     };
     it.sink.claim(&member, &identity(), &tp()).await.unwrap();
     let error = it.commit(&[put([("id", number("1"))])]).await.unwrap_err();
-    assert_eq!(error.class, Class::Moved);
+    assert_eq!(error.class, Class::Fenced);
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_commit_that_begins_elsewhere_is_refused_in_both_directions() {
     for at in [0, 1, 3] {
         it.at = at;
         let error = it.commit(&[put([("id", number("9"))])]).await.unwrap_err();
-        assert_eq!(error.class, Class::Moved, "{at}");
+        assert_eq!(error.class, Class::Fenced, "{at}");
     }
     assert_eq!(it.query("id", "orders").await, ["1", "2"]);
 }
@@ -190,7 +190,7 @@ async fn invariant_1_starts_that_were_overtaken_are_written_for_no_partition() {
         .sink
         .settle(&identity(), StartRule::Configured, &[start(1), start(0)])
         .await;
-    assert_eq!(late.unwrap_err().class, Class::Moved);
+    assert_eq!(late.unwrap_err().class, Class::Fenced);
     assert_eq!(it.sink.settled().await.unwrap().len(), 1);
     it.sink
         .settle(&identity(), StartRule::Configured, &[start(1), start(2)])
@@ -222,7 +222,7 @@ async fn invariant_2_a_partition_whose_position_is_lost_is_not_settled_again() {
     it.sink.settle(&identity(), first, late).await.unwrap();
     let all = StartRule::Configured;
     let all = it.sink.settle(&identity(), all, late).await;
-    assert_eq!(all.unwrap_err().class, Class::Moved);
+    assert_eq!(all.unwrap_err().class, Class::Fenced);
     assert!(it.sink.positions().await.unwrap().is_empty());
     let claim = it.sink.claim(&member(1), &identity(), &tp()).await;
     assert_eq!(claim.unwrap_err().class, Class::Stale);
@@ -292,7 +292,7 @@ async fn an_operator_cannot_fence_a_living_owner_but_by_force() {
             .await
             .unwrap_err()
             .class,
-        Class::Moved
+        Class::Fenced
     );
 }
 

@@ -192,7 +192,7 @@ async fn a_file_that_is_not_there_is_waited_for_and_not_made_by_a_reader() {
     let path = dir.path().join("none.db");
     let sink = SqliteSink::open(settings(path.clone(), table(Mode::Append))).unwrap();
     let error = sink.prepare(TOPIC).await.unwrap_err();
-    assert_eq!(error.class, Class::Away);
+    assert_eq!(error.class, Class::Unavailable);
     assert!(error.to_string().contains("none.db"), "{error}");
     assert!(!path.exists());
 }
