@@ -1,12 +1,12 @@
 //! The formats of a sink's keys and values, as its config names them. A new format is a
-//! crate and a line here.
+//! line here, and a crate where JSON's does not do.
 
 use crate::config::{Codec, Config, Encoding, Sink};
 use plimsoll_avro::{Avro, Schema};
 use plimsoll_protocol::Class;
 use plimsoll_record::{
-    FetchingSchema, FixedSchema, Format, Formats, Framing, Json, Registered, SchemaId, SchemaKind,
-    Schemas, Side, Unavailable, Undecoded, WithFraming,
+    ConnectJson, FetchingSchema, FixedSchema, Format, Formats, Framing, Json, Registered, SchemaId,
+    SchemaKind, Schemas, Side, Unavailable, Undecoded, WithFraming,
 };
 use plimsoll_registry::{Registry, Size};
 use std::path::Path;
@@ -50,6 +50,7 @@ pub fn formats(sink: &Sink, registry: &SharedRegistry) -> Formats {
                 framing: encoding.framing,
                 format: Arc::new(Json),
             }),
+            Codec::ConnectJson => Arc::new(ConnectJson),
             Codec::Avro => Arc::new(Avro {
                 framing: encoding.framing,
                 schemas: schemas(encoding, registry.as_ref()),
@@ -105,7 +106,7 @@ fn read(path: &Path) -> Result<Registered, Unavailable> {
 
 fn parses(codec: Codec, schema: &Registered) -> Result<(), Unavailable> {
     match codec {
-        Codec::Json => Ok(()),
+        Codec::Json | Codec::ConnectJson => Ok(()),
         Codec::Avro => Schema::parse(&schema.text, &[])
             .map(|_| ())
             .map_err(|error| halt(format!("{}: {error}", schema.origin))),

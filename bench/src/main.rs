@@ -35,7 +35,7 @@ use wire::Wire;
 #[derive(Debug, Parser)]
 struct Args {
     /// Which cases; all of them when none is named: append, upsert, avro, debezium,
-    /// debezium-avro, zipf, zipf-folded, log, documents, thin, cassandra, cassandra-batches, consume, latency, memory, growth
+    /// debezium-avro, debezium-connect, zipf, zipf-folded, log, documents, thin, cassandra, cassandra-batches, consume, latency, memory, growth
     cases: Vec<String>,
     /// Records of a comparison
     #[arg(long, default_value_t = 3_000_000)]
@@ -132,6 +132,12 @@ fn cases(records: u64) -> Vec<Case> {
         ..orders
     };
     let written = |wire| Load { wire, ..orders };
+    // Of two kilobytes and more.
+    let with_schemas = Load {
+        records: (records / 5).max(1),
+        ids: (records / 15).max(1),
+        ..written(Wire::DebeziumConnect)
+    };
     let documents = Load {
         records: records / 8,
         bytes: 2_000,
@@ -152,6 +158,7 @@ fn cases(records: u64) -> Vec<Case> {
             written(Wire::DebeziumAvro),
             upsert,
         ),
+        case("debezium-connect", "upsert", with_schemas, upsert),
         case("zipf", "upsert", zipf, Baseline::UpsertEach),
         case("zipf-folded", "upsert", zipf, upsert),
         case("log", "log", orders, Baseline::CopyBinary),

@@ -1,7 +1,10 @@
 //! How the records of a load are written: the same orders, as others send them.
 
 use crate::Result;
+use plimsoll_sink_api::canonical;
+use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// The form of a record's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub enum Wire {
     Debezium,
     /// Debezium's change event in Avro.
     DebeziumAvro,
+    /// Debezium's change event in Kafka Connect's JSON, which brings its schema.
+    DebeziumConnect,
 }
 
 /// What an order holds, beside its JSON.
@@ -64,6 +69,10 @@ impl Wire {
             Self::Debezium => {
                 return Ok("value = { envelope = \"debezium\", decimals = \"digits\" }".to_owned());
             }
+            Self::DebeziumConnect => {
+                let format = "{ format = \"connect_json\", envelope = \"debezium\" }";
+                return Ok(format!("value = {format}"));
+            }
             Self::Avro => ORDER.to_owned(),
             Self::DebeziumAvro => event_schema(),
         };
@@ -71,7 +80,7 @@ impl Wire {
         std::fs::write(&file, schema)?;
         let envelope = match self {
             Self::DebeziumAvro => ", envelope = \"debezium\"",
-            Self::Json | Self::Avro | Self::Debezium => "",
+            Self::Json | Self::Avro | Self::Debezium | Self::DebeziumConnect => "",
         };
         let file = file.display();
         Ok(format!(
@@ -85,18 +94,13 @@ impl Wire {
         match self {
             Self::Json => out.extend(json.as_bytes()),
             Self::Avro => avro(order, out),
-            Self::Debezium => {
-                out.extend(b"{\"before\":null,\"after\":");
-                out.extend(json.as_bytes());
-                out.extend(b",\"source\":{");
-                for (name, value) in SOURCE_FIELDS {
-                    out.extend(format!("\"{name}\":\"{value}\",").as_bytes());
-                }
-                let rest = format!(
-                    "\"ts_ms\":{AT_MS},\"txId\":{},\"lsn\":{LSN}}},\"op\":\"c\",\"ts_ms\":{AT_MS}}}",
-                    order.seq
-                );
-                out.extend(rest.as_bytes());
+            Self::Debezium => event(order, json, out),
+            Self::DebeziumConnect => {
+                out.extend(b"{\"schema\":");
+                out.extend(CONNECT_SCHEMA.as_bytes());
+                out.extend(b",\"payload\":");
+                event(order, &connect(order), out);
+                out.push(b'}');
             }
             Self::DebeziumAvro => {
                 // No row before; one behind.
@@ -114,6 +118,80 @@ impl Wire {
         }
     }
 }
+
+/// An event around the JSON of an order.
+fn event(order: &Fields<'_>, json: &str, out: &mut Vec<u8>) {
+    out.extend(b"{\"before\":null,\"after\":");
+    out.extend(json.as_bytes());
+    out.extend(b",\"source\":{");
+    for (name, value) in SOURCE_FIELDS {
+        out.extend(format!("\"{name}\":\"{value}\",").as_bytes());
+    }
+    let rest = format!(
+        "\"ts_ms\":{AT_MS},\"txId\":{},\"lsn\":{LSN}}},\"op\":\"c\",\"ts_ms\":{AT_MS}}}",
+        order.seq
+    );
+    out.extend(rest.as_bytes());
+}
+
+/// An order as the connector tells it with `time.precision.mode = connect`; decimals are
+/// base64, as they are unless something else is set.
+fn connect(order: &Fields<'_>) -> String {
+    let Fields {
+        id,
+        customer,
+        status,
+        quantity,
+        seq,
+        note,
+        ..
+    } = order;
+    let amount = canonical::to_base64(cents_of(&order.cents.to_be_bytes()));
+    let created_at = order.created_at_micros / 1_000;
+    format!(
+        "{{\"id\":{id},\"customer\":\"{customer}\",\"status\":\"{status}\",\"amount\":\"{amount}\",\
+         \"quantity\":{quantity},\"created_at\":{created_at},\"seq\":{seq},\"note\":\"{note}\"}}"
+    )
+}
+
+/// As it stands in front of each event.
+static CONNECT_SCHEMA: LazyLock<String> = LazyLock::new(|| {
+    let of = |name: &str, kind: &str| json!({"type": kind, "optional": false, "field": name});
+    let named = |name: &str, kind: &str, of: &str, parameters: Value| {
+        let of = format!("org.apache.kafka.connect.data.{of}");
+        json!({"type": kind, "optional": false, "name": of, "version": 1,
+            "parameters": parameters, "field": name})
+    };
+    let decimal = json!({"scale": "2", "connect.decimal.precision": "12"});
+    let order = [
+        of("id", "int64"),
+        of("customer", "string"),
+        of("status", "string"),
+        named("amount", "bytes", "Decimal", decimal),
+        of("quantity", "int32"),
+        named("created_at", "int64", "Timestamp", json!({})),
+        of("seq", "int64"),
+        of("note", "string"),
+    ];
+    let row = |name: &str| {
+        json!({"type": "struct", "fields": order, "optional": true,
+            "name": "shop.public.orders.Value", "field": name})
+    };
+    let mut source: Vec<Value> = SOURCE_FIELDS.map(|(name, _)| of(name, "string")).into();
+    source.extend(["ts_ms", "txId", "lsn"].map(|name| of(name, "int64")));
+    let source = json!({"type": "struct", "fields": source, "optional": false,
+        "name": "io.debezium.connector.postgresql.Source", "version": 1, "field": "source"});
+    let fields = json!([
+        row("before"),
+        row("after"),
+        source,
+        of("op", "string"),
+        of("ts_ms", "int64")
+    ]);
+    let name = "shop.public.orders.Envelope";
+    let schema = json!({"type": "struct", "fields": fields, "optional": false, "name": name});
+    schema.to_string()
+});
 
 fn event_schema() -> String {
     let texts =
@@ -136,17 +214,21 @@ fn avro(order: &Fields<'_>, out: &mut Vec<u8>) {
     long(order.id, out);
     text(order.customer, out);
     text(order.status, out);
-    // Two's complement: a zero in front keeps it positive.
     let cents = order.cents.to_be_bytes();
-    let used = cents.iter().position(|&byte| byte != 0).unwrap_or(7);
-    let sign = usize::from(cents[used] >= 0x80);
-    let cents = &cents[used - sign..];
+    let cents = cents_of(&cents);
     long(cents.len() as u64, out);
     out.extend(cents);
     long(order.quantity, out);
     long(order.created_at_micros, out);
     long(order.seq, out);
     text(order.note, out);
+}
+
+/// In two's complement: a zero in front keeps it positive.
+fn cents_of(bytes: &[u8; 8]) -> &[u8] {
+    let used = bytes.iter().position(|&byte| byte != 0).unwrap_or(7);
+    let sign = usize::from(bytes[used] >= 0x80);
+    &bytes[used - sign..]
 }
 
 fn text(text: &str, out: &mut Vec<u8>) {
@@ -215,6 +297,12 @@ mod tests {
             (&event["op"], &event["source"]["txId"]),
             (&"c".into(), &7.into())
         );
+        Wire::DebeziumConnect.write(&order, "", &mut out);
+        let message: Value = serde_json::from_slice(&out).expect("JSON");
+        let [schema, payload] = ["schema", "payload"].map(|name| &message[name]);
+        assert_eq!(schema["fields"][1]["fields"][3]["parameters"]["scale"], "2");
+        assert_eq!(payload["after"]["amount"], "AA==");
+        assert_eq!(payload["source"]["txId"], 7);
         let schema: serde_json::Value = serde_json::from_str(&event_schema()).expect("JSON");
         assert_eq!(schema["fields"].as_array().map(Vec::len), Some(5));
     }

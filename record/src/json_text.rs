@@ -2,6 +2,7 @@
 //! single cell holds.
 
 use crate::Fault;
+use crate::semantic::Whole;
 use plimsoll_sink_api::Cell;
 use plimsoll_sink_api::canonical::{self, Unfit, Wanted};
 use std::fmt::Write;
@@ -16,7 +17,25 @@ pub struct JsonText<'o> {
     limit: usize,
 }
 
+/// How much JSON bytes may become: so many for each of them. A null of Avro's takes one
+/// byte, and in JSON the name of its field, with quotes, colon and comma: with the longest
+/// name of a column that is 73. A text takes up to six for each.
+const FACTOR: usize = 128;
+
+/// And so many besides, for fields that take no byte.
+const SPARE: usize = 1 << 12;
+
+/// And never more: no database takes a longer value.
+const MOST: usize = 1 << 28;
+
 impl<'o> JsonText<'o> {
+    /// How long JSON may become that is made of so many bytes.
+    #[must_use]
+    pub const fn limit(bytes: usize) -> usize {
+        let most = bytes.saturating_mul(FACTOR).saturating_add(SPARE);
+        if most < MOST { most } else { MOST }
+    }
+
     /// Behind what stands in `out`, which is not to become longer than `limit`.
     pub fn new(out: &'o mut String, limit: usize) -> Self {
         Self { out, limit }
@@ -83,6 +102,18 @@ impl<'o> JsonText<'o> {
                 self.write(Wanted::Text, cell)?;
                 self.raw("\"")
             }
+        }
+    }
+
+    /// A number that counts something. Infinity is a text here, as NaN is: what reads an
+    /// array of dates knows it.
+    ///
+    /// # Errors
+    /// Those of [`Whole::cell`] and [`Self::cell`].
+    pub fn whole(&mut self, number: i64, whole: Whole) -> Result<(), Fault> {
+        match whole.infinity(number) {
+            Some(word) => self.text(word),
+            None => self.cell(&whole.cell(number)?),
         }
     }
 

@@ -13,6 +13,8 @@ mod chunk;
 mod decode;
 mod fingerprint;
 mod framing;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod json_text;
 mod limits;
 mod schemas;
@@ -22,9 +24,9 @@ pub use arena::Arena;
 pub use budget::Budget;
 pub use chunk::{Chunk, Filling, Incoming, Record};
 pub use decode::{
-    BadRecord, Connector, Decimals, Decoder, Described, DescribedField, Envelope, Fault, Fetching,
-    Field, Format, Formats, Json, LookInto, Need, OwnedWanted, PLACEHOLDER, Reader, SchemaId, Side,
-    Unavailable, Undecoded, UnknownFields, Wanted, WithFraming,
+    BadRecord, ConnectJson, Connector, Decimals, Decoder, Described, DescribedField, Envelope,
+    Fault, Fetching, Field, Format, Formats, Held, Json, LookInto, Need, OwnedWanted, PLACEHOLDER,
+    Reader, SchemaId, Side, Unavailable, Undecoded, UnknownFields, Wanted, WithFraming,
 };
 pub use fingerprint::{fingerprint, hash_of};
 pub use framing::{Framed, Framing, Looks, MessageIndexes, Unframed, split};

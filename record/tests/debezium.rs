@@ -5,13 +5,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_protocol::{Position, Span};
 use plimsoll_record::{
-    Arena, Budget, Connector, Decimals, Decoder, Envelope, Filling, Formats, Incoming, Undecoded,
-    UnknownFields,
+    Arena, Budget, ConnectJson, Connector, Decimals, Decoder, Envelope, Filling, Format, Formats,
+    Incoming, Json, Undecoded, UnknownFields,
 };
 use plimsoll_sink_api::canonical::{Wanted, written};
 use plimsoll_sink_api::{Cell, Column, Holds, Mode, Op, Rows, Shape, Table};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 fn data(name: &str) -> String {
@@ -55,9 +56,16 @@ fn folded(
     envelope: Envelope,
 ) -> (Vec<Texts>, BTreeMap<i64, &'static str>) {
     let table = table(columns);
+    let format: Arc<dyn Format> = match file {
+        "pg-json.ndjson" | "pg-flat.ndjson" | "pg-toast.ndjson" => Arc::new(Json),
+        "pg-jsons.ndjson" | "pg-flatd.ndjson" | "mariadb-jsons.ndjson" => Arc::new(ConnectJson),
+        other => panic!("{other}"),
+    };
     let formats = Formats {
+        key: format.clone(),
+        value: format,
+        unknown: UnknownFields::Ignore,
         envelope,
-        ..Formats::json(UnknownFields::Ignore)
     };
     let decoder = Decoder::new(&table, topic, 0, &formats);
     let mut rows: BTreeMap<Texts, Texts> = BTreeMap::new();
@@ -100,6 +108,11 @@ fn folded(
                 .collect();
             let stood = rows.remove(&key);
             if head.op == Op::Delete {
+                continue;
+            }
+            // A sink says so.
+            if stood.is_none() && cells.contains(&Cell::Unchanged) {
+                bad.insert(offset, "value_unavailable");
                 continue;
             }
             let cell = |i: usize| match cells[i] {
@@ -145,11 +158,21 @@ fn sorted((mut rows, bad): (Vec<Texts>, BTreeMap<i64, &'static str>)) -> Vec<Tex
     rows
 }
 
+/// Each with its envelope.
+fn files() -> [(&'static str, Envelope); 4] {
+    [
+        ("pg-json.ndjson", debezium()),
+        ("pg-flat.ndjson", flat()),
+        ("pg-jsons.ndjson", debezium()),
+        ("pg-flatd.ndjson", flat()),
+    ]
+}
+
 #[test]
 fn deletes_and_changed_keys_of_several_columns_reach_their_rows() {
     let columns = [("a", true), ("b", true), ("v", false)];
     let rows = expected("expected.two.csv", &columns);
-    for (file, envelope) in [("pg-json.ndjson", debezium()), ("pg-flat.ndjson", flat())] {
+    for (file, envelope) in files() {
         let folded = folded(file, ".shop.two", 9, &columns, envelope);
         assert_eq!(sorted(folded), rows, "{file}");
     }
@@ -159,7 +182,7 @@ fn deletes_and_changed_keys_of_several_columns_reach_their_rows() {
 fn columns_that_came_later_are_absent_before() {
     let columns = [("id", true), ("w", false)];
     let rows = expected("expected.evolve.csv", &columns);
-    for (file, envelope) in [("pg-json.ndjson", debezium()), ("pg-flat.ndjson", flat())] {
+    for (file, envelope) in files() {
         let (found, bad) = folded(file, ".shop.evolve", i64::MAX, &columns, envelope);
         assert_eq!(bad, BTreeMap::new(), "{file}");
         let known: Vec<_> = found.into_iter().filter(|row| row[1].is_some()).collect();
@@ -175,9 +198,15 @@ fn a_value_that_was_not_sent_stays_and_of_a_new_row_is_bad() {
     let mut rows = expected("expected.plain.csv", &columns);
     // Its key was changed, and so its large value was not sent.
     rows.retain(|row| row[0].as_deref() != Some("20"));
-    for (file, envelope) in [("pg-json.ndjson", debezium()), ("pg-flat.ndjson", flat())] {
-        let (mut found, bad) = folded(file, ".shop.plain", 12, &columns, envelope);
-        assert_eq!(bad, BTreeMap::from([(6, "value_unavailable")]), "{file}");
+    for (file, envelope) in files() {
+        // Tombstones in place of deletes, which have none behind them.
+        let (below, new) = if file == "pg-flatd.ndjson" {
+            (10, 5)
+        } else {
+            (12, 6)
+        };
+        let (mut found, bad) = folded(file, ".shop.plain", below, &columns, envelope);
+        assert_eq!(bad, BTreeMap::from([(new, "value_unavailable")]), "{file}");
         found.sort();
         assert_eq!(found, rows, "{file}");
     }
@@ -211,18 +240,14 @@ fn every_form_of_a_value_that_was_not_sent_is_known() {
 #[test]
 fn a_table_without_a_key_is_told_by_the_row_that_was() {
     let columns = [("a", true), ("b", true)];
-    let (found, bad) = folded(
-        "pg-json.ndjson",
-        ".shop.nopk",
-        i64::MAX,
-        &columns,
-        debezium(),
-    );
-    assert_eq!(bad, BTreeMap::new());
-    // An update of a table without a key is no change of its key, to Debezium: both of
-    // its rows are there. Rows that are equal are one.
-    let row = |a: &str, b: &str| vec![Some(a.to_owned()), Some(b.to_owned())];
-    assert_eq!(found, [row("1", "a"), row("2", "b")]);
+    for file in ["pg-json.ndjson", "pg-jsons.ndjson"] {
+        let (found, bad) = folded(file, ".shop.nopk", i64::MAX, &columns, debezium());
+        assert_eq!(bad, BTreeMap::new(), "{file}");
+        // An update of a table without a key is no change of its key, to Debezium: both of
+        // its rows are there. Rows that are equal are one.
+        let row = |a: &str, b: &str| vec![Some(a.to_owned()), Some(b.to_owned())];
+        assert_eq!(found, [row("1", "a"), row("2", "b")], "{file}");
+    }
 }
 
 #[test]
@@ -239,11 +264,35 @@ fn events_that_are_about_no_row_are_passed_over_and_others_are_bad() {
         debezium(),
     );
     assert_eq!((marks.0.len(), marks.1.len()), (0, 0));
+    // Changes of the schema, in the topic of the connector's name.
+    let (rows, bad) = folded(
+        "mariadb-jsons.ndjson",
+        "formats_my",
+        i64::MAX,
+        &columns,
+        debezium(),
+    );
+    assert_eq!((rows.len(), bad.len()), (0, 0));
     // Flattened ones have no op.
     let (rows, bad) = folded("pg-flat.ndjson", ".shop.two", 3, &columns, debezium());
     assert!(rows.is_empty());
     assert_eq!(bad.len(), 3);
     assert!(bad.values().all(|word| *word == "not_a_change_event"));
+}
+
+#[test]
+fn changes_of_mariadb_reach_their_rows() {
+    let columns = [("id", true), ("name", false), ("extra", false)];
+    let file = "mariadb-jsons.ndjson";
+    let (rows, bad) = folded(file, ".shop.plain", i64::MAX, &columns, debezium());
+    assert_eq!(bad, BTreeMap::new());
+    let row = |texts: [Option<&str>; 3]| texts.map(|text| text.map(str::to_owned)).to_vec();
+    let expected = [
+        row([Some("20"), Some("zwei"), None]),
+        row([Some("3"), Some("three"), Some("6")]),
+        row([Some("4"), Some("four"), Some("7")]),
+    ];
+    assert_eq!(rows, expected);
 }
 
 #[test]

@@ -11,8 +11,12 @@ use std::path::PathBuf;
 const ALONE: [(&str, ()); 1] = [("json", ())];
 pub(super) const ALONE_WORDS: [&str; 1] = words(&ALONE);
 
-const FORMATS: [(&str, Codec); 2] = [("json", Codec::Json), ("avro", Codec::Avro)];
-pub(super) const FORMAT_WORDS: [&str; 2] = words(&FORMATS);
+const FORMATS: [(&str, Codec); 3] = [
+    ("json", Codec::Json),
+    ("connect_json", Codec::ConnectJson),
+    ("avro", Codec::Avro),
+];
+pub(super) const FORMAT_WORDS: [&str; 3] = words(&FORMATS);
 
 const FRAMINGS: [(&str, Framing); 5] = [
     ("none", Framing::None),

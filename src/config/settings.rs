@@ -163,6 +163,8 @@ impl Default for Encoding {
 pub enum Codec {
     /// JSON without a schema.
     Json,
+    /// JSON that brings its schema, as Kafka Connect writes it.
+    ConnectJson,
     /// Avro.
     Avro,
 }

@@ -1,12 +1,12 @@
 //! Avro whose schemas are in a real registry: rows, schemas that change, and a registry
 //! that is away. (formats/avro/tests/data)
 
-use crate::harness::kafka::{Kafka, Message};
-use crate::harness::postgres::Database;
+use crate::harness::feed::Feed;
+use crate::harness::kafka::Message;
 use crate::harness::process::{Process, plimsoll, plimsoll_ok};
 use crate::harness::registry::{Gate, Registry};
-use crate::harness::service::Service;
-use crate::harness::{folder, unique, wait};
+use crate::harness::source_types;
+use crate::harness::{folder, wait};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -57,56 +57,11 @@ const EVENTS: &str = "value = { format = \"avro\", framing = \"confluent\", enve
 /// Rows of Avro.
 const ROWS: &str = "value = { format = \"avro\", framing = \"confluent\" }\n";
 
-struct Case {
-    kafka: Kafka,
-    database: Database,
-    topic: String,
-    service: Service,
-}
-
-impl Case {
-    fn new(test: &str, create: &str, mode: &str, formats: &str, registry: &str) -> Self {
-        let (kafka, database, topic) = (Kafka::shared(), Database::shared(test), unique(test));
-        kafka.create_topic(&topic, 1);
-        database.execute(create);
-        let table = database.table("t");
-        let mut service = Service::new(test, &topic, &table, mode, &database.state_schema());
-        service.of_sink = format!("on_bad_record = \"dead_letter\"\n{formats}");
-        service.top = format!("[schema_registry]\nurl = [\"{registry}\"]\n");
-        Self {
-            kafka,
-            database,
-            topic,
-            service,
-        }
-    }
-
-    fn send(&self, messages: &[Message]) {
-        self.kafka.producer().send_all(&self.topic, messages);
-    }
-
-    fn wait(&self) {
-        self.database.wait_caught_up(&self.kafka, &self.topic);
-    }
-
-    /// The conditions of its dead letters.
-    fn bad(&self) -> Vec<String> {
-        let sql = "SELECT condition FROM {s}_state.dead_letters ORDER BY kafka_offset";
-        let rows = self.database.rows(sql).into_iter();
-        rows.map(|row| row[0].clone().expect("a word")).collect()
-    }
-
-    /// Rows of one text each.
-    fn rows(&self, sql: &str) -> Vec<String> {
-        let rows = self.database.rows(sql).into_iter();
-        rows.map(|row| row[0].clone().unwrap_or("NULL".to_owned()))
-            .collect()
-    }
-
-    /// No row differs, but for what is a dead letter.
-    fn verify(&self) {
-        plimsoll_ok(&self.service.config(), &["verify"]);
-    }
+/// A feed whose schemas are in a registry.
+fn feed(test: &str, create: &str, mode: &str, formats: &str, registry: &str) -> Feed {
+    let mut feed = Feed::new(test, create, mode, formats);
+    feed.service.top = format!("[schema_registry]\nurl = [\"{registry}\"]\n");
+    feed
 }
 
 #[test]
@@ -114,7 +69,7 @@ fn change_events_reach_their_rows_at_any_batch_size_under_sigkills() {
     let registry = Registry::shared();
     for batch in [1, 2, 500] {
         let create = "CREATE TABLE {s}.t (a int, b uuid, v text, PRIMARY KEY (b, a))";
-        let mut case = Case::new("avro_two", create, "upsert", EVENTS, &registry.url());
+        let mut case = feed("avro_two", create, "upsert", EVENTS, &registry.url());
         case.service.batch = format!("max_records = {batch}\nlinger_ms = 20");
         // Behind it comes a truncation, which Debezium tells by an event about no row.
         let events = events(&registry, "two");
@@ -142,7 +97,7 @@ fn a_batch_may_hold_several_versions_of_a_schema() {
     let registry = Registry::shared();
     // Columns came, went and were renamed while it was written.
     let create = "CREATE TABLE {s}.t (id int PRIMARY KEY, v text, w text)";
-    let case = Case::new("avro_evolve", create, "upsert", EVENTS, &registry.url());
+    let case = feed("avro_evolve", create, "upsert", EVENTS, &registry.url());
     case.send(&events(&registry, "evolve"));
     let process = Process::start_ready(&case.service);
     case.wait();
@@ -153,85 +108,13 @@ fn a_batch_may_hold_several_versions_of_a_schema() {
     assert!(process.drain().success());
 }
 
-/// The table that the events come from, with texts for types of extensions.
-const TYPES: &str = "CREATE TYPE {s}.mood AS ENUM ('sad', 'ok', 'happy'); CREATE TABLE {s}.t (
-    id bigint PRIMARY KEY, c_bool boolean, c_i2 smallint, c_i4 integer, c_i8 bigint, c_f4 real,
-    c_f8 double precision, c_num numeric, c_num122 numeric(12,2), c_num3810 numeric(38,10),
-    c_num5m2 numeric(5,-2), c_dom numeric(12,2), c_money money, c_text text, c_vc varchar(20),
-    c_ch char(5), c_citext text, c_bytea bytea, c_uuid uuid, c_json json, c_jsonb jsonb,
-    c_xml xml, c_date date, c_time time, c_time3 time(3), c_timetz timetz, c_ts timestamp,
-    c_ts3 timestamp(3), c_ts0 timestamp(0), c_tstz text, c_interval interval,
-    c_bit bit(1), c_bit10 bit(10), c_varbit varbit(12), c_inet inet, c_cidr cidr, c_mac macaddr,
-    c_mood {s}.mood, c_hstore text, c_ltree text, c_point point, c_range int4range,
-    c_tstzrange tstzrange, c_tsv tsvector, c_ia integer[], c_ta text[], c_na numeric(10,2)[],
-    c_ja jsonb[], c_da date[], c_tza timestamptz[], c_ua uuid[], c_ma {s}.mood[],
-    c_nn integer NOT NULL, c_def text, \"Camel_Col\" text)";
-
-/// What the events have lost, or tell in another form.
-const LOST: [&str; 12] = [
-    // The dead letters.
-    "id of 4",
-    "id of 5",
-    // A zero at the end of a decimal without a scale.
-    "c_num of 2",
-    // The zone; the moment is the same.
-    "c_timetz of 2",
-    "c_timetz of 3",
-    // A text here, as Postgres does not read years before the first so.
-    "c_tstz of 2",
-    "c_tstz of 3",
-    // Years and months have become hours.
-    "c_interval of 2",
-    "c_interval of 3",
-    // JSON of it, in a column of text.
-    "c_hstore of 2",
-    // JSON within an array is a text.
-    "c_ja of 2",
-    // Null: the converter puts the column's default for it.
-    "c_def of 3",
-];
-
 #[test]
 fn each_type_of_postgres_is_what_the_source_had() {
     let registry = Registry::shared();
-    let case = Case::new("avro_types", TYPES, "upsert", EVENTS, &registry.url());
+    let create = source_types::create("Camel_Col");
+    let case = feed("avro_types", &create, "upsert", EVENTS, &registry.url());
     case.send(&events(&registry, "types"));
-    let process = Process::start_ready(&case.service);
-    case.wait();
-    // Infinite dates; a year beyond those that are times here.
-    let letters = case.rows("SELECT message FROM {s}_state.dead_letters");
-    assert_eq!(
-        case.bad(),
-        ["infinite_time", "timestamp_out_of_range"],
-        "{letters:?}"
-    );
-    let file = folder("avro_types").join("types.csv");
-    std::fs::write(&file, data("expected.types.csv")).expect("a file");
-    case.database.execute(&format!(
-        "CREATE TABLE {{s}}.source (LIKE {{s}}.t); COPY {{s}}.source FROM '{}' WITH (FORMAT csv, \
-         HEADER, NULL '\\N')",
-        file.display()
-    ));
-    let columns = case.rows(
-        "SELECT attname FROM pg_attribute WHERE attrelid = '{s}.t'::regclass AND attnum > 0 \
-         ORDER BY attnum",
-    );
-    let mut other = Vec::new();
-    for column in &columns {
-        let sql = format!(
-            "SELECT id::text FROM {{s}}.source s JOIN {{s}}.t t USING (id) WHERE \
-             s.\"{column}\"::text IS DISTINCT FROM t.\"{column}\"::text ORDER BY id"
-        );
-        let sql = match column.as_str() {
-            "id" => "SELECT id::text FROM {s}.source WHERE id NOT IN (SELECT id FROM {s}.t)",
-            _ => &sql,
-        };
-        other.extend(case.rows(sql).into_iter().map(|id| (column.clone(), id)));
-    }
-    let other: Vec<String> = other.iter().map(|(c, id)| format!("{c} of {id}")).collect();
-    assert_eq!(other, LOST);
-    case.verify();
-    assert!(process.drain().success());
+    source_types::assert_those_of_the_source(&case);
 }
 
 /// `{"id": …, "note": …}`
@@ -266,7 +149,7 @@ fn troubles(process: &Process) -> (u16, String) {
 fn a_registry_that_is_away_is_waited_for() {
     let registry = Registry::shared();
     let gate = Gate::closed(&registry);
-    let case = Case::new("avro_away", ORDERS, "append", ROWS, &gate.url());
+    let case = feed("avro_away", ORDERS, "append", ROWS, &gate.url());
     let schema = registry.register(ORDER);
     case.send(&[order(schema, 1, Some("one")), order(schema, 2, None)]);
     // Away when it starts: told, and nothing is passed over.
@@ -311,10 +194,9 @@ fn a_registry_that_is_away_is_waited_for() {
     let said = plimsoll_ok(&config, &["check", "--connect", "--sample", "5"]);
     assert!(said.contains("schemas"), "{said}");
     assert!(said.contains(&format!("by schema {schema} ")), "{said}");
-    let note = said.lines().find(|line| line.contains("value.note "));
-    let words: Vec<&str> = note.unwrap_or_default().split_whitespace().collect();
-    let words = words.join(" ");
-    assert!(words.contains("null or string → note text"), "{said}");
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let note = "value.note null or string → note text";
+    assert!(said.lines().any(|line| words(line) == note), "{said}");
     case.verify();
     gate.close();
     let output = plimsoll(&config, &["check", "--connect"]);
@@ -326,7 +208,7 @@ fn a_registry_that_is_away_is_waited_for() {
 #[test]
 fn an_unknown_schema_halts_its_partition_until_the_registry_has_it() {
     let registry = Registry::shared();
-    let case = Case::new("avro_unknown", ORDERS, "append", ROWS, &registry.url());
+    let case = feed("avro_unknown", ORDERS, "append", ROWS, &registry.url());
     let schema = registry.register(ORDER);
     case.send(&[order(schema, 1, None), order(999_999_999, 2, None)]);
     let process = Process::start(&case.service);
@@ -344,7 +226,7 @@ fn an_unknown_schema_halts_its_partition_until_the_registry_has_it() {
 #[test]
 fn bytes_that_are_not_avro_are_bad_records_with_a_hint() {
     let registry = Registry::shared();
-    let case = Case::new("avro_bad", ORDERS, "append", ROWS, &registry.url());
+    let case = feed("avro_bad", ORDERS, "append", ROWS, &registry.url());
     let schema = registry.register(ORDER);
     let mut trailing = order(schema, 2, None);
     trailing.value.as_mut().expect("a value").push(0);
@@ -372,7 +254,7 @@ fn json_behind_a_registrys_framing_is_read_and_named_where_it_is_not_expected() 
     let create = "CREATE TABLE {s}.t (id bigint, note text)";
     let framed = Message::of(0, "\0\0\0\0\u{7}{\"id\": 1, \"note\": \"n\"}");
     let value = "value = { framing = \"confluent\" }\n";
-    let case = Case::new("json_framed", create, "append", value, &registry.url());
+    let case = feed("json_framed", create, "append", value, &registry.url());
     case.send(std::slice::from_ref(&framed));
     let process = Process::start_ready(&case.service);
     case.wait();
@@ -382,7 +264,7 @@ fn json_behind_a_registrys_framing_is_read_and_named_where_it_is_not_expected() 
     );
     case.verify();
     assert!(process.drain().success());
-    let case = Case::new("json_bare", create, "append", "", &registry.url());
+    let case = feed("json_bare", create, "append", "", &registry.url());
     case.send(&[framed]);
     let process = Process::start_ready(&case.service);
     case.wait();
@@ -399,7 +281,7 @@ fn a_file_may_hold_the_schema_of_all_records() {
         "value = {{ format = \"avro\", schema_file = \"{}\" }}\n",
         file.display()
     );
-    let case = Case::new("avro_file", ORDERS, "append", &value, "http://127.0.0.1:1");
+    let case = feed("avro_file", ORDERS, "append", &value, "http://127.0.0.1:1");
     let config = case.service.config();
     let check = || {
         let output = plimsoll(&config, &["check"]);

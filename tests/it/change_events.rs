@@ -1,11 +1,10 @@
 //! Change events of a real Debezium into tables: in the end they are the tables of the
 //! source. (record/tests/data/debezium)
 
-use crate::harness::kafka::{Kafka, Message};
-use crate::harness::postgres::Database;
-use crate::harness::process::{Process, plimsoll_ok};
-use crate::harness::service::Service;
-use crate::harness::{unique, wait};
+use crate::harness::feed::Feed;
+use crate::harness::kafka::Message;
+use crate::harness::process::Process;
+use crate::harness::wait;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -29,52 +28,11 @@ fn events(file: &str, topic: &str) -> Vec<Message> {
         .collect()
 }
 
-struct Case {
-    kafka: Kafka,
-    database: Database,
-    topic: String,
-    service: Service,
-}
-
-impl Case {
-    fn new(test: &str, create: &str, envelope: &str, batch: usize) -> Self {
-        let (kafka, database, topic) = (Kafka::shared(), Database::shared(test), unique(test));
-        kafka.create_topic(&topic, 1);
-        database.execute(create);
-        let mut service = Service::new(
-            test,
-            &topic,
-            &database.table("t"),
-            "upsert",
-            &database.state_schema(),
-        );
-        service.of_sink =
-            format!("on_bad_record = \"dead_letter\"\nvalue = {{ envelope = \"{envelope}\" }}\n");
-        service.batch = format!("max_records = {batch}\nlinger_ms = 20");
-        Self {
-            kafka,
-            database,
-            topic,
-            service,
-        }
-    }
-
-    fn wait(&self) {
-        self.database.wait_caught_up(&self.kafka, &self.topic);
-    }
-
-    fn bad(&self) -> Vec<String> {
-        let sql = "SELECT condition FROM {s}_state.dead_letters ORDER BY kafka_offset";
-        let rows = self.database.rows(sql);
-        rows.into_iter()
-            .map(|row| row[0].clone().expect("a word"))
-            .collect()
-    }
-
-    /// No row differs, but for what is a dead letter.
-    fn verify(&self) {
-        plimsoll_ok(&self.service.config(), &["verify"]);
-    }
+fn feed(test: &str, create: &str, envelope: &str, batch: usize) -> Feed {
+    let value = format!("value = {{ envelope = \"{envelope}\" }}\n");
+    let mut feed = Feed::new(test, create, "upsert", &value);
+    feed.service.batch = format!("max_records = {batch}\nlinger_ms = 20");
+    feed
 }
 
 fn texts(rows: &[Vec<Option<String>>]) -> Vec<Vec<&str>> {
@@ -93,7 +51,7 @@ fn deletes_and_changed_keys_reach_their_rows_at_any_batch_size_under_sigkills() 
     ] {
         for batch in [1, 2, 500] {
             let create = "CREATE TABLE {s}.t (a int, b uuid, v text, PRIMARY KEY (b, a))";
-            let case = Case::new("changes", create, envelope, batch);
+            let case = feed("changes", create, envelope, batch);
             // Behind it comes a truncation, which Debezium tells by an event about no row.
             let events = events(file, ".shop.two")
                 .into_iter()
@@ -126,7 +84,7 @@ fn a_value_that_was_not_sent_stays_in_columns_of_every_type() {
     for batch in [1, 500] {
         let create = "CREATE TABLE {s}.t (id int PRIMARY KEY, n int, t text, b bytea, j jsonb, \
                       ta text[], ia int[], la bigint[], h text, ua uuid[], x xml)";
-        let case = Case::new("unsent", create, "debezium", batch);
+        let case = feed("unsent", create, "debezium", batch);
         case.kafka
             .producer()
             .send_all(&case.topic, &events("pg-toast.ndjson", ".shop.toast"));
@@ -160,7 +118,7 @@ fn a_value_that_was_not_sent_stays_in_columns_of_every_type() {
 fn a_value_that_was_not_sent_and_no_row_has_is_a_dead_letter() {
     let create = "CREATE TABLE {s}.t (id int PRIMARY KEY, name text, big text)";
     for envelope in ["debezium", "debezium_flat"] {
-        let case = Case::new("nowhere", create, envelope, 500);
+        let case = feed("nowhere", create, envelope, 500);
         let file = match envelope {
             "debezium" => "pg-json.ndjson",
             _ => "pg-flat.ndjson",
@@ -197,7 +155,7 @@ fn a_value_that_was_not_sent_and_no_row_has_is_a_dead_letter() {
 #[test]
 fn a_topic_without_change_events_halts_with_a_hint() {
     let create = "CREATE TABLE {s}.t (id int PRIMARY KEY)";
-    let mut case = Case::new("plain", create, "debezium", 500);
+    let mut case = feed("plain", create, "debezium", 500);
     case.service.of_sink = case.service.of_sink.replace("dead_letter", "halt");
     let producer = case.kafka.producer();
     producer.send(&case.topic, &Message::of(0, "{\"id\":1}").key("{\"id\":1}"));

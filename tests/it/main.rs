@@ -7,6 +7,7 @@ mod bad_records;
 mod cassandra;
 mod change_events;
 mod commands;
+mod connect_json;
 mod dead_letters;
 mod harness;
 mod identity;

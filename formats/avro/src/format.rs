@@ -5,7 +5,7 @@ use crate::describe::describe;
 use crate::{Program, Schema};
 use plimsoll_protocol::Class;
 use plimsoll_record::{
-    Arena, Described, Fetching, Format, Framing, LookInto, Need, OwnedWanted, Reader, Record,
+    Arena, Described, Fetching, Format, Framing, Held, LookInto, Need, OwnedWanted, Reader, Record,
     Registered, SchemaId, SchemaKind, Schemas, Side, Unavailable, Undecoded, Wanted, split,
 };
 use plimsoll_sink_api::Cell;
@@ -131,11 +131,12 @@ impl Reader for Programs {
         bytes: &'c [u8],
         arena: &'c Arena,
         cells: &mut [Cell<'c>],
-    ) -> Result<(), Undecoded> {
+    ) -> Result<Held, Undecoded> {
         let framed = split(self.from.framing, self.wanted.side, record.headers(), bytes)?;
         let program = self.program(framed.schema)?;
         let body = framed.body(arena)?;
         let read = program.read(body, arena, cells);
-        Ok(read.map_err(|bad| bad.behind(framed.front(bytes)))?)
+        read.map_err(|bad| bad.behind(framed.front(bytes)))?;
+        Ok(Held::Value)
     }
 }

@@ -113,13 +113,9 @@ impl<'c> Walk<'_, 'c> {
     }
 }
 
-/// Infinity is a text here, as NaN is: what reads an array of dates knows it.
 fn whole_json(number: i64, whole: Option<Whole>, out: &mut JsonText<'_>) -> Result<(), Fault> {
     match whole {
         None => out.cell(&Cell::Int(number)),
-        Some(whole) => match whole.infinity(number) {
-            Some(word) => out.text(word),
-            None => out.cell(&whole.cell(number)?),
-        },
+        Some(whole) => out.whole(number, whole),
     }
 }

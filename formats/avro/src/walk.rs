@@ -5,22 +5,11 @@
 use crate::MAX_DEPTH;
 use crate::body::Body;
 use crate::schema::{Base, TypeId, Types};
-use plimsoll_record::{Arena, Fault};
+use plimsoll_record::{Arena, Fault, JsonText};
 
 /// Values that take no byte, as items or within items of arrays. Five bytes can promise
 /// a thousand million of them; nobody has a use for even one.
 const MAX_EMPTIES: u32 = 1 << 16;
-
-/// How much JSON a record may become: so many bytes for each of its own. A null takes one
-/// byte, and in JSON the name of its field, with quotes, colon and comma: with the
-/// longest name of a column that is 73. A text takes up to six for each.
-const JSON_FACTOR: usize = 128;
-
-/// And so many besides, for fields that take no byte.
-const JSON_SPARE: usize = 1 << 12;
-
-/// And never more: no database takes a longer value.
-const JSON_MOST: usize = 1 << 28;
 
 /// A walk over the bytes of one value.
 pub struct Walk<'p, 'c> {
@@ -42,11 +31,7 @@ impl<'p, 'c> Walk<'p, 'c> {
             types,
             body: Body::new(bytes, bare),
             arena,
-            json_left: bytes
-                .len()
-                .saturating_mul(JSON_FACTOR)
-                .saturating_add(JSON_SPARE)
-                .min(JSON_MOST),
+            json_left: JsonText::limit(bytes.len()),
             empties: 0,
         }
     }

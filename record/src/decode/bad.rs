@@ -33,6 +33,9 @@ pub enum BadRecord {
     KeyMissing {
         /// The key column.
         column: String,
+        /// Whose bytes bring a schema, as Kafka Connect's JSON does, which their format
+        /// does not read.
+        brings_schema: Option<Side>,
     },
     /// A value that is not one of Debezium's change events.
     NotAnEvent,
@@ -57,8 +60,8 @@ pub enum BadRecord {
         /// What is wrong with them.
         why: Unframed,
     },
-    /// Bytes of a binary format that do not read as a value, or not as one that a cell
-    /// can take.
+    /// Bytes of a format whose values have types that do not read as a value, or not as
+    /// one that a cell can take.
     Binary {
         /// Which bytes.
         side: Side,
@@ -83,7 +86,7 @@ impl BadRecord {
     pub fn column(&self) -> Option<&str> {
         match self {
             Self::BadString { column }
-            | Self::KeyMissing { column }
+            | Self::KeyMissing { column, .. }
             | Self::Ambiguous { column }
             | Self::ValueUnavailable { column } => Some(column),
             Self::Binary { column, .. } => column.as_deref(),
@@ -164,12 +167,35 @@ impl fmt::Display for BadRecord {
             Self::BadString { column } => {
                 write!(f, "the string for column \"{column}\" has a broken escape")
             }
-            Self::UnknownField { field } => write!(f, "the field \"{field}\" has no column"),
-            Self::KeyMissing { column } => write!(f, "the key column \"{column}\" has no value"),
+            Self::UnknownField { field } => {
+                write!(f, "the field \"{field}\" has no column")?;
+                match field.as_str() {
+                    "schema" | "payload" => f.write_str(
+                        "; hint: values of Kafka Connect that bring their schema have format = \
+                         \"connect_json\"",
+                    ),
+                    _ => Ok(()),
+                }
+            }
+            Self::KeyMissing {
+                column,
+                brings_schema,
+            } => {
+                write!(f, "the key column \"{column}\" has no value")?;
+                match brings_schema {
+                    Some(side) => write!(
+                        f,
+                        "; hint: the {side} brings its schema, as Kafka Connect writes it: {side} \
+                         = {{ format = \"connect_json\" }}",
+                        side = side.as_str()
+                    ),
+                    None => Ok(()),
+                }
+            }
             Self::NotAnEvent => f.write_str(
                 "the value is not a change event of Debezium: it has no \"op\"; hint: for events \
-                 that ExtractNewRecordState flattened, envelope = \"debezium_flat\"; of events with \
-                 their schema, set schemas.enable = false in the converter",
+                 that ExtractNewRecordState flattened, envelope = \"debezium_flat\"; for those \
+                 that bring their schema, format = \"connect_json\"",
             ),
             Self::EventWithoutRow => {
                 f.write_str("the change event puts a row, and its \"after\" has none")

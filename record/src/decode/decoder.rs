@@ -1,7 +1,8 @@
 //! One record → one row.
 
+use super::connect;
 use super::envelope::{Change, Envelope, Events};
-use super::format::{Field, Format, Need, Reader, Side, Unavailable, Undecoded, Wanted};
+use super::format::{Field, Format, Held, Need, Reader, Side, Unavailable, Undecoded, Wanted};
 use super::json::Json;
 use super::{BadRecord, Described, LookInto, UnknownFields};
 use crate::{Arena, Record};
@@ -246,14 +247,28 @@ impl Decoder {
         if let Some(events) = &self.events {
             return self.event(events, record, arena, rows);
         }
-        match (record.value, self.mode) {
-            (None, Mode::Append) => Err(BadRecord::Tombstone.into()),
-            (None, Mode::Upsert) => add(record, Op::Delete, rows, |cells| {
-                self.delete(record, arena, cells)
+        let held = match record.value {
+            None => Held::Null,
+            Some(value) => add_if(record, Op::Put, rows, |cells| {
+                let held = self.value.read(record, value, arena, cells)?;
+                if held == Held::Value {
+                    self.beside(record, arena, cells)?;
+                }
+                Ok(held)
+            })?,
+        };
+        match (held, self.mode) {
+            (Held::Value, _) => Ok(()),
+            (Held::Null, Mode::Append) => Err(BadRecord::Tombstone.into()),
+            (Held::Null, Mode::Upsert) => add(record, Op::Delete, rows, |cells| {
+                // No key at all is one that is missing.
+                let _ = self.key_of_row(record, arena, cells)?;
+                self.check_key(record, cells)
             }),
-            (None, Mode::Log) | (Some(_), _) => add(record, Op::Put, rows, |cells| {
-                self.put(record, arena, cells)?;
-                self.check_key(cells)
+            // An event without a value.
+            (Held::Null, Mode::Log) => add(record, Op::Put, rows, |cells| {
+                self.whole_value.iter().for_each(|&i| cells[i] = Cell::Null);
+                self.beside(record, arena, cells)
             }),
         }
     }
@@ -266,23 +281,21 @@ impl Decoder {
         arena: &'c Arena,
         rows: &mut Rows<'c>,
     ) -> Result<(), Undecoded> {
-        let Some(value) = record.value else {
-            // Of a table without a key, whose deletes tell their rows themselves.
-            return match record.key {
-                None => Ok(()),
-                Some(_) => add(record, Op::Delete, rows, |cells| {
-                    self.delete(record, arena, cells)
-                }),
-            };
-        };
         let mut told: SmallVec<[Cell<'c>; 64]> = smallvec![Cell::Absent; events.cells()];
-        self.value.read(record, value, arena, &mut told)?;
+        let held = match record.value {
+            None => Held::Null,
+            Some(value) => self.value.read(record, value, arena, &mut told)?,
+        };
+        if held == Held::Null {
+            return self.tombstone(record, arena, rows);
+        }
         match events.change(&told)? {
             Change::Nothing => Ok(()),
             Change::Delete => add(record, Op::Delete, rows, |cells| {
-                self.key_of_row(record, arena, cells)?;
+                // Without a key, the event tells the row.
+                let _ = self.key_of_row(record, arena, cells)?;
                 events.fill_key(&told, cells);
-                self.check_key(cells)
+                self.check_key(record, cells)
             }),
             Change::Put { stood } => add(record, Op::Put, rows, |cells| {
                 cells.copy_from_slice(&told[..cells.len()]);
@@ -298,57 +311,61 @@ impl Decoder {
                             BadRecord::Ambiguous { column }
                         })?;
                 }
-                self.key(record, arena, cells)?;
-                self.own(record, arena, cells);
-                self.check_key(cells)
+                self.beside(record, arena, cells)
             }),
         }
     }
 
-    fn put<'c>(
+    /// Behind a change event that deleted a row: the same again.
+    fn tombstone<'c>(
+        &self,
+        record: &Record<'c>,
+        arena: &'c Arena,
+        rows: &mut Rows<'c>,
+    ) -> Result<(), Undecoded> {
+        let deleted = add_if(record, Op::Delete, rows, |cells| {
+            let held = self.key_of_row(record, arena, cells)?;
+            // Of a table without a key, whose deletes tell their rows themselves.
+            if held == Held::Value {
+                self.check_key(record, cells)?;
+            }
+            Ok(held)
+        });
+        deleted.map(|_| ())
+    }
+
+    /// The cells of a row that stand beside its value.
+    fn beside<'c>(
         &self,
         record: &Record<'c>,
         arena: &'c Arena,
         cells: &mut [Cell<'c>],
     ) -> Result<(), Undecoded> {
-        match record.value {
-            Some(value) => self.value.read(record, value, arena, cells)?,
-            // In `log` mode a tombstone is an event without a value.
-            None => self.whole_value.iter().for_each(|&i| cells[i] = Cell::Null),
-        }
-        self.key(record, arena, cells)?;
+        // A row may have no key of its record.
+        let _ = self.key(record, arena, cells)?;
         self.own(record, arena, cells);
-        Ok(())
+        self.check_key(record, cells)
     }
 
-    fn delete<'c>(
-        &self,
-        record: &Record<'c>,
-        arena: &'c Arena,
-        cells: &mut [Cell<'c>],
-    ) -> Result<(), Undecoded> {
-        self.key_of_row(record, arena, cells)?;
-        self.check_key(cells)
-    }
-
-    /// The cells of the table's key, as far as a record's key and its place tell them.
+    /// The cells of the table's key, as far as a record's key and its place tell them;
+    /// whether there is a key.
     fn key_of_row<'c>(
         &self,
         record: &Record<'c>,
         arena: &'c Arena,
         cells: &mut [Cell<'c>],
-    ) -> Result<(), Undecoded> {
-        self.key(record, arena, cells)?;
+    ) -> Result<Held, Undecoded> {
+        let mut held = self.key(record, arena, cells)?;
         self.own(record, arena, cells);
         if let (Some(key), Some(reader)) = (record.key, &self.tombstone) {
-            reader.read(record, key, arena, cells)?;
+            held = reader.read(record, key, arena, cells)?;
         }
         for (i, column) in self.columns.iter().enumerate() {
             if !column.key {
                 cells[i] = Cell::Absent;
             }
         }
-        Ok(())
+        Ok(held)
     }
 
     fn key<'c>(
@@ -356,15 +373,16 @@ impl Decoder {
         record: &Record<'c>,
         arena: &'c Arena,
         cells: &mut [Cell<'c>],
-    ) -> Result<(), Undecoded> {
-        match (record.key, &self.key) {
-            (Some(key), Some(reader)) => reader.read(record, key, arena, cells),
-            (Some(_), None) => Ok(()),
-            (None, _) => {
-                self.whole_key.iter().for_each(|&i| cells[i] = Cell::Null);
-                Ok(())
-            }
+    ) -> Result<Held, Undecoded> {
+        let held = match (record.key, &self.key) {
+            (Some(key), Some(reader)) => reader.read(record, key, arena, cells)?,
+            (Some(_), None) => Held::Value,
+            (None, _) => Held::Null,
+        };
+        if held == Held::Null {
+            self.whole_key.iter().for_each(|&i| cells[i] = Cell::Null);
         }
+        Ok(held)
     }
 
     fn own<'c>(&self, record: &Record<'c>, arena: &'c Arena, cells: &mut [Cell<'c>]) {
@@ -387,7 +405,7 @@ impl Decoder {
         }
     }
 
-    fn check_key(&self, cells: &[Cell<'_>]) -> Result<(), Undecoded> {
+    fn check_key(&self, record: &Record<'_>, cells: &[Cell<'_>]) -> Result<(), Undecoded> {
         if self.mode != Mode::Upsert {
             return Ok(());
         }
@@ -399,8 +417,21 @@ impl Decoder {
             None => Ok(()),
             Some(&i) => Err(Undecoded::Bad(BadRecord::KeyMissing {
                 column: self.columns[i].name.clone(),
+                brings_schema: self.brings_schema(record),
             })),
         }
+    }
+
+    /// Whose bytes bring a schema that nobody has asked for.
+    fn brings_schema(&self, record: &Record<'_>) -> Option<Side> {
+        let sides = [
+            (Side::Value, record.value, &self.formats.value),
+            (Side::Key, record.key, &self.formats.key),
+        ];
+        let brings = |bytes: Option<&[u8]>| bytes.is_some_and(connect::brings_schema);
+        let mut sides = sides.into_iter();
+        let found = sides.find(|(_, bytes, format)| format.is_untyped() && brings(*bytes));
+        found.map(|(side, ..)| side)
     }
 }
 
@@ -411,12 +442,23 @@ fn add<'c>(
     rows: &mut Rows<'c>,
     fill: impl FnOnce(&mut [Cell<'c>]) -> Result<(), Undecoded>,
 ) -> Result<(), Undecoded> {
+    let fill = |cells: &mut [Cell<'c>]| fill(cells).map(|()| Held::Value);
+    add_if(record, op, rows, fill).map(|_| ())
+}
+
+/// The same; none either where what was to fill them held nothing.
+fn add_if<'c>(
+    record: &Record<'c>,
+    op: Op,
+    rows: &mut Rows<'c>,
+    fill: impl FnOnce(&mut [Cell<'c>]) -> Result<Held, Undecoded>,
+) -> Result<Held, Undecoded> {
     let cells = rows.push(Row {
         offset: record.offset,
         op,
     });
     let filled = fill(cells);
-    if filled.is_err() {
+    if !matches!(filled, Ok(Held::Value)) {
         rows.pop();
     }
     filled
@@ -704,6 +746,7 @@ mod tests {
         );
         let missing = |column: &str| BadRecord::KeyMissing {
             column: column.to_owned(),
+            brings_schema: None,
         };
         decode(&one, None, None, |row| {
             assert_eq!(row.unwrap_err(), missing("id"))
@@ -754,9 +797,40 @@ mod tests {
                 assert_eq!(
                     row.unwrap_err(),
                     BadRecord::KeyMissing {
-                        column: "id".into()
+                        column: "id".into(),
+                        brings_schema: None,
                     }
                 );
+            });
+        }
+    }
+
+    #[test]
+    fn a_missing_key_says_whose_bytes_bring_a_schema() {
+        let table = table(Mode::Upsert, &[("id", "value.id", true, S)]);
+        let brings = r#"{"schema":{"type":"struct","fields":[]},"payload":{"id":1}}"#;
+        let other = r#"{"schema":"public","payload":1}"#;
+        let more = r#"{"schema":{},"payload":{},"id":null}"#;
+        let cases = [
+            (None, Some(brings), Some(Side::Value)),
+            (Some("1"), Some(brings), Some(Side::Value)),
+            (Some(brings), Some("{}"), Some(Side::Key)),
+            (Some(brings), None, Some(Side::Key)),
+            (None, Some(other), None),
+            (None, Some(more), None),
+        ];
+        for (key, value, side) in cases {
+            decode(&table, key, value, |row| {
+                let bad = row.unwrap_err();
+                let column = "id".to_owned();
+                let missing = BadRecord::KeyMissing {
+                    column,
+                    brings_schema: side,
+                };
+                assert_eq!(bad, missing, "{key:?} {value:?}");
+                let hint = side.map(|side| format!("{} = {{ format = \"connect_", side.as_str()));
+                let told = bad.to_string();
+                assert!(hint.is_none_or(|hint| told.contains(&hint)), "{told}");
             });
         }
     }

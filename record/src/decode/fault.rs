@@ -1,4 +1,4 @@
-//! What can be wrong with the bytes of a binary format, whichever it is.
+//! What can be wrong with the bytes of a format whose values have types, whichever it is.
 
 /// What is wrong. No variant holds a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +39,16 @@ pub enum Fault {
     OutOfRange,
     /// More bits than their column has.
     Bits,
+    /// A value that does not bring the schema that it has to bring.
+    NoSchema,
+    /// It brings one that is not of use.
+    Schema,
+    /// A value that is none of the type that its schema says.
+    OtherType,
+    /// A text that is not base64.
+    Base64,
+    /// A string with an escape that is none.
+    Escape,
 }
 
 impl Fault {
@@ -64,6 +74,11 @@ impl Fault {
             Self::Time => "time_out_of_range",
             Self::OutOfRange => "value_out_of_range",
             Self::Bits => "too_many_bits",
+            Self::NoSchema => "schema_missing",
+            Self::Schema => "invalid_schema",
+            Self::OtherType => "wrong_type",
+            Self::Base64 => "invalid_base64",
+            Self::Escape => "bad_string",
         }
     }
 
@@ -89,6 +104,11 @@ impl Fault {
             Self::Time => "has a time that no text tells",
             Self::OutOfRange => "has a value that its type cannot hold",
             Self::Bits => "has more bits than their column",
+            Self::NoSchema => "has no schema beside its payload",
+            Self::Schema => "has a schema that is not one of Kafka Connect",
+            Self::OtherType => "has a value that is not of the type that its schema says",
+            Self::Base64 => "has bytes that are not base64",
+            Self::Escape => "has a string with a broken escape",
         }
     }
 
@@ -116,6 +136,13 @@ impl Fault {
             Self::Time => "times in JSON lie in the years 1 to 9999, times of day within a day",
             Self::OutOfRange => "the sender writes what its own type cannot hold",
             Self::Bits => "the schema's length and the value disagree; look at the connector",
+            Self::NoSchema => {
+                "set schemas.enable = true in the connector's converter; or read it without a \
+                 schema: format = \"json\""
+            }
+            Self::Schema | Self::OtherType | Self::Base64 | Self::Escape => {
+                "was it written by Kafka Connect's JsonConverter? look at who writes the topic"
+            }
         }
     }
 }

@@ -148,6 +148,17 @@ pub trait Format: fmt::Debug + Send + Sync {
 /// Getting what reading needs.
 pub type Fetching<'f> = Pin<Box<dyn Future<Output = Result<(), Unavailable>> + Send + 'f>>;
 
+/// What some bytes held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[must_use]
+pub enum Held {
+    /// A value, whose fields are in their cells.
+    Value,
+    /// Null: as good as no bytes, a tombstone of a value. No cell is filled. Formats say
+    /// so whose null takes bytes.
+    Null,
+}
+
 /// Reads the bytes of one side of a record, always to the same cells for the same
 /// bytes.
 pub trait Reader: fmt::Debug + Send + Sync {
@@ -162,7 +173,7 @@ pub trait Reader: fmt::Debug + Send + Sync {
         bytes: &'c [u8],
         arena: &'c Arena,
         cells: &mut [Cell<'c>],
-    ) -> Result<(), Undecoded>;
+    ) -> Result<Held, Undecoded>;
 }
 
 /// Why bytes did not become cells.

@@ -1,6 +1,6 @@
 //! A format that needs no schema, behind a framing that names one all the same.
 
-use super::format::{Fetching, Format, Need, Reader, Side, Undecoded, Wanted};
+use super::format::{Fetching, Format, Held, Need, Reader, Side, Undecoded, Wanted};
 use super::{Described, LookInto};
 use crate::{Arena, Framing, Record, split};
 use plimsoll_sink_api::Cell;
@@ -61,7 +61,7 @@ impl Reader for Unframing {
         bytes: &'c [u8],
         arena: &'c Arena,
         cells: &mut [Cell<'c>],
-    ) -> Result<(), Undecoded> {
+    ) -> Result<Held, Undecoded> {
         let framed = split(self.framing, self.side, record.headers(), bytes)?;
         let read = self.reader.read(record, framed.body(arena)?, arena, cells);
         read.map_err(|undecoded| undecoded.behind(framed.front(bytes)))

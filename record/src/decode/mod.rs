@@ -2,6 +2,7 @@
 //! payload is walked over once; there is no tree in between.
 
 mod bad;
+mod connect;
 mod decoder;
 mod described;
 mod envelope;
@@ -11,13 +12,14 @@ mod framed;
 mod json;
 
 pub use bad::BadRecord;
+pub use connect::ConnectJson;
 pub use decoder::{Decoder, Formats};
 pub use described::{Described, DescribedField, LookInto};
 pub use envelope::{Connector, Decimals, Envelope, PLACEHOLDER};
 pub use fault::Fault;
 pub use format::{
-    Fetching, Field, Format, Need, OwnedWanted, Reader, SchemaId, Side, Unavailable, Undecoded,
-    Wanted,
+    Fetching, Field, Format, Held, Need, OwnedWanted, Reader, SchemaId, Side, Unavailable,
+    Undecoded, Wanted,
 };
 pub use framed::WithFraming;
 pub use json::Json;

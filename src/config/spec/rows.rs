@@ -468,8 +468,11 @@ static KEY: Table = Table {
     foreign: &[],
 };
 
+const BRINGS: &str =
+    "does not go with format = \"connect_json\", whose records bring their schemas";
+
 /// Where the schemas of a format are, and whether it has any.
-static SCHEMAS: [Rule; 3] = [
+static SCHEMAS: [Rule; 5] = [
     Rule::Refused {
         settings: &["format"],
         words: &["avro"],
@@ -491,6 +494,20 @@ static SCHEMAS: [Rule; 3] = [
         why: "is one of Avro, and does not go with format = \"json\"",
         hint: "leave it out, or set the format that the topic has",
     },
+    Rule::Refused {
+        settings: &["framing"],
+        words: &["confluent", "apicurio", "single_object", "glue"],
+        when: When::Is("format", &["connect_json"]),
+        why: BRINGS,
+        hint: "leave it out, or set the format that the topic has",
+    },
+    Rule::Refused {
+        settings: &["schema_file"],
+        words: &[],
+        when: When::Is("format", &["connect_json"]),
+        why: BRINGS,
+        hint: "leave it out, or set the format that the topic has",
+    },
 ];
 
 static IN_KEY: Group = Group {
@@ -498,7 +515,10 @@ static IN_KEY: Group = Group {
     settings: &[
         choice("format", &FORMAT_WORDS)
             .default(Value::Text("json"))
-            .doc("The format of the keys; JSON may be a bare text."),
+            .doc(
+                "The format of the keys. `\"json\"` may be a bare text; `\"connect_json\"` brings \
+                 its schema, as Kafka Connect's JsonConverter writes it by default.",
+            ),
         FRAMING,
         SCHEMA_FILE,
     ],
@@ -520,7 +540,10 @@ static IN_VALUE: Group = Group {
     settings: &[
         choice("format", &FORMAT_WORDS)
             .default(Value::Text("json"))
-            .doc("The format of the values."),
+            .doc(
+                "The format of the values. `\"connect_json\"` brings its schema, as Kafka \
+                 Connect's JsonConverter writes it by default.",
+            ),
         FRAMING,
         SCHEMA_FILE,
         choice("envelope", &ENVELOPE_WORDS)

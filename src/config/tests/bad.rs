@@ -303,6 +303,16 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
         ],
     );
     case(
+        "what records with their schemas do not have",
+        &[
+            KAFKA,
+            SINK,
+            "value = { format = \"connect_json\", framing = \"confluent\" }\nkey = { format = \
+             \"connect_json\", schema_file = \"o.avsc\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
         "a registry nowhere",
         &["[schema_registry]\n", KAFKA, SINK, POSTGRES],
     );

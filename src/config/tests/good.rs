@@ -124,6 +124,10 @@ fn keys_and_values_have_formats_of_their_own() {
         encoding(Codec::Json, Framing::Confluent, None)
     );
     assert_eq!(sink.reads.key, Encoding::default());
+    let connect = "{ format = \"connect_json\" }";
+    let (sink, _) = of(&format!("value = {connect}\nkey = {connect}"));
+    let connect = encoding(Codec::ConnectJson, Framing::None, None);
+    assert_eq!((&sink.reads.value, &sink.reads.key), (&connect, &connect));
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod authority;
 pub mod case;
 pub mod cassandra;
 pub mod disk;
+pub mod feed;
 pub mod kafka;
 pub mod kafka_proxy;
 pub mod kafka_wire;
@@ -20,6 +21,7 @@ pub mod scrape;
 pub mod secured;
 pub mod servers;
 pub mod service;
+pub mod source_types;
 pub mod wait;
 pub mod wire;
 

@@ -161,7 +161,7 @@ fn a_table_without_a_key_changes_by_what_stood_before() {
 }
 
 /// The columns of `types`, in their order.
-const TYPES: &str = "id,c_bool,c_i2,c_i4,c_i8,c_f4,c_f8,c_num,c_num122,c_num3810,c_num5m2,\
+pub const TYPES: &str = "id,c_bool,c_i2,c_i4,c_i8,c_f4,c_f8,c_num,c_num122,c_num3810,c_num5m2,\
     c_dom,c_money,c_text,c_vc,c_ch,c_citext,c_bytea,c_uuid,c_json,c_jsonb,c_xml,c_date,c_time,\
     c_time3,c_timetz,c_ts,c_ts3,c_ts0,c_tstz,c_interval,c_bit,c_bit10,c_varbit,c_inet,c_cidr,\
     c_mac,c_mood,c_hstore,c_ltree,c_point,c_range,c_tstzrange,c_tsv,c_ia,c_ta,c_na,c_ja,c_da,\

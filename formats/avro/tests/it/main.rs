@@ -1,6 +1,7 @@
 //! Schemas and records, by what is public.
 
 mod bounds;
+mod connect;
 mod debezium;
 mod oracle;
 mod programs;

@@ -6,6 +6,7 @@ use plimsoll_sink_api::canonical::{self, written};
 use plimsoll_sink_api::{Cell, Column, Holds, Path, Shape, Source};
 
 /// A cell of a table, as the tests want it.
+#[derive(Clone)]
 pub struct Want {
     path: Path,
     cell: usize,
@@ -92,16 +93,25 @@ pub fn compile_in(
     unknown: UnknownFields,
     root: &[&str],
 ) -> Result<Program, SchemaError> {
+    let root = Path(root.iter().map(|&name| name.to_owned()).collect());
     let wanted = Wanted {
-        side,
-        fields: wants.iter().map(Want::field).collect(),
-        bare: (side == Side::Tombstone)
-            .then(|| wants.first().map(Want::field))
-            .flatten(),
         unknown,
-        root: Path(root.iter().map(|&name| name.to_owned()).collect()),
+        root,
+        ..wanted(wants, side)
     };
     Program::compile(schema, &wanted)
+}
+
+/// All of them.
+pub fn wanted(wants: &[Want], side: Side) -> Wanted<'_> {
+    let bare = (side == Side::Tombstone).then(|| wants.first().map(Want::field));
+    Wanted {
+        side,
+        fields: wants.iter().map(Want::field).collect(),
+        bare: bare.flatten(),
+        unknown: UnknownFields::Ignore,
+        root: Path::default(),
+    }
 }
 
 pub fn compile(schema: &Schema, wants: &[Want]) -> Program {

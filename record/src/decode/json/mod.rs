@@ -5,13 +5,13 @@ mod object;
 mod scan;
 
 use super::decoder::text_or_bytes;
-use super::format::{Fetching, Field, Format, Need, Reader, Side, Undecoded, Wanted};
-use super::{BadRecord, Described, LookInto, UnknownFields};
+use super::format::{Fetching, Field, Format, Held, Need, Reader, Side, Undecoded, Wanted};
+use super::{BadRecord, Described, Fault, LookInto, UnknownFields};
 use crate::{Arena, Looks, Record};
-use fields::Fields;
-use object::ObjectReader;
+pub(super) use fields::Fields;
+pub(super) use object::{ObjectReader, Take, cell, place, whole};
 use plimsoll_sink_api::{Cell, Shape};
-pub(super) use scan::unquoted;
+pub(super) use scan::{Scanner, unquoted};
 
 /// JSON without a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,21 @@ impl Target {
             name: field.column.name.clone(),
         }
     }
+}
 
-    fn bad(&self) -> BadRecord {
+impl Take for Target {
+    const TYPED: bool = false;
+
+    fn cell(&self) -> usize {
+        self.cell
+    }
+
+    fn take<'c>(&self, raw: &'c str, arena: &'c Arena) -> Result<Cell<'c>, Fault> {
+        cell(raw, self.shape, arena).ok_or(Fault::Escape)
+    }
+
+    /// Nothing else can be wrong with a value that has no type.
+    fn bad(&self, _: Fault, _: usize) -> BadRecord {
         BadRecord::BadString {
             column: self.name.clone(),
         }
@@ -81,6 +94,7 @@ impl Plan {
             targets: &self.targets,
             cells,
             arena,
+            message: text,
             bad: None,
         };
         reader.read(&self.fields, text).map_err(|_| broken())?;
@@ -132,7 +146,7 @@ impl Format for Json {
 }
 
 /// Nothing that is known otherwise begins as JSON does.
-fn not_json(bytes: &[u8], at: usize) -> BadRecord {
+pub(super) fn not_json(bytes: &[u8], at: usize) -> BadRecord {
     let looks = Looks::of(bytes).filter(|looks| *looks != Looks::Json);
     BadRecord::ValueNotJson { at, looks }
 }
@@ -144,13 +158,13 @@ impl Reader for Values {
         bytes: &'c [u8],
         arena: &'c Arena,
         cells: &mut [Cell<'c>],
-    ) -> Result<(), Undecoded> {
+    ) -> Result<Held, Undecoded> {
         let text = std::str::from_utf8(bytes).map_err(|e| not_json(bytes, e.valid_up_to()))?;
         let Self(plan) = self;
         let raw = if plan.fields.is_empty() && !plan.fields.is_strict() {
-            object::whole(text).map_err(|at| not_json(bytes, at))?
+            whole(text).map_err(|at| not_json(bytes, at))?
         } else {
-            let broken = || match object::whole(text) {
+            let broken = || match whole(text) {
                 Ok(_) => BadRecord::ValueNotObject,
                 Err(at) => not_json(bytes, at),
             };
@@ -162,11 +176,12 @@ impl Reader for Values {
                 // A payload of `null` is an event; only a tombstone is NULL.
                 Shape::Json => Cell::Json(raw),
                 Shape::Scalar | Shape::Bytes | Shape::Presence => {
-                    object::cell(raw, target.shape, arena).ok_or_else(|| target.bad())?
+                    let taken = target.take(raw, arena);
+                    taken.map_err(|fault| target.bad(fault, 0))?
                 }
             };
         }
-        Ok(())
+        Ok(Held::Value)
     }
 }
 
@@ -177,17 +192,18 @@ impl Reader for Keys {
         bytes: &'c [u8],
         arena: &'c Arena,
         cells: &mut [Cell<'c>],
-    ) -> Result<(), Undecoded> {
+    ) -> Result<Held, Undecoded> {
         let Self(plan) = self;
         for target in plan.whole.iter().map(|&i| &plan.targets[i]) {
             cells[target.cell] = bare(bytes, target.shape, arena);
         }
         if plan.fields.is_empty() {
-            return Ok(());
+            return Ok(Held::Value);
         }
         let broken = || BadRecord::KeyNotObject;
         let text = std::str::from_utf8(bytes).map_err(|_| broken())?;
-        Ok(plan.object(text, arena, cells, broken)?)
+        plan.object(text, arena, cells, broken)?;
+        Ok(Held::Value)
     }
 }
 
@@ -198,7 +214,7 @@ impl Reader for Tombstones {
         bytes: &'c [u8],
         arena: &'c Arena,
         cells: &mut [Cell<'c>],
-    ) -> Result<(), Undecoded> {
+    ) -> Result<Held, Undecoded> {
         let Self(plan) = self;
         match (std::str::from_utf8(bytes), &plan.bare) {
             (Ok(text), _) if text.trim_start().starts_with('{') => {
@@ -207,7 +223,7 @@ impl Reader for Tombstones {
             (_, Some(target)) => cells[target.cell] = bare(bytes, target.shape, arena),
             (_, None) => return Err(BadRecord::KeyNotObject.into()),
         }
-        Ok(())
+        Ok(Held::Value)
     }
 }
 
@@ -219,10 +235,10 @@ fn bare<'c>(key: &'c [u8], shape: Shape, arena: &'c Arena) -> Cell<'c> {
     let Cell::Text(text) = plain else {
         return plain;
     };
-    match (shape, object::whole(text)) {
-        (Shape::Json, Ok(raw)) => object::cell(raw, shape, arena).unwrap_or(plain),
+    match (shape, whole(text)) {
+        (Shape::Json, Ok(raw)) => cell(raw, shape, arena).unwrap_or(plain),
         (Shape::Scalar, Ok(raw)) if raw.starts_with('"') => {
-            object::cell(raw, shape, arena).unwrap_or(plain)
+            cell(raw, shape, arena).unwrap_or(plain)
         }
         _ => plain,
     }

@@ -1,21 +1,42 @@
 //! JSON text → cells, borrowed from the payload.
 
-use super::Target;
 use super::fields::{Fields, Node};
 use super::scan::{Scanner, unquoted};
-use crate::{Arena, BadRecord};
+use crate::{Arena, BadRecord, Fault};
 use plimsoll_sink_api::{Cell, Shape};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
+/// A cell, and how it takes a value.
+pub trait Take {
+    /// Whether a schema tells where objects are: what lies below a null is null then, and
+    /// below anything else but an object there can be nothing.
+    const TYPED: bool;
+
+    /// Which cell.
+    fn cell(&self) -> usize;
+
+    /// A value, by its text.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn take<'c>(&self, raw: &'c str, arena: &'c Arena) -> Result<Cell<'c>, Fault>;
+
+    /// The same about the record, where the value stands so many bytes behind its
+    /// beginning.
+    fn bad(&self, fault: Fault, at: usize) -> BadRecord;
+}
+
 /// Reads one JSON object into the cells of its columns.
-pub struct ObjectReader<'t, 'c, 'de> {
+pub struct ObjectReader<'t, 'c, 'de, T> {
     /// What takes values, by the numbers in [`Fields`].
-    pub targets: &'t [Target],
+    pub targets: &'t [T],
     /// The cells of the row.
     pub cells: &'c mut [Cell<'de>],
     /// For strings with escapes.
     pub arena: &'de Arena,
+    /// The whole text that the object is of.
+    pub message: &'de str,
     /// What is wrong beyond JSON's grammar: the first thing found.
     pub bad: Option<BadRecord>,
 }
@@ -23,7 +44,7 @@ pub struct ObjectReader<'t, 'c, 'de> {
 /// The text is no JSON object.
 pub struct NoObject;
 
-impl<'de> ObjectReader<'_, '_, 'de> {
+impl<'de, T: Take> ObjectReader<'_, '_, 'de, T> {
     /// Reads `text`, which must be one JSON object.
     ///
     /// # Errors
@@ -64,13 +85,15 @@ impl<'de> ObjectReader<'_, '_, 'de> {
                     // does in a json column: nothing of the first one stays.
                     if parents.contains(&std::ptr::from_ref(node)) {
                         below.each_column(&mut |i| {
-                            self.cells[self.targets[i].cell] = Cell::Absent;
+                            self.cells[self.targets[i].cell()] = Cell::Absent;
                         });
                     } else {
                         parents.push(node);
                     }
                     if raw.starts_with('{') {
                         self.walk(below, raw)?;
+                    } else if T::TYPED {
+                        self.no_object(below, raw);
                     }
                 }
             }
@@ -82,14 +105,33 @@ impl<'de> ObjectReader<'_, '_, 'de> {
     fn put(&mut self, node: &Node, raw: &'de str) {
         for &target in &node.columns {
             let target = &self.targets[target];
-            match cell(raw, target.shape, self.arena) {
-                Some(cell) => self.cells[target.cell] = cell,
-                None => {
-                    self.bad.get_or_insert_with(|| target.bad());
+            match target.take(raw, self.arena) {
+                Ok(cell) => self.cells[target.cell()] = cell,
+                Err(fault) => {
+                    let at = place(raw, self.message);
+                    self.bad.get_or_insert_with(|| target.bad(fault, at));
                 }
             }
         }
     }
+
+    fn no_object(&mut self, below: &Fields, raw: &str) {
+        below.each_column(&mut |i| {
+            let target = &self.targets[i];
+            if raw == "null" {
+                self.cells[target.cell()] = Cell::Null;
+            } else {
+                let at = place(raw, self.message);
+                self.bad
+                    .get_or_insert_with(|| target.bad(Fault::OtherType, at));
+            }
+        });
+    }
+}
+
+/// Where a part of a text stands in it.
+pub fn place(part: &str, text: &str) -> usize {
+    part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }
 
 /// The one JSON value that a text is, without white space around it.

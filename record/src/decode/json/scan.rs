@@ -25,6 +25,20 @@ impl<'t> Scanner<'t> {
         Some(!self.took(b'}'))
     }
 
+    /// Into an array: whether it has an item. `None`: it is none.
+    pub fn open_array(&mut self) -> Option<bool> {
+        self.take(b'[')?;
+        Some(!self.took(b']'))
+    }
+
+    /// Behind an item of an array: whether there is another.
+    pub fn next_item(&mut self) -> Option<bool> {
+        match self.take(b',') {
+            Some(()) => Some(true),
+            None => self.take(b']').map(|()| false),
+        }
+    }
+
     /// Behind a field of an object: whether there is another.
     pub fn next_field(&mut self) -> Option<bool> {
         match self.token()? {
@@ -42,12 +56,18 @@ impl<'t> Scanner<'t> {
 
     /// Over a field's name and colon, if it is this one, as it stands in quotes.
     pub fn took_name(&mut self, quoted: &str) -> bool {
-        if self.token() != Some(b'"') {
-            return false;
-        }
-        let matches = self.text.as_bytes()[self.at..].starts_with(quoted.as_bytes());
+        self.token() == Some(b'"') && self.took_text(quoted)
+    }
+
+    /// Over a value, if it is this one: an object, which ends where its text does.
+    pub fn took_object(&mut self, object: &str) -> bool {
+        self.token() == Some(b'{') && self.took_text(object)
+    }
+
+    fn took_text(&mut self, text: &str) -> bool {
+        let matches = self.text.as_bytes()[self.at..].starts_with(text.as_bytes());
         if matches {
-            self.at += quoted.len();
+            self.at += text.len();
         }
         matches
     }
