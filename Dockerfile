@@ -16,6 +16,7 @@ COPY record/Cargo.toml record/
 COPY registry/Cargo.toml registry/
 COPY tls/Cargo.toml tls/
 COPY formats/avro/Cargo.toml formats/avro/
+COPY formats/protobuf/Cargo.toml formats/protobuf/
 COPY verify/Cargo.toml verify/
 COPY bench/Cargo.toml bench/
 COPY sinks/api/Cargo.toml sinks/api/
@@ -23,7 +24,7 @@ COPY sinks/postgres/Cargo.toml sinks/postgres/
 COPY sinks/sqlite/Cargo.toml sinks/sqlite/
 COPY sinks/cassandra/Cargo.toml sinks/cassandra/
 RUN set -eux; \
-    for crate in . protocol model record registry tls formats/avro verify bench sinks/api sinks/postgres sinks/sqlite sinks/cassandra; do \
+    for crate in . protocol model record registry tls formats/avro formats/protobuf verify bench sinks/api sinks/postgres sinks/sqlite sinks/cassandra; do \
         mkdir -p "$crate/src"; : > "$crate/src/lib.rs"; \
     done; \
     mkdir -p tests/it; : > tests/it/main.rs; \

@@ -3,6 +3,7 @@
 
 use crate::config::{Codec, Config, Encoding, Sink};
 use plimsoll_avro::{Avro, Schema};
+use plimsoll_protobuf::{Protobuf, schema_of_file};
 use plimsoll_protocol::Class;
 use plimsoll_record::{
     ConnectJson, FetchingSchema, FixedSchema, Format, Formats, Framing, Json, Registered, SchemaId,
@@ -55,6 +56,7 @@ pub fn formats(sink: &Sink, registry: &SharedRegistry) -> Formats {
                 framing: encoding.framing,
                 schemas: schemas(encoding, registry.as_ref()),
             }),
+            Codec::Protobuf => Arc::new(protobuf(encoding, schemas(encoding, registry.as_ref()))),
         }
     };
     Formats {
@@ -73,7 +75,9 @@ pub fn faults_of_files(sink: &Sink) -> Vec<String> {
         let Some(path) = &encoding.schema_file else {
             continue;
         };
-        if let Err(why) = read(path).and_then(|schema| parses(encoding.codec, &schema)) {
+        let read = read(encoding, path);
+        if let Err(why) = read.and_then(|schema| judge(side, encoding, &schema)) {
+            let side = side.as_str();
             faults.push(format!("sinks.{}.{side}.schema_file: {why}", sink.name));
         }
     }
@@ -82,7 +86,7 @@ pub fn faults_of_files(sink: &Sink) -> Vec<String> {
 
 fn schemas(encoding: &Encoding, registry: Option<&Arc<dyn Schemas>>) -> Arc<dyn Schemas> {
     match (&encoding.schema_file, registry) {
-        (Some(path), _) => match read(path) {
+        (Some(path), _) => match read(encoding, path) {
             Ok(schema) => Arc::new(FixedSchema::new(schema)),
             Err(why) => unusable(why),
         },
@@ -92,24 +96,52 @@ fn schemas(encoding: &Encoding, registry: Option<&Arc<dyn Schemas>>) -> Arc<dyn 
     }
 }
 
-fn read(path: &Path) -> Result<Registered, Unavailable> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| halt(format!("{} cannot be read: {error}", path.display())))?;
-    Ok(Registered {
-        id: None,
-        kind: SchemaKind::Untold,
-        text,
-        references: Vec::new(),
-        origin: path.display().to_string(),
-    })
+fn protobuf(encoding: &Encoding, schemas: Arc<dyn Schemas>) -> Protobuf {
+    Protobuf {
+        framing: encoding.framing,
+        schemas,
+        message: encoding.message.clone(),
+    }
 }
 
-fn parses(codec: Codec, schema: &Registered) -> Result<(), Unavailable> {
-    match codec {
+fn read(encoding: &Encoding, path: &Path) -> Result<Registered, Unavailable> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| halt(format!("{} cannot be read: {error}", path.display())))?;
+    let origin = path.display().to_string();
+    match encoding.codec {
+        Codec::Protobuf => {
+            let message = encoding.message.as_deref();
+            // Imports lie beside the file, or below.
+            let folder = path.parent().unwrap_or(Path::new(""));
+            let import = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+            schema_of_file(&origin, &bytes, message, import).map_err(|error| Unavailable {
+                class: Class::Halt,
+                what: format!("{origin}: {error}"),
+                hint: Some(error.hint().to_owned()),
+            })
+        }
+        Codec::Json | Codec::ConnectJson | Codec::Avro => Ok(Registered {
+            id: None,
+            kind: SchemaKind::Untold,
+            text: String::from_utf8(bytes)
+                .map_err(|_| halt(format!("{origin} cannot be read: it is not UTF-8")))?,
+            references: Vec::new(),
+            origin,
+        }),
+    }
+}
+
+/// What is wrong with a file's schema, whatever the records are.
+fn judge(side: Side, encoding: &Encoding, schema: &Registered) -> Result<(), Unavailable> {
+    match encoding.codec {
         Codec::Json | Codec::ConnectJson => Ok(()),
         Codec::Avro => Schema::parse(&schema.text, &[])
             .map(|_| ())
             .map_err(|error| halt(format!("{}: {error}", schema.origin))),
+        Codec::Protobuf => {
+            let none = unusable(halt(String::new()));
+            protobuf(encoding, none).judge(side, schema)
+        }
     }
 }
 

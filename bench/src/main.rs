@@ -34,8 +34,8 @@ use wire::Wire;
 /// Measures plimsoll beside the baseline. Runs beside real servers: make bench.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Which cases; all of them when none is named: append, upsert, avro, debezium,
-    /// debezium-avro, debezium-connect, zipf, zipf-folded, log, documents, thin, cassandra, cassandra-batches, consume, latency, memory, growth
+    /// Which cases; all of them when none is named: append, upsert, avro, protobuf,
+    /// debezium, debezium-avro, debezium-connect, zipf, zipf-folded, log, documents, thin, cassandra, cassandra-batches, consume, latency, memory, growth
     cases: Vec<String>,
     /// Records of a comparison
     #[arg(long, default_value_t = 3_000_000)]
@@ -151,6 +151,12 @@ fn cases(records: u64) -> Vec<Case> {
         case("append", "append", orders, Baseline::CopyText),
         case("upsert", "upsert", orders, upsert),
         case("avro", "append", written(Wire::Avro), Baseline::CopyText),
+        case(
+            "protobuf",
+            "append",
+            written(Wire::Protobuf),
+            Baseline::CopyText,
+        ),
         case("debezium", "upsert", written(Wire::Debezium), upsert),
         case(
             "debezium-avro",

@@ -13,6 +13,8 @@ pub enum Wire {
     Json,
     /// Avro with its schema in a file, decimals and timestamps as its logical types.
     Avro,
+    /// Protobuf with its schema in a file, decimals and timestamps as their messages.
+    Protobuf,
     /// Debezium's change event around the JSON.
     Debezium,
     /// Debezium's change event in Avro.
@@ -45,6 +47,20 @@ const ORDER: &str = r#"{"type": "record", "name": "Order", "fields": [
     {"name": "seq", "type": "long"},
     {"name": "note", "type": "string"}]}"#;
 
+const ORDER_PROTO: &str = "syntax = \"proto3\";
+    import \"google/protobuf/timestamp.proto\";
+    import \"confluent/type/decimal.proto\";
+    message Order {
+        int64 id = 1;
+        string customer = 2;
+        string status = 3;
+        confluent.type.Decimal amount = 4;
+        int32 quantity = 5;
+        google.protobuf.Timestamp created_at = 6;
+        int64 seq = 7;
+        string note = 8;
+    }";
+
 /// As Debezium's connector for Postgres tells where an event is from.
 const SOURCE_FIELDS: [(&str, &str); 7] = [
     ("version", "3.3.1.Final"),
@@ -73,6 +89,14 @@ impl Wire {
                 let format = "{ format = \"connect_json\", envelope = \"debezium\" }";
                 return Ok(format!("value = {format}"));
             }
+            Self::Protobuf => {
+                let file = folder.join("order.proto");
+                std::fs::write(&file, ORDER_PROTO)?;
+                let file = file.display();
+                return Ok(format!(
+                    "value = {{ format = \"protobuf\", schema_file = \"{file}\" }}"
+                ));
+            }
             Self::Avro => ORDER.to_owned(),
             Self::DebeziumAvro => event_schema(),
         };
@@ -80,7 +104,7 @@ impl Wire {
         std::fs::write(&file, schema)?;
         let envelope = match self {
             Self::DebeziumAvro => ", envelope = \"debezium\"",
-            Self::Json | Self::Avro | Self::Debezium | Self::DebeziumConnect => "",
+            Self::Json | Self::Avro | Self::Protobuf | Self::Debezium | Self::DebeziumConnect => "",
         };
         let file = file.display();
         Ok(format!(
@@ -94,6 +118,7 @@ impl Wire {
         match self {
             Self::Json => out.extend(json.as_bytes()),
             Self::Avro => avro(order, out),
+            Self::Protobuf => protobuf(order, out),
             Self::Debezium => event(order, json, out),
             Self::DebeziumConnect => {
                 out.extend(b"{\"schema\":");
@@ -146,7 +171,7 @@ fn connect(order: &Fields<'_>) -> String {
         note,
         ..
     } = order;
-    let amount = canonical::to_base64(cents_of(&order.cents.to_be_bytes()));
+    let amount = canonical::to_base64(unscaled(&order.cents.to_be_bytes()));
     let created_at = order.created_at_micros / 1_000;
     format!(
         "{{\"id\":{id},\"customer\":\"{customer}\",\"status\":\"{status}\",\"amount\":\"{amount}\",\
@@ -215,7 +240,7 @@ fn avro(order: &Fields<'_>, out: &mut Vec<u8>) {
     text(order.customer, out);
     text(order.status, out);
     let cents = order.cents.to_be_bytes();
-    let cents = cents_of(&cents);
+    let cents = unscaled(&cents);
     long(cents.len() as u64, out);
     out.extend(cents);
     long(order.quantity, out);
@@ -225,10 +250,39 @@ fn avro(order: &Fields<'_>, out: &mut Vec<u8>) {
 }
 
 /// In two's complement: a zero in front keeps it positive.
-fn cents_of(bytes: &[u8; 8]) -> &[u8] {
+fn unscaled(bytes: &[u8; 8]) -> &[u8] {
     let used = bytes.iter().position(|&byte| byte != 0).unwrap_or(7);
     let sign = usize::from(bytes[used] >= 0x80);
     &bytes[used - sign..]
+}
+
+fn protobuf(order: &Fields<'_>, out: &mut Vec<u8>) {
+    number(1, order.id, out);
+    delimited(2, order.customer.as_bytes(), out);
+    delimited(3, order.status.as_bytes(), out);
+    let mut amount = Vec::with_capacity(16);
+    delimited(1, unscaled(&order.cents.to_be_bytes()), &mut amount);
+    number(2, 12, &mut amount);
+    number(3, 2, &mut amount);
+    delimited(4, &amount, out);
+    number(5, order.quantity, out);
+    let mut at = Vec::with_capacity(16);
+    number(1, order.created_at_micros / 1_000_000, &mut at);
+    number(2, order.created_at_micros % 1_000_000 * 1_000, &mut at);
+    delimited(6, &at, out);
+    number(7, order.seq, out);
+    delimited(8, order.note.as_bytes(), out);
+}
+
+fn number(field: u8, value: u64, out: &mut Vec<u8>) {
+    out.push(field << 3);
+    varint(value, out);
+}
+
+fn delimited(field: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(field << 3 | 2);
+    varint(bytes.len() as u64, out);
+    out.extend(bytes);
 }
 
 fn text(text: &str, out: &mut Vec<u8>) {
@@ -236,9 +290,13 @@ fn text(text: &str, out: &mut Vec<u8>) {
     out.extend(text.as_bytes());
 }
 
-/// A number that is not below zero: doubled, seven bits a byte, the lowest first.
+/// A number that is not below zero, as Avro writes it: doubled.
 fn long(number: u64, out: &mut Vec<u8>) {
-    let mut rest = number << 1;
+    varint(number << 1, out);
+}
+
+/// Seven bits a byte, the lowest first.
+fn varint(mut rest: u64, out: &mut Vec<u8>) {
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);
         rest >>= 7;
@@ -275,6 +333,9 @@ mod tests {
         assert_eq!(out, [2, 2, b'a', 2, b'b', 4, 0, 200, 4, 6, 8, 0]);
         Wire::DebeziumAvro.write(&order, "", &mut out);
         assert_eq!(out[..4], [0, 2, 2, 2]);
+        Wire::Protobuf.write(&order, "", &mut out);
+        let amount = [0x22, 8, 0x0a, 2, 0, 200, 0x10, 12, 0x18, 2];
+        assert_eq!(out[8..18], amount, "behind three fields");
     }
 
     #[test]

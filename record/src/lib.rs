@@ -26,10 +26,11 @@ pub use chunk::{Chunk, Filling, Incoming, Record};
 pub use decode::{
     BadRecord, ConnectJson, Connector, Decimals, Decoder, Described, DescribedField, Envelope,
     Fault, Fetching, Field, Format, Formats, Held, Json, LookInto, Need, OwnedWanted, PLACEHOLDER,
-    Reader, SchemaId, Side, Unavailable, Undecoded, UnknownFields, Wanted, WithFraming,
+    Reader, SchemaId, Side, Target, Unavailable, Undecoded, UnknownFields, Want, Wanted,
+    WithFraming,
 };
 pub use fingerprint::{fingerprint, hash_of};
-pub use framing::{Framed, Framing, Looks, MessageIndexes, Unframed, split};
+pub use framing::{Framed, Framing, Looks, MessageIndexes, MessageName, Unframed, split};
 pub use json_text::{JsonText, quote};
 pub use limits::{BatchLimits, Fill};
 pub use schemas::{FetchingSchema, FixedSchema, Reference, Registered, SchemaKind, Schemas};

@@ -11,12 +11,13 @@ use std::path::PathBuf;
 const ALONE: [(&str, ()); 1] = [("json", ())];
 pub(super) const ALONE_WORDS: [&str; 1] = words(&ALONE);
 
-const FORMATS: [(&str, Codec); 3] = [
+const FORMATS: [(&str, Codec); 4] = [
     ("json", Codec::Json),
     ("connect_json", Codec::ConnectJson),
     ("avro", Codec::Avro),
+    ("protobuf", Codec::Protobuf),
 ];
-pub(super) const FORMAT_WORDS: [&str; 3] = words(&FORMATS);
+pub(super) const FORMAT_WORDS: [&str; 4] = words(&FORMATS);
 
 const FRAMINGS: [(&str, Framing); 5] = [
     ("none", Framing::None),
@@ -75,9 +76,10 @@ fn encoding(side: &mut Reader<'_, '_>, has_registry: bool) -> Option<Encoding> {
     let codec = side.choice("format", &FORMATS);
     let framing = side.choice("framing", &FRAMINGS);
     let schema_file = side.text("schema_file");
+    let message = side.text("message");
     let (codec, framing) = (codec?, framing?);
     let schema_file = schema_file.map(|text| PathBuf::from(text.value));
-    if codec == Codec::Avro && schema_file.is_none() {
+    if codec.has_schemas() && schema_file.is_none() {
         match framing {
             Framing::Confluent | Framing::Apicurio if has_registry => {}
             Framing::Confluent | Framing::Apicurio => side.fault_of(
@@ -91,7 +93,7 @@ fn encoding(side: &mut Reader<'_, '_>, has_registry: bool) -> Option<Encoding> {
             Framing::None | Framing::SingleObject | Framing::Glue => side.fault_of(
                 "framing",
                 "leads to no registry, and there is no schema_file",
-                "name the file with the schema: schema_file = \"order.avsc\"",
+                schema_file_hint(codec),
             ),
         }
     }
@@ -99,7 +101,19 @@ fn encoding(side: &mut Reader<'_, '_>, has_registry: bool) -> Option<Encoding> {
         codec,
         framing,
         schema_file,
+        message: message.map(|text| text.value),
     })
+}
+
+const fn schema_file_hint(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Protobuf => {
+            "name the file with the schema: schema_file = \"order.proto\", message = \"shop.Order\""
+        }
+        Codec::Json | Codec::ConnectJson | Codec::Avro => {
+            "name the file with the schema: schema_file = \"order.avsc\""
+        }
+    }
 }
 
 fn envelope(value: &mut Reader<'_, '_>) -> Option<Envelope> {

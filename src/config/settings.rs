@@ -2,7 +2,7 @@
 
 pub use crate::backends::Backend;
 pub use plimsoll_record::{BatchLimits, UnknownFields};
-use plimsoll_record::{Envelope, Framing};
+use plimsoll_record::{Envelope, Framing, Side};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -124,8 +124,8 @@ impl Reads {
 
     /// Values and keys, as the config names them.
     #[must_use]
-    pub fn sides(&self) -> [(&'static str, &Encoding); 2] {
-        [("value", &self.value), ("key", &self.key)]
+    pub fn sides(&self) -> [(Side, &Encoding); 2] {
+        [(Side::Value, &self.value), (Side::Key, &self.key)]
     }
 }
 
@@ -138,13 +138,15 @@ pub struct Encoding {
     pub framing: Framing,
     /// The schema of all of them.
     pub schema_file: Option<PathBuf>,
+    /// Which message of the schema all of them are.
+    pub message: Option<String>,
 }
 
 impl Encoding {
     /// Whether a registry is asked for the schemas.
     #[must_use]
     pub fn asks_registry(&self) -> bool {
-        self.codec == Codec::Avro && self.schema_file.is_none()
+        self.codec.has_schemas() && self.schema_file.is_none()
     }
 }
 
@@ -154,6 +156,7 @@ impl Default for Encoding {
             codec: Codec::Json,
             framing: Framing::None,
             schema_file: None,
+            message: None,
         }
     }
 }
@@ -167,6 +170,19 @@ pub enum Codec {
     ConnectJson,
     /// Avro.
     Avro,
+    /// Protobuf.
+    Protobuf,
+}
+
+impl Codec {
+    /// Whether its bytes are read by a schema.
+    #[must_use]
+    pub fn has_schemas(self) -> bool {
+        match self {
+            Self::Json | Self::ConnectJson => false,
+            Self::Avro | Self::Protobuf => true,
+        }
+    }
 }
 
 /// What a sink reads.

@@ -57,19 +57,12 @@ const EVENTS: &str = "value = { format = \"avro\", framing = \"confluent\", enve
 /// Rows of Avro.
 const ROWS: &str = "value = { format = \"avro\", framing = \"confluent\" }\n";
 
-/// A feed whose schemas are in a registry.
-fn feed(test: &str, create: &str, mode: &str, formats: &str, registry: &str) -> Feed {
-    let mut feed = Feed::new(test, create, mode, formats);
-    feed.service.top = format!("[schema_registry]\nurl = [\"{registry}\"]\n");
-    feed
-}
-
 #[test]
 fn change_events_reach_their_rows_at_any_batch_size_under_sigkills() {
     let registry = Registry::shared();
     for batch in [1, 2, 500] {
         let create = "CREATE TABLE {s}.t (a int, b uuid, v text, PRIMARY KEY (b, a))";
-        let mut case = feed("avro_two", create, "upsert", EVENTS, &registry.url());
+        let mut case = Feed::with_registry("avro_two", create, "upsert", EVENTS, &registry.url());
         case.service.batch = format!("max_records = {batch}\nlinger_ms = 20");
         // Behind it comes a truncation, which Debezium tells by an event about no row.
         let events = events(&registry, "two");
@@ -97,7 +90,7 @@ fn a_batch_may_hold_several_versions_of_a_schema() {
     let registry = Registry::shared();
     // Columns came, went and were renamed while it was written.
     let create = "CREATE TABLE {s}.t (id int PRIMARY KEY, v text, w text)";
-    let case = feed("avro_evolve", create, "upsert", EVENTS, &registry.url());
+    let case = Feed::with_registry("avro_evolve", create, "upsert", EVENTS, &registry.url());
     case.send(&events(&registry, "evolve"));
     let process = Process::start_ready(&case.service);
     case.wait();
@@ -112,7 +105,7 @@ fn a_batch_may_hold_several_versions_of_a_schema() {
 fn each_type_of_postgres_is_what_the_source_had() {
     let registry = Registry::shared();
     let create = source_types::create("Camel_Col");
-    let case = feed("avro_types", &create, "upsert", EVENTS, &registry.url());
+    let case = Feed::with_registry("avro_types", &create, "upsert", EVENTS, &registry.url());
     case.send(&events(&registry, "types"));
     source_types::assert_those_of_the_source(&case);
 }
@@ -149,7 +142,7 @@ fn troubles(process: &Process) -> (u16, String) {
 fn a_registry_that_is_away_is_waited_for() {
     let registry = Registry::shared();
     let gate = Gate::closed(&registry);
-    let case = feed("avro_away", ORDERS, "append", ROWS, &gate.url());
+    let case = Feed::with_registry("avro_away", ORDERS, "append", ROWS, &gate.url());
     let schema = registry.register(ORDER);
     case.send(&[order(schema, 1, Some("one")), order(schema, 2, None)]);
     // Away when it starts: told, and nothing is passed over.
@@ -208,7 +201,7 @@ fn a_registry_that_is_away_is_waited_for() {
 #[test]
 fn an_unknown_schema_halts_its_partition_until_the_registry_has_it() {
     let registry = Registry::shared();
-    let case = feed("avro_unknown", ORDERS, "append", ROWS, &registry.url());
+    let case = Feed::with_registry("avro_unknown", ORDERS, "append", ROWS, &registry.url());
     let schema = registry.register(ORDER);
     case.send(&[order(schema, 1, None), order(999_999_999, 2, None)]);
     let process = Process::start(&case.service);
@@ -226,7 +219,7 @@ fn an_unknown_schema_halts_its_partition_until_the_registry_has_it() {
 #[test]
 fn bytes_that_are_not_avro_are_bad_records_with_a_hint() {
     let registry = Registry::shared();
-    let case = feed("avro_bad", ORDERS, "append", ROWS, &registry.url());
+    let case = Feed::with_registry("avro_bad", ORDERS, "append", ROWS, &registry.url());
     let schema = registry.register(ORDER);
     let mut trailing = order(schema, 2, None);
     trailing.value.as_mut().expect("a value").push(0);
@@ -254,7 +247,7 @@ fn json_behind_a_registrys_framing_is_read_and_named_where_it_is_not_expected() 
     let create = "CREATE TABLE {s}.t (id bigint, note text)";
     let framed = Message::of(0, "\0\0\0\0\u{7}{\"id\": 1, \"note\": \"n\"}");
     let value = "value = { framing = \"confluent\" }\n";
-    let case = feed("json_framed", create, "append", value, &registry.url());
+    let case = Feed::with_registry("json_framed", create, "append", value, &registry.url());
     case.send(std::slice::from_ref(&framed));
     let process = Process::start_ready(&case.service);
     case.wait();
@@ -264,7 +257,7 @@ fn json_behind_a_registrys_framing_is_read_and_named_where_it_is_not_expected() 
     );
     case.verify();
     assert!(process.drain().success());
-    let case = feed("json_bare", create, "append", "", &registry.url());
+    let case = Feed::with_registry("json_bare", create, "append", "", &registry.url());
     case.send(&[framed]);
     let process = Process::start_ready(&case.service);
     case.wait();
@@ -281,7 +274,7 @@ fn a_file_may_hold_the_schema_of_all_records() {
         "value = {{ format = \"avro\", schema_file = \"{}\" }}\n",
         file.display()
     );
-    let case = feed("avro_file", ORDERS, "append", &value, "http://127.0.0.1:1");
+    let case = Feed::with_registry("avro_file", ORDERS, "append", &value, "http://127.0.0.1:1");
     let config = case.service.config();
     let check = || {
         let output = plimsoll(&config, &["check"]);

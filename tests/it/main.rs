@@ -20,6 +20,7 @@ mod modes;
 mod oddities;
 mod old_kafka;
 mod outages;
+mod protobuf;
 mod rights;
 mod secured;
 mod seen;

@@ -60,6 +60,20 @@ pub enum BadRecord {
         /// What is wrong with them.
         why: Unframed,
     },
+    /// Bytes that are another thing than the format.
+    OtherFormat {
+        /// Whose bytes.
+        side: Side,
+        /// The format, as people call it.
+        format: &'static str,
+        /// What they seem to be.
+        looks: Looks,
+    },
+    /// Another message than the one that the config names.
+    OtherMessage {
+        /// Whose bytes.
+        side: Side,
+    },
     /// Bytes of a format whose values have types that do not read as a value, or not as
     /// one that a cell can take.
     Binary {
@@ -97,6 +111,8 @@ impl BadRecord {
             | Self::NotAnEvent
             | Self::EventWithoutRow
             | Self::Tombstone
+            | Self::OtherFormat { .. }
+            | Self::OtherMessage { .. }
             | Self::Unframed { .. } => None,
         }
     }
@@ -117,6 +133,8 @@ impl BadRecord {
             Self::Ambiguous { .. } => "ambiguous_value",
             Self::Tombstone => "tombstone",
             Self::Unframed { why, .. } => why.condition(),
+            Self::OtherFormat { .. } => "other_format",
+            Self::OtherMessage { .. } => "other_message",
             Self::Binary { fault, .. } => fault.condition(),
         }
     }
@@ -136,6 +154,8 @@ impl BadRecord {
             | Self::ValueUnavailable { .. }
             | Self::Ambiguous { .. }
             | Self::Unframed { .. }
+            | Self::OtherFormat { .. }
+            | Self::OtherMessage { .. }
             | Self::Tombstone => {}
         }
         self
@@ -213,6 +233,22 @@ impl fmt::Display for BadRecord {
             ),
             Self::Tombstone => f.write_str("a tombstone, and mode \"append\" has no row to delete"),
             Self::Unframed { side, why } => why.tell(*side, f),
+            Self::OtherFormat {
+                side,
+                format,
+                looks,
+            } => write!(
+                f,
+                "the {} is not {format}; hint: {}",
+                side.as_str(),
+                looks.hint()
+            ),
+            Self::OtherMessage { side } => write!(
+                f,
+                "the {} is another message than the one that the config names; hint: without \
+                 message = \"…\" any message of the schema is read",
+                side.as_str()
+            ),
             Self::Binary {
                 side,
                 format,

@@ -25,6 +25,10 @@ pub enum Fault {
     Boolean,
     /// A block of items that is not as long as it says.
     Block,
+    /// A field's number or the way that its value is written, of which there is none.
+    Tag,
+    /// A field that is written in another way than its type is.
+    WireType,
     /// A null or a single value, where columns take fields of a record.
     NotRecord,
     /// A text that is not a UUID.
@@ -67,6 +71,8 @@ impl Fault {
             Self::Number => "invalid_number",
             Self::Boolean => "invalid_boolean",
             Self::Block => "invalid_block_size",
+            Self::Tag => "invalid_tag",
+            Self::WireType => "wrong_wire_type",
             Self::NotRecord => "not_a_record",
             Self::Uuid => "invalid_uuid",
             Self::Digits => "too_many_digits",
@@ -97,6 +103,8 @@ impl Fault {
             Self::Number => "has a number that is longer than its type",
             Self::Boolean => "has a truth value that is neither true nor false",
             Self::Block => "has a block of items that is not as long as it says",
+            Self::Tag => "has something where a field has to begin",
+            Self::WireType => "has a field that is written in another way than its type",
             Self::NotRecord => "is not a record, and columns take fields of it",
             Self::Uuid => "has a UUID that is not one",
             Self::Digits => "has a decimal number of too many digits",
@@ -123,7 +131,9 @@ impl Fault {
             | Self::Length
             | Self::Number
             | Self::Boolean
-            | Self::Block => {
+            | Self::Block
+            | Self::Tag
+            | Self::WireType => {
                 "the bytes were not written with this schema: look at format and framing, and \
                  at the schema that the record names"
             }

@@ -10,6 +10,7 @@ mod fault;
 mod format;
 mod framed;
 mod json;
+mod want;
 
 pub use bad::BadRecord;
 pub use connect::ConnectJson;
@@ -23,6 +24,7 @@ pub use format::{
 };
 pub use framed::WithFraming;
 pub use json::Json;
+pub use want::{Target, Want};
 
 /// What a field without a column does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

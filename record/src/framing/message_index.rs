@@ -5,6 +5,15 @@ use std::ops::Deref;
 /// How deep messages may be declared within each other: `protoc` takes 32.
 const DEPTH: usize = 32;
 
+/// How a payload says which message of its schema it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageName<'c> {
+    /// By where it is declared: Confluent's serializers.
+    Indexes(MessageIndexes),
+    /// By its name, with its package or without: Apicurio's.
+    Name(&'c str),
+}
+
 /// The way to a message's declaration: the first index is the one among a file's
 /// messages, each further one among those declared within the one before.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,6 +67,22 @@ pub(super) fn read_indexes(bytes: &[u8]) -> Option<(MessageIndexes, &[u8])> {
         rest = behind;
     }
     Some((indexes, rest))
+}
+
+/// Reads the message by which Apicurio's serializers name another: its length in a byte,
+/// as no name has more than a hundred, and a name as its field 1, unless it is empty.
+/// What is left is the message itself.
+pub(super) fn read_reference(bytes: &[u8]) -> Option<(Option<MessageName<'_>>, &[u8])> {
+    let (&length, rest) = bytes.split_first()?;
+    let (reference, rest) = rest.split_at_checked(length.into())?;
+    match reference {
+        [] => Some((None, rest)),
+        [0x0a, length, name @ ..] if name.len() == usize::from(*length) => {
+            let name = std::str::from_utf8(name).ok()?;
+            Some((Some(MessageName::Name(name)), rest))
+        }
+        [..] => None,
+    }
 }
 
 /// A zigzag varint; what is below zero, or above all indexes, is none.

@@ -4,11 +4,11 @@
 mod message_index;
 mod unframed;
 
-pub use message_index::MessageIndexes;
+pub use message_index::{MessageIndexes, MessageName};
 pub use unframed::{Looks, Unframed};
 
 use crate::{Arena, BadRecord, SchemaId, Side};
-use message_index::read_indexes;
+use message_index::{read_indexes, read_reference};
 
 /// What stands around the payload of a key or a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,19 +35,23 @@ pub struct Framed<'c> {
     /// The schema that it was written with, where the framing names one.
     pub schema: Option<SchemaId>,
     side: Side,
-    indexes: Indexes<'c>,
+    message: Which<'c>,
     payload: Payload<'c>,
 }
 
-/// Where Protobuf's message indexes stand.
+/// Where Protobuf's payloads say which message they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Indexes<'c> {
-    /// The framing has none.
+enum Which<'c> {
+    /// The framing does not tell.
     Nowhere,
-    /// At the beginning of the payload.
-    InPayload,
-    /// What a header has behind its id.
-    InHeader(&'c [u8]),
+    /// Indexes, at the beginning of the payload.
+    Indexes,
+    /// Indexes, which a header has behind its id.
+    IndexesInHeader(&'c [u8]),
+    /// A name, at the beginning of the payload.
+    Name,
+    /// A name that a header has.
+    NameInHeader(&'c [u8]),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,24 +108,26 @@ impl<'c> Framed<'c> {
     /// framing does not tell.
     ///
     /// # Errors
-    /// It does not decompress, or has no message indexes where they have to be.
+    /// It does not decompress, or does not name a message where it has to.
     pub fn message(
         &self,
         arena: &'c Arena,
-    ) -> Result<(Option<MessageIndexes>, &'c [u8]), BadRecord> {
+    ) -> Result<(Option<MessageName<'c>>, &'c [u8]), BadRecord> {
         let body = self.body(arena)?;
-        let bad = || Unframed::MessageIndex.of(self.side);
-        match self.indexes {
-            Indexes::Nowhere => Ok((None, body)),
-            Indexes::InHeader(bytes) => match read_indexes(bytes).ok_or_else(bad)? {
-                (indexes, []) => Ok((Some(indexes), body)),
-                (_, [..]) => Err(bad()),
+        let named = match self.message {
+            Which::Nowhere => Some((None, body)),
+            Which::IndexesInHeader(bytes) => match read_indexes(bytes) {
+                Some((indexes, [])) => Some((Some(MessageName::Indexes(indexes)), body)),
+                Some((_, [..])) | None => None,
             },
-            Indexes::InPayload => {
-                let (indexes, body) = read_indexes(body).ok_or_else(bad)?;
-                Ok((Some(indexes), body))
-            }
-        }
+            Which::Indexes => read_indexes(body)
+                .map(|(indexes, body)| (Some(MessageName::Indexes(indexes)), body)),
+            Which::NameInHeader(bytes) => std::str::from_utf8(bytes)
+                .ok()
+                .map(|name| (Some(MessageName::Name(name)), body)),
+            Which::Name => read_reference(body),
+        };
+        named.ok_or_else(|| Unframed::MessageIndex.of(self.side))
     }
 }
 
@@ -137,7 +143,7 @@ pub fn split<'c>(
     bytes: &'c [u8],
 ) -> Result<Framed<'c>, BadRecord> {
     let parts = match framing {
-        Framing::None => Ok(Parts::plain(None, Indexes::Nowhere, bytes)),
+        Framing::None => Ok(Parts::plain(None, Which::Nowhere, bytes)),
         Framing::Confluent => confluent(side, headers, bytes),
         Framing::Apicurio => apicurio(side, headers, bytes),
         Framing::SingleObject => single_object(bytes),
@@ -147,7 +153,7 @@ pub fn split<'c>(
         Ok(parts) => Ok(Framed {
             schema: parts.schema,
             side,
-            indexes: parts.indexes,
+            message: parts.message,
             payload: parts.payload,
         }),
         Err(unframed) => Err(unframed.of(side)),
@@ -156,15 +162,15 @@ pub fn split<'c>(
 
 struct Parts<'c> {
     schema: Option<SchemaId>,
-    indexes: Indexes<'c>,
+    message: Which<'c>,
     payload: Payload<'c>,
 }
 
 impl<'c> Parts<'c> {
-    fn plain(schema: Option<SchemaId>, indexes: Indexes<'c>, bytes: &'c [u8]) -> Self {
+    fn plain(schema: Option<SchemaId>, message: Which<'c>, bytes: &'c [u8]) -> Self {
         Self {
             schema,
-            indexes,
+            message,
             payload: Payload::Plain(bytes),
         }
     }
@@ -199,14 +205,18 @@ fn confluent<'c>(
             }
             Some(_) | None => return Err(broken),
         };
-        return Ok(Parts::plain(Some(schema), Indexes::InHeader(rest), bytes));
+        return Ok(Parts::plain(
+            Some(schema),
+            Which::IndexesInHeader(rest),
+            bytes,
+        ));
     }
     let rest = after_magic(Framing::Confluent, &[BY_ID], bytes)?;
     let (id, body) = rest.split_first_chunk().ok_or(Unframed::TooShort {
         framing: Framing::Confluent,
     })?;
     let schema = SchemaId::Id(u32::from_be_bytes(*id));
-    Ok(Parts::plain(Some(schema), Indexes::InPayload, body))
+    Ok(Parts::plain(Some(schema), Which::Indexes, body))
 }
 
 /// Names of Apicurio's headers, of one side.
@@ -215,6 +225,7 @@ struct ApicurioNames {
     content: &'static str,
     global: &'static str,
     encoding: &'static str,
+    message: &'static str,
 }
 
 const APICURIO_VALUE: ApicurioNames = ApicurioNames {
@@ -222,6 +233,7 @@ const APICURIO_VALUE: ApicurioNames = ApicurioNames {
     content: "apicurio.value.contentId",
     global: "apicurio.value.globalId",
     encoding: "apicurio.value.encoding",
+    message: "apicurio.protobuf.type",
 };
 
 const APICURIO_KEY: ApicurioNames = ApicurioNames {
@@ -229,6 +241,7 @@ const APICURIO_KEY: ApicurioNames = ApicurioNames {
     content: "apicurio.key.contentId",
     global: "apicurio.key.globalId",
     encoding: "apicurio.key.encoding",
+    message: "apicurio.protobuf.type.key",
 };
 
 fn apicurio<'c>(
@@ -254,13 +267,18 @@ fn apicurio<'c>(
             name: names.encoding,
         });
     }
+    // Where no header names the message, something in front of it does.
+    let message = match last(headers.clone(), names.message.as_bytes()) {
+        Some(Some(name)) => Which::NameInHeader(name),
+        Some(None) | None => Which::Name,
+    };
     // In the order of Apicurio's own readers.
     let schema = match number(names.content)? {
         Some(id) => Some(SchemaId::Content(id)),
         None => number(names.global)?.map(SchemaId::Global),
     };
     if schema.is_some() {
-        return Ok(Parts::plain(schema, Indexes::Nowhere, bytes));
+        return Ok(Parts::plain(schema, message, bytes));
     }
     // They name the schema in a way that is not read here, and the bytes are bare.
     if headers.clone().any(|(name, _)| {
@@ -274,7 +292,7 @@ fn apicurio<'c>(
         framing: Framing::Apicurio,
     })?;
     let schema = SchemaId::Global(i64::from_be_bytes(*id));
-    Ok(Parts::plain(Some(schema), Indexes::Nowhere, body))
+    Ok(Parts::plain(Some(schema), message, body))
 }
 
 fn single_object(bytes: &[u8]) -> Result<Parts<'_>, Unframed> {
@@ -283,7 +301,7 @@ fn single_object(bytes: &[u8]) -> Result<Parts<'_>, Unframed> {
         framing: Framing::SingleObject,
     })?;
     let schema = SchemaId::Fingerprint(u64::from_le_bytes(*fingerprint));
-    Ok(Parts::plain(Some(schema), Indexes::Nowhere, body))
+    Ok(Parts::plain(Some(schema), Which::Nowhere, body))
 }
 
 fn glue(bytes: &[u8]) -> Result<Parts<'_>, Unframed> {
@@ -300,7 +318,7 @@ fn glue(bytes: &[u8]) -> Result<Parts<'_>, Unframed> {
     };
     Ok(Parts {
         schema: Some(SchemaId::Glue(*version)),
-        indexes: Indexes::Nowhere,
+        message: Which::Nowhere,
         payload,
     })
 }

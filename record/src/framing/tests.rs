@@ -342,8 +342,11 @@ fn a_protobuf_message_is_named_by_its_indexes() {
         let (wire, arena) = (wire(case), Arena::new());
         let framed = wire.split(Framing::Confluent).expect(case);
         assert_eq!(framed.schema, Some(SchemaId::Id(49)), "{case}");
-        let (indexes, body) = framed.message(&arena).expect(case);
-        assert_eq!(indexes.as_deref(), Some(want), "{case}");
+        let (named, body) = framed.message(&arena).expect(case);
+        let Some(MessageName::Indexes(indexes)) = named else {
+            panic!("{case}: {named:?}");
+        };
+        assert_eq!(&*indexes, want, "{case}");
         // The rest of the bytes, to the last one.
         assert!(wire.value.ends_with(body), "{case}");
         let head = wire.value.len() - body.len();
@@ -370,7 +373,10 @@ fn message_indexes_stand_in_the_header_where_there_is_one() {
     let message = |wire: &Wire| {
         let framed = wire.split(Framing::Confluent).expect("a header");
         let read = framed.message(&arena);
-        read.map(|(indexes, body)| (indexes.map(|at| at.to_vec()), body.to_vec()))
+        read.map(|(named, body)| match named {
+            Some(MessageName::Indexes(at)) => (Some(at.to_vec()), body.to_vec()),
+            other => panic!("{other:?}"),
+        })
     };
     assert_eq!(message(&wire), Ok((Some(vec![1, 0]), wire.value.clone())));
     wire.headers[0].1.push(9);
@@ -402,4 +408,50 @@ fn indexes_that_no_schema_has_are_bad() {
     };
     assert_eq!(deep(32), Some((vec![1; 32], 0)));
     assert_eq!(deep(33), None);
+}
+
+#[test]
+fn apicurio_names_a_message_in_a_header_or_in_front_of_it() {
+    let arena = Arena::new();
+    let schema = ("apicurio.value.globalId", 9i64.to_be_bytes().to_vec());
+    let of = |headers: &[(&str, Vec<u8>)], value: &[u8]| {
+        let wire = Wire {
+            value: value.to_vec(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+        };
+        let framed = wire.split(Framing::Apicurio).expect("framed");
+        assert_eq!(framed.schema, Some(SchemaId::Global(9)));
+        framed.message(&arena).map(|(named, body)| {
+            let name = named.map(|named| match named {
+                MessageName::Name(name) => name.to_owned(),
+                MessageName::Indexes(_) => panic!("indexes"),
+            });
+            (name, body.to_vec())
+        })
+    };
+    let name = Some("Order".to_owned());
+    let prefix = |rest: &[u8]| [&[0], &9i64.to_be_bytes()[..], rest].concat();
+    let reference = b"\x07\x0a\x05Order";
+    let header = ("apicurio.protobuf.type", b"Order".to_vec());
+    let bare = of(&[schema.clone(), header], b"\x08\x01");
+    assert_eq!(bare, Ok((name.clone(), b"\x08\x01".to_vec())));
+    let behind = [&reference[..], b"\x08\x01"].concat();
+    for read in [of(&[], &prefix(&behind)), of(&[schema], &behind)] {
+        assert_eq!(read, Ok((name.clone(), b"\x08\x01".to_vec())));
+    }
+    let nameless = of(&[], &prefix(b"\x00\x08\x01"));
+    assert_eq!(nameless, Ok((None, b"\x08\x01".to_vec())));
+    for broken in [
+        &b""[..],
+        b"\x07\x0a\x05Orde",
+        b"\x02\x0a\x05",
+        b"\x02\x10\x05",
+        b"\x03\x0a\x01\xff",
+    ] {
+        let why = Unframed::MessageIndex.of(Side::Value);
+        assert_eq!(of(&[], &prefix(broken)), Err(why), "{broken:?}");
+    }
 }

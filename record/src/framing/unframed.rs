@@ -53,7 +53,8 @@ pub enum Looks {
 
 impl Looks {
     /// What they seem to be, if it is anything known.
-    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0x00, ..] => Some(Self::Framed(Framing::Confluent)),
             [0x03, 0x00 | 0x05, ..] => Some(Self::Framed(Framing::Glue)),

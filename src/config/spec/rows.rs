@@ -400,7 +400,10 @@ static IN_SINK: Group = Group {
             "format",
             Kind::Choice(Choice {
                 words: &ALONE_WORDS,
-                refused: &[("avro", "needs to know where its schemas are")],
+                refused: &[
+                    ("avro", "needs to know where its schemas are"),
+                    ("protobuf", "needs to know where its schemas are"),
+                ],
             }),
         )
         .default(Value::Text("json"))
@@ -472,10 +475,10 @@ const BRINGS: &str =
     "does not go with format = \"connect_json\", whose records bring their schemas";
 
 /// Where the schemas of a format are, and whether it has any.
-static SCHEMAS: [Rule; 5] = [
+static SCHEMAS: [Rule; 7] = [
     Rule::Refused {
         settings: &["format"],
-        words: &["avro"],
+        words: &["avro", "protobuf"],
         when: When::Lacks(&["framing", "schema_file"]),
         why: "needs to know where its schemas are",
         hint: "framing = \"confluent\" or \"apicurio\" asks a registry; or name a schema_file",
@@ -508,6 +511,20 @@ static SCHEMAS: [Rule; 5] = [
         why: BRINGS,
         hint: "leave it out, or set the format that the topic has",
     },
+    Rule::Refused {
+        settings: &["framing"],
+        words: &["single_object", "glue"],
+        when: When::Is("format", &["protobuf"]),
+        why: "is not read with format = \"protobuf\"",
+        hint: "\"none\", \"confluent\" and \"apicurio\" are",
+    },
+    Rule::Refused {
+        settings: &["message"],
+        words: &[],
+        when: When::Is("format", &["json", "connect_json", "avro"]),
+        why: "goes only with format = \"protobuf\"",
+        hint: "leave it out, or set the format that the topic has",
+    },
 ];
 
 static IN_KEY: Group = Group {
@@ -521,6 +538,7 @@ static IN_KEY: Group = Group {
             ),
         FRAMING,
         SCHEMA_FILE,
+        MESSAGE,
     ],
 };
 
@@ -535,6 +553,11 @@ const FRAMING: Setting = choice("framing", &FRAMING_WORDS)
 const SCHEMA_FILE: Setting =
     text("schema_file", &[]).doc("A file with the schema, in place of a registry.");
 
+const MESSAGE: Setting = text("message", &[]).doc(
+    "Protobuf: which message of the schema all records are, with its package: \
+     `\"shop.Order\"`. Left out, the records say it; or the schema has one message.",
+);
+
 static IN_VALUE: Group = Group {
     place: "sinks.NAME.value",
     settings: &[
@@ -546,6 +569,7 @@ static IN_VALUE: Group = Group {
             ),
         FRAMING,
         SCHEMA_FILE,
+        MESSAGE,
         choice("envelope", &ENVELOPE_WORDS)
             .default(Value::Text("none"))
             .also("Debezium's need `mode = \"upsert\"`")

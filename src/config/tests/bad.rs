@@ -313,6 +313,26 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
         ],
     );
     case(
+        "Protobuf without a schema",
+        &[
+            KAFKA,
+            SINK,
+            "value = { format = \"protobuf\", framing = \"none\" }\nkey = { format = \
+             \"protobuf\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
+        "what Protobuf does not have",
+        &[
+            KAFKA,
+            SINK,
+            "value = { format = \"protobuf\", framing = \"glue\", schema_file = \"o.proto\" }\n\
+             key = { format = \"avro\", schema_file = \"k.avsc\", message = \"shop.Key\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
         "a registry nowhere",
         &["[schema_registry]\n", KAFKA, SINK, POSTGRES],
     );

@@ -99,6 +99,7 @@ fn keys_and_values_have_formats_of_their_own() {
         codec,
         framing,
         schema_file: schema_file.map(PathBuf::from),
+        message: None,
     };
     let (sink, registry) = of(
         "value = { format = \"avro\", framing = \"confluent\", envelope = \"debezium\" }\n\
@@ -128,6 +129,20 @@ fn keys_and_values_have_formats_of_their_own() {
     let (sink, _) = of(&format!("value = {connect}\nkey = {connect}"));
     let connect = encoding(Codec::ConnectJson, Framing::None, None);
     assert_eq!((&sink.reads.value, &sink.reads.key), (&connect, &connect));
+    // Protobuf, of which a file has several messages.
+    let (sink, _) = of(
+        "value = { format = \"protobuf\", framing = \"apicurio\" }\n\
+         key = { format = \"protobuf\", schema_file = \"k.proto\", message = \"shop.Key\" }",
+    );
+    assert_eq!(
+        sink.reads.value,
+        encoding(Codec::Protobuf, Framing::Apicurio, None)
+    );
+    let key = Encoding {
+        message: Some("shop.Key".to_owned()),
+        ..encoding(Codec::Protobuf, Framing::None, Some("k.proto"))
+    };
+    assert_eq!(sink.reads.key, key);
 }
 
 #[test]

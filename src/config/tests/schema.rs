@@ -310,6 +310,7 @@ fn needs_another(home: &Home) -> bool {
         "cert_file",
         "key_file",
         "schema_file",
+        "message",
     ]
     .contains(&home.setting.name)
 }

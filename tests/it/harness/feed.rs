@@ -37,6 +37,19 @@ impl Feed {
         }
     }
 
+    /// The same, with schemas in a registry.
+    pub fn with_registry(
+        test: &str,
+        create: &str,
+        mode: &str,
+        formats: &str,
+        registry: &str,
+    ) -> Self {
+        let mut feed = Self::new(test, create, mode, formats);
+        feed.service.top = format!("[schema_registry]\nurl = [\"{registry}\"]\n");
+        feed
+    }
+
     /// Publishes records.
     pub fn send<'m>(&self, messages: impl IntoIterator<Item = &'m Message>) {
         self.kafka.producer().send_all(&self.topic, messages);

@@ -43,12 +43,27 @@ impl Registry {
         format!("http://{}{PATH}", self.0)
     }
 
-    /// Registers a schema under a subject of its own, and gives its id.
+    /// Registers a schema of Avro under a subject of its own, and gives its id.
     pub fn register(&self, schema: &str) -> u32 {
-        let subject = unique("subject");
-        let body = json!({"schema": schema, "schemaType": "AVRO"}).to_string();
+        self.register_as("AVRO", schema, &[])
+    }
+
+    /// The same of any kind, with what it refers to: names, and the schemas of the kind
+    /// that they are of.
+    pub fn register_as(&self, kind: &str, schema: &str, references: &[(&str, &str)]) -> u32 {
+        let references = references.iter().map(|(name, schema)| {
+            let subject = unique("reference");
+            self.post(&subject, &json!({"schema": schema, "schemaType": kind}));
+            json!({"name": name, "subject": subject, "version": 1})
+        });
+        let references: Vec<Value> = references.collect();
+        let body = json!({"schema": schema, "schemaType": kind, "references": references});
+        self.post(&unique("subject"), &body)
+    }
+
+    fn post(&self, subject: &str, body: &Value) -> u32 {
         let path = format!("{PATH}/subjects/{subject}/versions");
-        let answer = ask(self.0, "POST", &path, &body);
+        let answer = ask(self.0, "POST", &path, &body.to_string());
         let Some((200, body)) = answer else {
             panic!("{answer:?}");
         };

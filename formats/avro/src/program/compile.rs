@@ -1,11 +1,10 @@
 //! From a schema and what is wanted of it to steps.
 
-use super::fields::{Target, Want};
 use super::read::read;
 use super::{Program, Read, Step, Steps};
 use crate::schema::{Base, RecordField, Schema, TypeId, Types};
 use crate::{MAX_DEPTH, SchemaError};
-use plimsoll_record::{Side, UnknownFields, Wanted};
+use plimsoll_record::{Side, Target, UnknownFields, Want, Wanted};
 use plimsoll_sink_api::Shape;
 
 /// Steps of a program, and looks at the schema while it is made. A path through unions of

@@ -2,7 +2,6 @@
 //! table, and obeyed once per record.
 
 mod compile;
-mod fields;
 mod read;
 mod run;
 mod unions;

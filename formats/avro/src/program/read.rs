@@ -1,8 +1,8 @@
 //! How a cell reads a value, by its type and by the shape that its column wants.
 
 use super::Read;
-use super::fields::Target;
 use crate::schema::{Base, TypeId};
+use plimsoll_record::Target;
 use plimsoll_record::semantic::{Chars, is_bit};
 use plimsoll_sink_api::Shape;
 

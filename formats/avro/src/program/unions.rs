@@ -1,10 +1,10 @@
 //! Unions: which branch there is, a record says; which cells it fills, the schema.
 
 use super::compile::{At, Compile};
-use super::fields::Want;
 use super::{Step, Steps};
 use crate::SchemaError;
 use crate::schema::{Base, TypeId};
+use plimsoll_record::Want;
 
 impl Compile<'_> {
     /// A union of which something is wanted.

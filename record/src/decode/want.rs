@@ -1,6 +1,7 @@
-//! The fields that are wanted, as a tree of their paths.
+//! The fields that are wanted, as a tree of their paths: for formats that compile what
+//! they read.
 
-use plimsoll_record::Field;
+use super::format::Field;
 use plimsoll_sink_api::Column;
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ pub struct Want<'t> {
 
 impl<'t> Want<'t> {
     /// Of these fields, each with its number.
+    #[must_use]
     pub fn of(fields: impl Iterator<Item = (usize, Field<'t>)>) -> Self {
         let mut it = Self::default();
         for (number, field) in fields {
@@ -35,6 +37,7 @@ impl<'t> Want<'t> {
     }
 
     /// Of a value itself.
+    #[must_use]
     pub fn bare(field: &Field<'t>) -> Self {
         Self {
             here: vec![Target::of(usize::MAX, field)],
@@ -50,6 +53,7 @@ impl<'t> Want<'t> {
     }
 
     /// Whether nothing is.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.here.is_empty() && self.below.is_empty()
     }
