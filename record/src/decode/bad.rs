@@ -162,22 +162,33 @@ impl BadRecord {
     }
 }
 
+fn brings_schema(side: Side, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let side = side.as_str();
+    write!(
+        f,
+        "; hint: where the {side} brings its schema, as Kafka Connect writes it, {side} = {{ \
+         format = \"connect_json\" }}"
+    )
+}
+
+fn not_json(at: usize, looks: Option<Looks>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "the value is not JSON (byte {at})")?;
+    match looks {
+        Some(Looks::Framed(framing)) => write!(
+            f,
+            "; hint: it begins as a registry's serializers write: set the format and the framing of \
+             the topic, such as format = \"avro\", framing = \"{}\"",
+            framing.as_str()
+        ),
+        Some(looks) => write!(f, "; hint: {}", looks.hint()),
+        None => Ok(()),
+    }
+}
+
 impl fmt::Display for BadRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ValueNotJson { at, looks } => {
-                write!(f, "the value is not JSON (byte {at})")?;
-                match looks {
-                    Some(Looks::Framed(framing)) => write!(
-                        f,
-                        "; hint: it begins as a registry's serializers write: set the format and \
-                         the framing of the topic, such as format = \"avro\", framing = \"{}\"",
-                        framing.as_str()
-                    ),
-                    Some(looks) => write!(f, "; hint: {}", looks.hint()),
-                    None => Ok(()),
-                }
-            }
+            Self::ValueNotJson { at, looks } => not_json(*at, *looks, f),
             Self::ValueNotObject => {
                 f.write_str("the value is not a JSON object, and columns take fields of it")
             }
@@ -190,27 +201,16 @@ impl fmt::Display for BadRecord {
             Self::UnknownField { field } => {
                 write!(f, "the field \"{field}\" has no column")?;
                 match field.as_str() {
-                    "schema" | "payload" => f.write_str(
-                        "; hint: values of Kafka Connect that bring their schema have format = \
-                         \"connect_json\"",
-                    ),
+                    "schema" | "payload" => brings_schema(Side::Value, f),
                     _ => Ok(()),
                 }
             }
             Self::KeyMissing {
                 column,
-                brings_schema,
+                brings_schema: side,
             } => {
                 write!(f, "the key column \"{column}\" has no value")?;
-                match brings_schema {
-                    Some(side) => write!(
-                        f,
-                        "; hint: the {side} brings its schema, as Kafka Connect writes it: {side} \
-                         = {{ format = \"connect_json\" }}",
-                        side = side.as_str()
-                    ),
-                    None => Ok(()),
-                }
+                side.map_or(Ok(()), |side| brings_schema(side, f))
             }
             Self::NotAnEvent => f.write_str(
                 "the value is not a change event of Debezium: it has no \"op\"; hint: for events \

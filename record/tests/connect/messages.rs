@@ -269,4 +269,7 @@ fn a_field_that_no_column_takes_is_bad_where_that_is_asked() {
     assert_eq!(ask(&[want("id"), want("note")]), unknown("customer"));
     let inside = [want("id"), want("note"), want("customer.since")];
     assert_eq!(ask(&inside), unknown("name"));
+    // Also where no column takes any.
+    assert_eq!(ask(&[]), unknown("id"));
+    assert_eq!(ask(&[want("other")]), unknown("id"));
 }

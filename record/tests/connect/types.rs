@@ -7,171 +7,141 @@ use crate::support::{Want, message, read, want};
 use plimsoll_record::{BadRecord, Fault, Side};
 use serde_json::{Value, json};
 
+/// What a value is in a column of its own, and in one of JSON.
+fn is(schema: &Value, value: &str, cell: &str, json: &str) {
+    assert_eq!(
+        alone(schema, value).as_deref(),
+        Ok(cell),
+        "{schema} {value}"
+    );
+    let json = format!("json {json}");
+    assert_eq!(in_json(schema, value), Ok(json), "{schema} {value}");
+}
+
 #[test]
-fn each_type_is_a_cell_of_its_own_and_has_its_json() {
-    let connect = |name: &str| format!("org.apache.kafka.connect.data.{name}");
-    let time = |name: &str| format!("io.debezium.time.{name}");
-    let data = |name: &str| format!("io.debezium.data.{name}");
-    let bits = json!({"type": "bytes", "name": data("Bits"), "parameters": {"length": "10"}});
-    let uuid = "01234567-89ab-cdef-0123-456789abcdef";
-    let quoted = format!("\"{}\"", uuid.to_uppercase());
-    let cases: [(Value, &str, &str, &str); 38] = [
-        (of("int8"), "-128", "-128", "-128"),
-        (of("int16"), "32767", "32767", "32767"),
-        (of("int32"), "-0", "0", "-0"),
-        (
-            of("int64"),
-            "-9223372036854775808",
-            "-9223372036854775808",
-            "-9223372036854775808",
-        ),
-        (of("float"), "3.4028235E38", "3.4028235e38", "3.4028235E38"),
-        (of("float"), "0.1", "0.1", "0.1"),
-        (of("double"), "\"NaN\"", "NaN", "\"NaN\""),
-        (of("double"), "\"-Infinity\"", "-Infinity", "\"-Infinity\""),
-        (of("double"), "7", "7.0", "7"),
-        (of("boolean"), "true", "true", "true"),
-        (
-            of("string"),
-            "\"a\\u00e9\\\"\"",
-            "text aé\"",
-            "\"a\\u00e9\\\"\"",
-        ),
-        (of("bytes"), "\"AP8=\"", "bytes AP8=", "\"AP8=\""),
-        (of("int32"), "null", "null", "null"),
-        (decimal(2), "\"+w==\"", "-0.05", "-0.05"),
-        (decimal(-2), "\"ew==\"", "12300", "12300"),
-        (decimal(10), "-1E-10", "-1E-10", "-1E-10"),
-        (
-            named("int32", &connect("Date")),
-            "20512",
-            "2026-02-28",
-            "\"2026-02-28\"",
-        ),
-        (
-            named("int32", &time("Date")),
-            "-719162",
-            "0001-01-01",
-            "\"0001-01-01\"",
-        ),
-        (
-            named("int32", &connect("Time")),
-            "45296789",
-            "12:34:56.789",
-            "\"12:34:56.789\"",
-        ),
-        (
-            named("int32", &time("Time")),
-            "1",
-            "00:00:00.001",
-            "\"00:00:00.001\"",
-        ),
-        (
-            named("int64", &time("MicroTime")),
-            "1",
-            "00:00:00.000001",
-            "\"00:00:00.000001\"",
-        ),
-        (
-            named("int64", &time("MicroTime")),
-            "-1",
-            "PT-0.000001S",
-            "\"PT-0.000001S\"",
-        ),
-        (
-            named("int64", &time("NanoTime")),
-            "1",
-            "00:00:00.000000001",
-            "\"00:00:00.000000001\"",
-        ),
-        (
-            named("int64", &connect("Timestamp")),
-            "0",
-            "1970-01-01T00:00:00.000Z",
-            "\"1970-01-01T00:00:00.000Z\"",
-        ),
-        (
-            named("int64", &time("Timestamp")),
-            "0",
-            "1970-01-01T00:00:00.000",
-            "\"1970-01-01T00:00:00.000\"",
-        ),
-        (
-            named("int64", &time("MicroTimestamp")),
-            "1774751400123456",
-            "2026-03-29T02:30:00.123456",
-            "\"2026-03-29T02:30:00.123456\"",
-        ),
-        (
-            named("int64", &time("NanoTimestamp")),
-            "-1",
-            "1969-12-31T23:59:59.999999999",
-            "\"1969-12-31T23:59:59.999999999\"",
-        ),
-        (
-            named("int64", &time("MicroDuration")),
-            "1",
-            "PT0.000001S",
-            "\"PT0.000001S\"",
-        ),
-        (named("int32", &time("Year")), "2026", "2026", "2026"),
-        (
-            named("string", &time("ZonedTimestamp")),
-            "\"2026-03-29T01:30:00Z\"",
-            "text 2026-03-29T01:30:00Z",
-            "\"2026-03-29T01:30:00Z\"",
-        ),
-        (
-            named("string", &time("Interval")),
-            "\"P1Y2M\"",
-            "text P1Y2M",
-            "\"P1Y2M\"",
-        ),
-        (
-            named("string", &data("Uuid")),
-            &quoted,
-            uuid,
-            "\"01234567-89ab-cdef-0123-456789abcdef\"",
-        ),
-        (
-            named("string", &data("Json")),
-            "\"{\\\"a\\\": 1.10}\"",
-            "text {\"a\": 1.10}",
-            "{\"a\": 1.10}",
-        ),
-        (
-            named("string", &data("Enum")),
-            "\"ok\"",
-            "text ok",
-            "\"ok\"",
-        ),
-        (bits, "\"qgI=\"", "text 1010101010", "\"1010101010\""),
-        (
-            array(of("int32")),
-            "[1, null]",
-            "json [1, null]",
-            "[1, null]",
-        ),
-        (
-            array(named("int32", &time("Date"))),
-            "[20454, null, -622191234]",
-            "json [\"2026-01-01\",null,\"infinity\"]",
-            "[\"2026-01-01\",null,\"infinity\"]",
-        ),
-        (array(decimal(2)), "[\"bg==\"]", "json [1.10]", "[1.10]"),
-    ];
-    for (schema, value, cell, json) in cases {
-        assert_eq!(
-            alone(&schema, value).as_deref(),
-            Ok(cell),
-            "{schema} {value}"
-        );
-        let json = match json {
-            "null" => json.to_owned(),
-            _ => format!("json {json}"),
-        };
-        assert_eq!(in_json(&schema, value), Ok(json), "{schema} {value}");
+fn each_type_is_a_cell_of_its_own_and_json_as_it_stands() {
+    let least = i64::MIN.to_string();
+    is(&of("int8"), "-128", "-128", "-128");
+    is(&of("int16"), "32767", "32767", "32767");
+    is(&of("int32"), "-0", "0", "-0");
+    is(&of("int64"), &least, &least, &least);
+    is(&of("float"), "3.4028235E38", "3.4028235e38", "3.4028235E38");
+    is(&of("float"), "0.1", "0.1", "0.1");
+    is(&of("double"), r#""NaN""#, "NaN", r#""NaN""#);
+    is(
+        &of("double"),
+        r#""-Infinity""#,
+        "-Infinity",
+        r#""-Infinity""#,
+    );
+    is(&of("double"), "7", "7.0", "7");
+    is(&of("boolean"), "true", "true", "true");
+    is(
+        &of("string"),
+        r#""a\u00e9\"""#,
+        "text aé\"",
+        r#""a\u00e9\"""#,
+    );
+    is(&of("bytes"), r#""AP8=""#, "bytes AP8=", r#""AP8=""#);
+    for kind in ["int32", "string", "bytes"] {
+        assert_eq!(alone(&of(kind), "null").as_deref(), Ok("null"));
+        assert_eq!(in_json(&of(kind), "null").as_deref(), Ok("null"));
     }
+}
+
+#[test]
+fn numbers_with_a_name_are_what_they_count() {
+    let told = |name: &str, number: i64, text: &str| {
+        let value = number.to_string();
+        let kind = if name.contains("Micro") {
+            "int64"
+        } else {
+            "int32"
+        };
+        let json = format!("\"{text}\"");
+        is(&named(kind, name), &value, text, &json);
+        is(&named("int64", name), &value, text, &json);
+    };
+    told("org.apache.kafka.connect.data.Date", 20_512, "2026-02-28");
+    told(
+        "org.apache.kafka.connect.data.Time",
+        45_296_789,
+        "12:34:56.789",
+    );
+    told(
+        "org.apache.kafka.connect.data.Timestamp",
+        0,
+        "1970-01-01T00:00:00.000Z",
+    );
+    let told = |name: &str, number, text| told(&format!("io.debezium.time.{name}"), number, text);
+    told("Date", -719_162, "0001-01-01");
+    told("Time", 1, "00:00:00.001");
+    told("MicroTime", 1, "00:00:00.000001");
+    told("MicroTime", -1, "PT-0.000001S");
+    told("NanoTime", 1, "00:00:00.000000001");
+    told("Timestamp", 0, "1970-01-01T00:00:00.000");
+    told(
+        "MicroTimestamp",
+        1_774_751_400_123_456,
+        "2026-03-29T02:30:00.123456",
+    );
+    told("NanoTimestamp", -1, "1969-12-31T23:59:59.999999999");
+    told("MicroDuration", 1, "PT0.000001S");
+    is(
+        &named("int32", "io.debezium.time.Year"),
+        "2026",
+        "2026",
+        "2026",
+    );
+}
+
+#[test]
+fn texts_and_bytes_with_a_name_are_what_they_mean() {
+    is(&decimal(2), r#""+w==""#, "-0.05", "-0.05");
+    is(&decimal(-2), r#""ew==""#, "12300", "12300");
+    // `decimal.format = NUMERIC`
+    is(&decimal(10), "-1E-10", "-1E-10", "-1E-10");
+    let bits = json!({"type": "bytes", "name": "io.debezium.data.Bits",
+        "parameters": {"length": "10"}});
+    is(&bits, r#""qgI=""#, "text 1010101010", r#""1010101010""#);
+    let text = |name: &str| named("string", &format!("io.debezium.{name}"));
+    let uuid = "01234567-89ab-cdef-0123-456789abcdef";
+    let [upper, lower] = [uuid.to_uppercase(), uuid.to_owned()].map(|id| format!("\"{id}\""));
+    is(&text("data.Uuid"), &upper, uuid, &lower);
+    is(
+        &text("data.Json"),
+        r#""{\"a\": 1.10}""#,
+        r#"text {"a": 1.10}"#,
+        r#"{"a": 1.10}"#,
+    );
+    is(&text("data.Enum"), r#""ok""#, "text ok", r#""ok""#);
+    is(
+        &text("time.Interval"),
+        r#""P1Y2M""#,
+        "text P1Y2M",
+        r#""P1Y2M""#,
+    );
+    let moment = "2026-03-29T01:30:00Z";
+    let [cell, quoted] = [format!("text {moment}"), format!("\"{moment}\"")];
+    is(&text("time.ZonedTimestamp"), &quoted, &cell, &quoted);
+}
+
+#[test]
+fn arrays_are_json_whose_items_are_what_they_mean() {
+    let is = |items: Value, value: &str, json: &str| {
+        is(&array(items), value, &format!("json {json}"), json);
+    };
+    is(of("int32"), "[1, null]", "[1, null]");
+    is(of("string"), r#"["a"]"#, r#"["a"]"#);
+    let days = named("int32", "io.debezium.time.Date");
+    let json = r#"["2026-01-01",null,"infinity"]"#;
+    is(days.clone(), "[20454, null, -622191234]", json);
+    is(decimal(2), r#"["bg=="]"#, "[1.10]");
+    is(
+        array(days),
+        "[[0], null, []]",
+        r#"[["1970-01-01"],null,[]]"#,
+    );
 }
 
 #[test]

@@ -235,7 +235,7 @@ impl Program {
         if !payload.starts_with('{') {
             return Err(bad(Fault::OtherType));
         }
-        if !fields.is_empty() {
+        if !fields.is_empty() || fields.is_strict() {
             let mut reader = ObjectReader {
                 targets: &self.targets,
                 cells,
