@@ -5,24 +5,14 @@
 use crate::MAX_DEPTH;
 use crate::schema::{Count, EnumId, FieldKind, Message, Scalar, Types};
 use crate::wire::{Body, Span, Wire};
-use plimsoll_record::{Arena, Fault};
+use plimsoll_record::{Arena, Fault, JsonText};
 use plimsoll_sink_api::{Cell, Float};
 use smallvec::SmallVec;
 use std::ops::Range;
 
-/// How much JSON a record may become: so many bytes for each of its own. A number of an
-/// enum takes one byte, and its name as many characters as a name has.
-const JSON_FACTOR: usize = 128;
-
-/// And so many besides, for fields that nobody wrote.
-const JSON_SPARE: usize = 1 << 12;
-
-/// Of the fields that nobody wrote of a message which itself takes two bytes: so many
-/// bytes count.
+/// Fields that nobody wrote stand in JSON, too, and a message of nothing but such takes two
+/// bytes: so much more JSON may become of them, but no more of a message than this.
 const JSON_WIDEST: usize = 1 << 10;
-
-/// And never more: no database takes a longer value.
-const JSON_MOST: usize = 1 << 28;
 
 /// Where a value of a field stands.
 #[derive(Debug, Clone, Copy)]
@@ -50,17 +40,17 @@ pub struct Walk<'p, 'c> {
 impl<'p, 'c> Walk<'p, 'c> {
     /// At the first byte.
     pub fn new(types: &'p Types, bytes: &'c [u8], arena: &'c Arena) -> Self {
-        let factor = JSON_FACTOR + types.widest.min(JSON_WIDEST) / 2;
-        let spare = JSON_SPARE + types.widest;
+        let unwritten = bytes
+            .len()
+            .saturating_mul(types.widest.min(JSON_WIDEST) / 2)
+            .saturating_add(types.widest);
         Self {
             types,
             body: Body::new(bytes),
             arena,
-            json_left: bytes
-                .len()
-                .saturating_mul(factor)
-                .saturating_add(spare)
-                .min(JSON_MOST),
+            json_left: JsonText::limit(bytes.len())
+                .saturating_add(unwritten)
+                .min(JsonText::limit(usize::MAX)),
             found: Vec::new(),
         }
     }
