@@ -190,7 +190,7 @@ const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Gauge, KAFKA_AWAY, Unit::Count, "1 while Kafka does not answer as it should"),
     (Kind::Gauge, UNASSIGNED, Unit::Count, "1 while nothing is assigned that should be, or a topic cannot be read"),
     (Kind::Gauge, CLAIMING, Unit::Count, "Partitions assigned for 10 s and not claimed"),
-    (Kind::Gauge, STALLED, Unit::Count, "Partitions of which no record comes for 10 s, although their logs go on"),
+    (Kind::Gauge, STALLED, Unit::Count, "Partitions of which no record comes for 10 s, although another reader finds one"),
     (Kind::Gauge, GROUP_SHARED, Unit::Count, "1 while the group has members that are not of this sink"),
     (Kind::Gauge, BLOCKED, Unit::Count, "Partitions whose commit waits for somebody else's lock"),
     (Kind::Gauge, RETRYING, Unit::Seconds, "How long a commit is tried again; 0 while none is"),

@@ -83,9 +83,16 @@ impl<'t> Fields<'t> {
     /// line per field, and one per column whose field no record has.
     pub(super) fn lines(&self, rejected: bool) -> Vec<String> {
         let mut rows: Vec<Vec<String>> = Vec::new();
-        rows.extend(self.taking(&[]).map(|column| row(column, "whole")));
+        let whole = self
+            .seen
+            .get::<[String]>(&[])
+            .map(|field| self.kinds(field));
+        let whole = whole.unwrap_or_else(|| "whole".to_owned());
+        rows.extend(self.taking(&[]).map(|column| row(column, &whole)));
         let kept_whole = !rows.is_empty();
-        for (path, field) in &self.seen {
+        // What has no fields stands in the row of the whole, or is bad.
+        let fields = self.seen.iter().filter(|(path, _)| !path.is_empty());
+        for (path, field) in fields {
             let kinds = self.kinds(field);
             let before = rows.len();
             rows.extend(self.taking(path).map(|column| row(column, &kinds)));
@@ -229,6 +236,21 @@ mod tests {
         value.a  string  →  a      text
         ");
         assert!(fields.lines(true).join("\n").contains("value.b"));
+    }
+
+    #[test]
+    fn a_value_without_fields_stands_in_the_row_of_the_whole() {
+        let bare = |columns: &[(&str, &str, &str)]| {
+            let table = table(columns);
+            let mut fields = Fields::new(&table);
+            fields.add(described(&fields, Some(b"7")));
+            fields.lines(false)
+        };
+        let whole = bare(&[("event", "value", "jsonb")]);
+        assert_eq!(whole, ["value  number  →  event  jsonb"]);
+        // It is a bad record, which is told elsewhere.
+        let lines = bare(&[("id", "value.id", "bigint")]);
+        assert_eq!(lines, ["value.id  in no record  →  id  bigint"]);
     }
 
     #[test]

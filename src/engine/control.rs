@@ -2,7 +2,7 @@
 
 use super::assignment::Generation;
 use crate::health::{Ends, Halt};
-use plimsoll_protocol::{Position, TopicPartition};
+use plimsoll_protocol::{Position, Span, TopicPartition};
 use plimsoll_sink_api::Claimed;
 use std::time::Duration;
 
@@ -94,6 +94,12 @@ pub enum Control {
     Retry { tp: TopicPartition },
     /// The ends of logs, as they were read just now.
     LogEnds(Ends),
+    /// What another client finds in a stretch of which ours brings no record.
+    Probed {
+        tp: TopicPartition,
+        span: Span,
+        record: bool,
+    },
     /// Drain and leave the group.
     Stop,
 }

@@ -86,12 +86,7 @@ impl Members {
     fn look(&self) -> Option<Seen> {
         let names: Vec<String> = match &self.topics {
             Topics::Named(names) => names.clone(),
-            Topics::Pattern(pattern) => {
-                let found = self.cluster.partitions_matching(pattern).ok()?;
-                let names: BTreeSet<String> =
-                    found.into_iter().map(|tp| tp.topic.to_string()).collect();
-                names.into_iter().collect()
-            }
+            Topics::Pattern(pattern) => self.cluster.topics_matching(pattern).ok()?,
         };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let topics = match names.as_slice() {

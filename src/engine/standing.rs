@@ -1,13 +1,20 @@
 //! Where the partitions stand that this process consumes.
 
-use plimsoll_protocol::{Position, TopicPartition};
+use plimsoll_protocol::{Position, Span, TopicPartition};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where all partitions of a sink stand that this process consumes; told by the poll
 /// thread, read by the watcher of logs and by the heartbeat.
 #[derive(Debug, Clone, Default)]
-pub struct Standing(Arc<Mutex<BTreeMap<TopicPartition, Stand>>>);
+pub struct Standing(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    stands: BTreeMap<TopicPartition, Stand>,
+    /// Where the client stands still, for the watcher to read with another one.
+    suspect: Option<(TopicPartition, Span)>,
+}
 
 /// Where a partition stands, and in which log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,30 +26,41 @@ pub struct Stand {
 }
 
 impl Standing {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Stand>> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A partition begins.
     pub fn begin(&self, tp: &TopicPartition, stand: Stand) {
-        self.lock().insert(tp.clone(), stand);
+        self.lock().stands.insert(tp.clone(), stand);
     }
 
     /// A partition stands here now.
     pub fn set(&self, tp: &TopicPartition, position: Position) {
-        if let Some(stand) = self.lock().get_mut(tp) {
+        if let Some(stand) = self.lock().stands.get_mut(tp) {
             stand.position = position;
         }
     }
 
     /// A partition is no longer ours.
     pub fn remove(&self, tp: &TopicPartition) {
-        self.lock().remove(tp);
+        self.lock().stands.remove(tp);
     }
 
     /// All of them.
     #[must_use]
     pub fn all(&self) -> BTreeMap<TopicPartition, Stand> {
-        self.lock().clone()
+        self.lock().stands.clone()
+    }
+
+    /// The client brings no record of this stretch.
+    pub fn suspect(&self, tp: &TopicPartition, span: Span) {
+        self.lock().suspect = Some((tp.clone(), span));
+    }
+
+    /// What is to be read with another client.
+    #[must_use]
+    pub fn take_suspect(&self) -> Option<(TopicPartition, Span)> {
+        self.lock().suspect.take()
     }
 }

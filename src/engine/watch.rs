@@ -8,11 +8,11 @@ use super::standing::{Stand, Standing};
 use crate::config::Topics;
 use crate::error::KafkaFault;
 use crate::health::{Asking, End, Ends, Halt, Health, Until};
-use crate::kafka::{Cluster, Compared, Found, OneEnd, disagreement};
+use crate::kafka::{Cluster, Compared, Found, OneEnd, disagreement, holds_record};
 use crate::metrics as names;
 use metrics::{counter, gauge};
-use plimsoll_protocol::{Agreement, Claim, Epoch, Owner, Position, TopicPartition};
-use plimsoll_sink_api::Claimed;
+use plimsoll_protocol::{Agreement, Claim, Epoch, Owner, Position, Span, TopicPartition};
+use plimsoll_sink_api::{Claimed, Identity};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -26,7 +26,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Watches until the poll thread is gone.
 pub async fn watch_lag(
     sink: String,
-    cluster_id: String,
+    identity: Identity,
     cluster: Arc<Cluster>,
     topics: Topics,
     standing: Standing,
@@ -55,7 +55,7 @@ pub async fn watch_lag(
         let Ok(look) = meanwhile(looking, alone).await else {
             return;
         };
-        let seen = judge(&sink, &cluster_id, look, stands, &suspects);
+        let seen = judge(&sink, &identity.cluster_id, look, stands, &suspects);
         for (tp, halt) in seen.halts {
             let halt = Box::new(halt);
             if control.send(Control::OtherLog { tp, halt }).is_err() {
@@ -68,11 +68,29 @@ pub async fn watch_lag(
         }
         // What could not be read is told no more.
         health.ends(&sink, seen.ends);
+        if let Some((tp, span)) = standing.take_suspect()
+            && let Some(record) = probe(&cluster, &identity.group_id, &tp, span).await
+            && control.send(Control::Probed { tp, span, record }).is_err()
+        {
+            return;
+        }
         match seen.fault {
             Some(fault) => away(fault),
             None => health.kafka_back(&sink, &Asking::Watch),
         }
     }
+}
+
+/// Whether there is a record where our client brings none; `None`: it is not known.
+async fn probe(
+    cluster: &Arc<Cluster>,
+    group_id: &str,
+    tp: &TopicPartition,
+    span: Span,
+) -> Option<bool> {
+    let (cluster, group_id, tp) = (cluster.clone(), group_id.to_owned(), tp.clone());
+    let probing = tokio::task::spawn_blocking(move || holds_record(&cluster, &group_id, &tp, span));
+    probing.await.ok()?.ok()
 }
 
 /// What a look says of what is consumed.

@@ -182,11 +182,10 @@ impl About {
             | Self::Topic(_)
             | Self::Group
             // It was waited for already before it was looked at.
-            | Self::Lock(_) => Duration::ZERO,
+            | Self::Lock(_)
+            | Self::Stalled(_) => Duration::ZERO,
             // Longer than a rebalance, a takeover and a leader's election take.
-            Self::Unassigned | Self::Claiming(_) | Self::Retrying(_) | Self::Stalled(_) => {
-                Duration::from_secs(10)
-            }
+            Self::Unassigned | Self::Claiming(_) | Self::Retrying(_) => Duration::from_secs(10),
         }
     }
 

@@ -230,17 +230,31 @@ impl Cluster {
     /// # Errors
     /// Kafka did not answer for all of them, or the pattern is not one.
     pub fn partitions_matching(&self, pattern: &str) -> Result<Vec<TopicPartition>, KafkaFault> {
-        let pattern =
-            Regex::new(pattern).map_err(|e| KafkaFault::new(format!("topics_regex: {e}")))?;
+        let matches = matching(pattern)?;
         let metadata = self.metadata(None)?;
-        let topics = metadata.topics().iter().filter(|topic| {
-            pattern.is_match(topic.name()) && !leaves_out(pattern.as_str(), topic.name())
-        });
-        let mut matching = Vec::new();
-        for topic in topics {
-            matching.extend(partitions(topic)?.unwrap_or_default());
+        let mut found = Vec::new();
+        for topic in metadata
+            .topics()
+            .iter()
+            .filter(|topic| matches(topic.name()))
+        {
+            found.extend(partitions(topic)?.unwrap_or_default());
         }
-        Ok(matching)
+        Ok(found)
+    }
+
+    /// The topics that match a pattern, whatever is wrong with them.
+    ///
+    /// # Errors
+    /// Kafka did not answer, or the pattern is not one.
+    pub fn topics_matching(&self, pattern: &str) -> Result<Vec<String>, KafkaFault> {
+        let matches = matching(pattern)?;
+        let metadata = self.metadata(None)?;
+        let names = metadata.topics().iter().map(MetadataTopic::name);
+        Ok(names
+            .filter(|name| matches(name))
+            .map(str::to_owned)
+            .collect())
     }
 
     /// The first offset that each log still has.
@@ -374,6 +388,12 @@ fn positions(partitions: &[TopicPartition], answered: &TopicPartitionList) -> On
         })
         .collect()
 }
+/// Which topics a pattern means.
+fn matching(pattern: &str) -> Result<impl Fn(&str) -> bool, KafkaFault> {
+    let regex = Regex::new(pattern).map_err(|e| KafkaFault::new(format!("topics_regex: {e}")))?;
+    Ok(move |topic: &str| regex.is_match(topic) && !leaves_out(regex.as_str(), topic))
+}
+
 /// The partitions of a topic; `None`: it is not there.
 fn partitions(topic: &MetadataTopic) -> Result<Option<Vec<TopicPartition>>, KafkaFault> {
     match topic.error().map(RDKafkaErrorCode::from) {

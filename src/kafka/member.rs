@@ -192,9 +192,10 @@ impl Member {
         }
     }
 
-    /// Leaves the group, and waits until that is done. Closing can hang in librdkafka:
-    /// after a while the client is left to a thread of its own.
-    pub fn close(self, at_most: Duration) {
+    /// Leaves the group; whether that was done in time. Closing can hang in librdkafka:
+    /// the client is left to a thread of its own then.
+    #[must_use]
+    pub fn close(self, at_most: Duration) -> bool {
         if let Err(error) = self.leave() {
             debug!("leaving: {error}");
         }
@@ -204,7 +205,7 @@ impl Member {
             // Nobody waits any more, perhaps.
             let _ = closed.send(());
         });
-        let _ = is_closed.recv_timeout(at_most);
+        is_closed.recv_timeout(at_most).is_ok()
     }
 
     /// Takes a record out of the queue without handing it out.

@@ -18,6 +18,7 @@ mod log_check;
 mod log_look;
 mod member;
 mod message;
+mod probe;
 mod queue;
 mod request;
 mod rights;
@@ -38,6 +39,7 @@ pub use log_check::{Compared, Found, disagreement, epoch_fell, recreated};
 pub use log_look::{LogLook, Wanted, look_at};
 pub use member::{Member, Told};
 pub use message::{Message, Source, push};
+pub use probe::holds_record;
 #[cfg(test)]
 pub use queue::Held;
 pub use queue::{Arrivals, Window};

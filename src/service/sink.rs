@@ -163,7 +163,7 @@ impl<S: Positions> Starting<S> {
         ));
         tasks.spawn(watch_lag(
             self.settings.name.clone(),
-            lane.identity.cluster_id.clone(),
+            lane.identity.clone(),
             self.cluster.clone(),
             self.settings.topics.clone(),
             standing.clone(),

@@ -115,6 +115,8 @@ pub struct Poll<S: Sink> {
     /// A partition of which the client brings nothing.
     stalled: Option<TopicPartition>,
     remedy: Remedy,
+    /// Looks for such partitions so far.
+    looks: u64,
     next_tick: Instant,
     next_idle_look: Instant,
     next_courtesy: Instant,
@@ -143,6 +145,7 @@ impl<S: Sink> Poll<S> {
             stopping: None,
             stalled: None,
             remedy: Remedy::default(),
+            looks: 0,
             next_tick: now,
             next_idle_look: now + IDLE_LOOK,
             next_courtesy: now + COURTESY,
@@ -177,7 +180,9 @@ impl<S: Sink> Poll<S> {
                 self.tick(now);
             }
             // Between two windows: a record that is held keeps its client alive.
-            if let Some(stalled) = self.stalled.take() {
+            if let Some(stalled) = self.stalled.take()
+                && self.stopping.is_none()
+            {
                 self.rejoin(&stalled)?;
             }
             if idle {
@@ -389,6 +394,7 @@ impl<S: Sink> Poll<S> {
                 }
             }
             Control::LogEnds(ends) => self.look_for_stalls(&ends),
+            Control::Probed { tp, span, record } => self.note_probe(&tp, span, record),
             Control::Stop => self.stop(),
         }
     }

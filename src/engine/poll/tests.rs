@@ -12,7 +12,7 @@ use crate::engine::standing::Standing;
 use crate::health::{End, Ends};
 use crate::kafka::{Hearing, Held, Looks, MemoryShare, Window, consumer_config};
 use crate::rehearsal::lane;
-use plimsoll_protocol::{Claim, Epoch, Owner, Position, TopicPartition};
+use plimsoll_protocol::{Claim, Epoch, Owner, Position, Span, TopicPartition};
 use plimsoll_record::Budget;
 use plimsoll_sink_api::Claimed;
 use plimsoll_sink_api::memory::MemorySink;
@@ -279,13 +279,16 @@ fn another_client_joins_where_no_record_comes_of_a_log_that_goes_on() {
         end: at(9),
     };
     let ends = Ends::from([(tp(), end)]);
-    let mut looks = 0;
-    while driven.poll.stalled.is_none() {
-        looks += 1;
-        driven.poll.look_for_stalls(&ends);
-        assert!(looks < 100, "it is taken for well");
-    }
-    assert!(looks > 10, "it is given up at once");
+    let look = |driven: &mut Driven| driven.poll.look_for_stalls(&ends);
+    (0..100).for_each(|_| look(&mut driven));
+    assert!(driven.poll.stalled.is_none(), "nobody has found a record");
+    let (asked, span) = driven.poll.setup.standing.take_suspect().unwrap();
+    assert_eq!((&asked, span), (&tp(), Span::new(at(5), at(9)).unwrap()));
+    driven.poll.note_probe(&asked, span, false);
+    (0..100).for_each(|_| look(&mut driven));
+    assert!(driven.poll.stalled.is_none(), "there is none");
+    driven.poll.note_probe(&asked, span, true);
+    look(&mut driven);
     let stalled = driven.poll.stalled.take().unwrap();
     driven.poll.rejoin(&stalled).unwrap();
     assert!(driven.poll.partitions.is_empty());
@@ -295,5 +298,5 @@ fn another_client_joins_where_no_record_comes_of_a_log_that_goes_on() {
     // It goes on: all is well.
     let ends = Ends::from([(tp(), End { end: at(5), ..end })]);
     (0..100).for_each(|_| driven.poll.look_for_stalls(&ends));
-    assert!(driven.poll.stalled.is_none());
+    assert!(driven.poll.setup.standing.take_suspect().is_none());
 }
