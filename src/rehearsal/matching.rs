@@ -32,6 +32,10 @@ fn a_topic_that_cannot_be_told_of_now_is_not_left_out_of_those_that_match() {
     set(RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
     let fault = matching().expect_err("it is left out").to_string();
     assert!(fault.contains("shop.b"), "{fault}");
+    // Whoever only wants names has all of them.
+    let mut names = cluster.topics_matching("^shop").unwrap();
+    names.sort();
+    assert_eq!(names, ["shop.a", "shop.b"]);
     // One that was deleted meanwhile is not there.
     set(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     assert_eq!(found(matching().unwrap()), all[..2]);
