@@ -131,6 +131,7 @@ impl Orders {
             cents: euros * 100 + cents,
             quantity,
             created_at_micros: created_at_s * 1_000_000 + micros,
+            created_at: &when,
             seq,
             note: &note,
         };

@@ -33,6 +33,8 @@ pub struct Fields<'o> {
     pub quantity: u64,
     /// Since 1970.
     pub created_at_micros: u64,
+    /// The same as a text.
+    pub created_at: &'o str,
     pub seq: u64,
     pub note: &'o str,
 }
@@ -169,13 +171,13 @@ fn connect(order: &Fields<'_>) -> String {
         quantity,
         seq,
         note,
+        created_at,
         ..
     } = order;
     let amount = canonical::to_base64(unscaled(&order.cents.to_be_bytes()));
-    let created_at = order.created_at_micros / 1_000;
     format!(
         "{{\"id\":{id},\"customer\":\"{customer}\",\"status\":\"{status}\",\"amount\":\"{amount}\",\
-         \"quantity\":{quantity},\"created_at\":{created_at},\"seq\":{seq},\"note\":\"{note}\"}}"
+         \"quantity\":{quantity},\"created_at\":\"{created_at}\",\"seq\":{seq},\"note\":\"{note}\"}}"
     )
 }
 
@@ -194,7 +196,9 @@ static CONNECT_SCHEMA: LazyLock<String> = LazyLock::new(|| {
         of("status", "string"),
         named("amount", "bytes", "Decimal", decimal),
         of("quantity", "int32"),
-        named("created_at", "int64", "Timestamp", json!({})),
+        // As Debezium tells a timestamptz.
+        json!({"type": "string", "optional": false, "version": 1,
+            "name": "io.debezium.time.ZonedTimestamp", "field": "created_at"}),
         of("seq", "int64"),
         of("note", "string"),
     ];
@@ -325,6 +329,7 @@ mod tests {
             cents: 200,
             quantity: 2,
             created_at_micros: 3,
+            created_at: "",
             seq: 4,
             note: "",
         };
@@ -347,6 +352,7 @@ mod tests {
             cents: 0,
             quantity: 0,
             created_at_micros: 0,
+            created_at: "2026-03-01T00:30:00.000000Z",
             seq: 7,
             note: "",
         };
