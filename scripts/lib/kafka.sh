@@ -23,11 +23,11 @@ kafka_release() {
   esac
   # C1 only: the broker lives for minutes, and shares two cores with the tests.
   KAFKA_JVM=(-Xms256m -Xmx1g -XX:TieredStopAtLevel=1)
+  KAFKA_LOGGING=-Dlog4j.configuration=file:$SERVERS/older/log4j.properties
   if [[ $1 == 4.1 ]]; then
-    KAFKA_JVM+=("-Dlog4j2.configurationFile=file:$SERVERS/log4j2.properties")
-  else
-    KAFKA_JVM+=("-Dlog4j.configuration=file:$SERVERS/older/log4j.properties")
+    KAFKA_LOGGING=-Dlog4j2.configurationFile=file:$SERVERS/log4j2.properties
   fi
+  KAFKA_JVM+=("$KAFKA_LOGGING")
 }
 
 # Fetches the jars once; they stay in the cache between runs.

@@ -338,12 +338,7 @@ allow.everyone.if.no.acl.found=true
     fn java(&self, class: &str) -> Command {
         let mut command = Command::new("java");
         command.args(["-Xms128m", "-Xmx512m", "-XX:TieredStopAtLevel=1"]);
-        let settings = PathBuf::from(variable("PLIMSOLL_TEST_KAFKA_PROPERTIES"))
-            .with_file_name("log4j2.properties");
-        command.arg(format!(
-            "-Dlog4j2.configurationFile=file:{}",
-            settings.display()
-        ));
+        command.arg(variable("PLIMSOLL_TEST_KAFKA_LOGGING"));
         command.args([
             "-cp",
             &format!("{}/*", variable("PLIMSOLL_TEST_KAFKA_LIBS")),
