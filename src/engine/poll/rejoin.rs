@@ -41,11 +41,16 @@ impl<S: Sink> Poll<S> {
                 health.over(sink, &about);
                 continue;
             };
-            let (Some(at), Some(log)) = (live.stall.stands_at(), ends.get(&part.tp)) else {
+            let Some(at) = live.stall.stands_at() else {
                 health.over(sink, &about);
                 continue;
             };
-            if live.stall.had_its_turn(&stalls)
+            let Some(log) = ends.get(&part.tp) else {
+                continue;
+            };
+            // Most have moved since the last look, and are not compared with all others.
+            let kept_out = live.stall.lasts() && live.stall.had_its_turn(&stalls);
+            if kept_out
                 && let Some(span) = Span::new(at, log.end)
                 && live.stall.ask(log.end)
             {
@@ -55,8 +60,7 @@ impl<S: Sink> Poll<S> {
                 true => health.trouble(sink, about, "", words(at)),
                 false => health.over(sink, &about),
             }
-            let due = self.remedy.is_due(&live.stall, Instant::now());
-            if due && live.stall.had_its_turn(&stalls) {
+            if kept_out && self.remedy.is_due(&live.stall, Instant::now()) {
                 self.stalled = Some(part.tp.clone());
             }
         }

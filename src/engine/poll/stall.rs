@@ -75,6 +75,11 @@ impl Stall {
         self.at
     }
 
+    /// Whether it has stood there for long enough to be asked about.
+    pub(super) fn lasts(&self) -> bool {
+        self.looks >= ASK
+    }
+
     /// Whether another reader has found a record where it stands.
     pub(super) fn is_certain(&self) -> bool {
         self.probe == Probe::Record
@@ -82,7 +87,7 @@ impl Stall {
 
     /// Whether another reader is to be asked now, of what stands up to this end.
     pub(super) fn ask(&mut self, end: Position) -> bool {
-        let ask = self.looks >= ASK
+        let ask = self.lasts()
             && match self.probe {
                 Probe::Not => true,
                 Probe::Asked(looks) => self.looks >= looks + ASK_AGAIN,

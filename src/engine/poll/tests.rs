@@ -289,6 +289,13 @@ fn another_client_joins_where_no_record_comes_of_a_log_that_goes_on() {
     assert!(driven.poll.stalled.is_none(), "there is none");
     driven.poll.note_probe(&asked, span, true);
     look(&mut driven);
+    let told = |driven: &Driven| {
+        let report = driven.poll.setup.lane.health.report();
+        serde_json::to_string(&report).unwrap().contains("stalled")
+    };
+    assert!(told(&driven));
+    driven.poll.look_for_stalls(&Ends::new());
+    assert!(told(&driven), "what is not known of the log ends it");
     let stalled = driven.poll.stalled.take().unwrap();
     driven.poll.rejoin(&stalled).unwrap();
     assert!(driven.poll.partitions.is_empty());
