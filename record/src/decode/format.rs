@@ -55,6 +55,22 @@ pub struct Wanted<'t> {
     pub root: Path,
 }
 
+impl<'t> Wanted<'t> {
+    /// A column of the table's key for which no field was found, and the paths that it
+    /// would take, in words. `found`: for each field, whether the schema has it.
+    #[must_use]
+    pub fn missing_key(&self, found: &[bool]) -> Option<(&'t Column, String)> {
+        let fields = || self.fields.iter().zip(found);
+        let of = |cell| fields().filter(move |(other, _)| other.cell == cell);
+        let mut keys = fields().filter(|(field, _)| field.column.key);
+        let (field, _) = keys.find(|(field, _)| !of(field.cell).any(|(_, found)| *found))?;
+        let paths: Vec<String> = of(field.cell)
+            .map(|(other, _)| format!("\"{}\"", other.path.0.join(".")))
+            .collect();
+        Some((field.column, paths.join(" or ")))
+    }
+}
+
 /// The same, kept: for formats that compile a program for each schema that they meet.
 #[derive(Debug, Clone)]
 pub struct OwnedWanted {

@@ -440,23 +440,14 @@ impl<'s> Compile<'s> {
     }
 
     fn check_keys(&self, wanted: &Wanted<'_>) -> Result<(), SchemaError> {
-        let fields = || wanted.fields.iter().zip(&self.found);
-        for (field, _) in fields().filter(|(field, _)| field.column.key) {
-            let mut same = fields().filter(|(other, _)| other.cell == field.cell);
-            if same.any(|(_, found)| *found) {
-                continue;
-            }
-            let paths: Vec<String> = fields()
-                .filter(|(other, _)| other.cell == field.cell)
-                .map(|(other, _)| format!("\"{}\"", other.path.0.join(".")))
-                .collect();
-            return Err(SchemaError::KeyMissing {
-                column: field.column.name.clone(),
-                path: paths.join(" or "),
+        match wanted.missing_key(&self.found) {
+            None => Ok(()),
+            Some((column, path)) => Err(SchemaError::KeyMissing {
+                column: column.name.clone(),
+                path,
                 side: wanted.side.as_str(),
-            });
+            }),
         }
-        Ok(())
     }
 }
 
