@@ -20,11 +20,13 @@ COPY formats/protobuf/Cargo.toml formats/protobuf/
 COPY verify/Cargo.toml verify/
 COPY bench/Cargo.toml bench/
 COPY sinks/api/Cargo.toml sinks/api/
+COPY sinks/conformance/Cargo.toml sinks/conformance/
+COPY sinks/memory/Cargo.toml sinks/memory/
 COPY sinks/postgres/Cargo.toml sinks/postgres/
 COPY sinks/sqlite/Cargo.toml sinks/sqlite/
 COPY sinks/cassandra/Cargo.toml sinks/cassandra/
 RUN set -eux; \
-    for crate in . protocol model record registry tls formats/avro formats/protobuf verify bench sinks/api sinks/postgres sinks/sqlite sinks/cassandra; do \
+    for crate in . protocol model record registry tls formats/avro formats/protobuf verify bench sinks/api sinks/conformance sinks/memory sinks/postgres sinks/sqlite sinks/cassandra; do \
         mkdir -p "$crate/src"; : > "$crate/src/lib.rs"; \
     done; \
     mkdir -p tests/it; : > tests/it/main.rs; \

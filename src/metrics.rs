@@ -20,6 +20,8 @@ pub const DROPPED: &str = "plimsoll_messages_dropped_total";
 pub const ROWS: &str = "plimsoll_rows_written_total";
 /// Rows of a `log` table that stood there already, equal.
 pub const ALREADY_THERE: &str = "plimsoll_rows_already_there_total";
+/// Events that are about no row of the sink's tables.
+pub const PASSED_OVER: &str = "plimsoll_events_passed_over_total";
 /// Dead letters written.
 pub const DEAD_LETTERS: &str = "plimsoll_dead_letters_total";
 /// Records compared with others because the database's code could mean the table.
@@ -168,6 +170,7 @@ const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Counter, ALREADY_THERE, Unit::Count, "Rows of a log table that stood there already, equal"),
     (Kind::Counter, LOG_CHECKS, Unit::Count, "Comparisons of a position with the log behind it, by what was found"),
     (Kind::Counter, COMPARED, Unit::Count, "Refused records that were compared with others, by finding"),
+    (Kind::Counter, PASSED_OVER, Unit::Count, "Events that are about no row of the sink's tables"),
     (Kind::Counter, DEAD_LETTERS, Unit::Count, "Records kept as dead letters"),
     (Kind::Counter, COMMITS, Unit::Count, "Commits acknowledged by the database"),
     (Kind::Counter, COMMITS_JUDGED, Unit::Count, "Commits whose answer was lost, by what a claim found"),
@@ -231,6 +234,8 @@ pub struct PartitionMetrics {
     pub fenced: Counter,
     /// [`DEAD_LETTERS`]
     pub dead_letters: Counter,
+    /// [`PASSED_OVER`]
+    pub passed_over: Counter,
     /// [`POSITION`]
     pub position: Gauge,
     /// [`COMMIT_SECONDS`]
@@ -259,6 +264,7 @@ impl PartitionMetrics {
             commits: counter!(COMMITS, &labels),
             fenced: counter!(FENCED, &labels),
             dead_letters: counter!(DEAD_LETTERS, &labels),
+            passed_over: counter!(PASSED_OVER, &labels),
             position: gauge!(POSITION, &labels),
             commit_seconds: histogram!(COMMIT_SECONDS, "sink" => sink.clone()),
             batch_records: histogram!(BATCH_RECORDS, "sink" => sink.clone()),

@@ -9,6 +9,7 @@
 
 mod arena;
 mod budget;
+mod cache;
 mod chunk;
 mod decode;
 mod fingerprint;
@@ -22,12 +23,13 @@ pub mod semantic;
 
 pub use arena::Arena;
 pub use budget::Budget;
+pub use cache::{Cache, Entry};
 pub use chunk::{Chunk, Filling, Incoming, Record};
 pub use decode::{
     BadRecord, ConnectJson, Connector, Decimals, Decoder, Described, DescribedField, Envelope,
-    Fault, Fetching, Field, Format, Formats, Held, Json, LookInto, Need, OwnedWanted, PLACEHOLDER,
-    Reader, SchemaId, Side, Target, Unavailable, Undecoded, UnknownFields, Want, Wanted,
-    WithFraming,
+    Fault, Fetching, Field, Format, Formats, Held, Json, LookInto, MAX_ROWS, Need, OwnedWanted,
+    PLACEHOLDER, Reader, SchemaId, Sender, Side, SourceTable, SourceTables, Target, Unavailable,
+    Undecoded, UnknownFields, Want, Wanted, WithFraming,
 };
 pub use fingerprint::{fingerprint, hash_of};
 pub use framing::{Framed, Framing, Looks, MessageIndexes, MessageName, Unframed, split};

@@ -9,6 +9,7 @@
 
 mod answer;
 mod document;
+mod folder;
 mod http;
 mod kept;
 mod place;
@@ -16,7 +17,7 @@ mod registry;
 mod settings;
 
 pub use kept::Size;
-pub use registry::{Registry, SubjectVersion};
+pub use registry::Registry;
 pub use settings::{Login, Settings};
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::answer::{away, halt, not_a_registry};
 use crate::document::{self, ApicurioVersion, Document};
+use crate::folder::{Folder, same};
 use crate::http::Http;
 use crate::kept::{BYTES, Full, Kept, SCHEMAS, Size};
 use crate::place::{NO_GROUP, Place, encoded};
@@ -11,7 +12,6 @@ use plimsoll_protocol::Class;
 use plimsoll_record::{
     FetchingSchema, Reference, Registered, SchemaId, SchemaKind, Schemas, Unavailable,
 };
-use serde::Deserialize;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -26,20 +26,12 @@ const REFERENCES: usize = 1_000;
 #[derive(Debug, Clone)]
 pub struct Registry(Arc<Inner>);
 
-/// Where an id is known.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct SubjectVersion {
-    /// The subject.
-    pub subject: String,
-    /// Its version.
-    pub version: i64,
-}
-
 type Got = Result<Arc<Registered>, Unavailable>;
 
 #[derive(Debug)]
 struct Inner {
     http: Http,
+    folder: Option<Folder>,
     kept: RwLock<Kept>,
     /// Asked for now: whoever wants the same waits for the same answer.
     under_way: Mutex<HashMap<SchemaId, watch::Receiver<Option<Got>>>>,
@@ -61,6 +53,7 @@ impl Registry {
     pub fn new(settings: &Settings) -> Result<Self, Unavailable> {
         Ok(Self(Arc::new(Inner {
             http: Http::new(settings)?,
+            folder: settings.cache_dir.as_deref().map(Folder::new).transpose()?,
             kept: RwLock::default(),
             under_way: Mutex::default(),
         })))
@@ -84,20 +77,6 @@ impl Registry {
         serde_json::from_slice::<Vec<String>>(&body)
             .map(|_| ())
             .map_err(|e| not_a_registry(&url, &e.to_string()))
-    }
-
-    /// The subjects in which a schema is, for messages; empty where the registry tells
-    /// none for its kind of id.
-    ///
-    /// # Errors
-    /// It cannot be had now.
-    pub async fn versions(&self, id: SchemaId) -> Result<Vec<SubjectVersion>, Unavailable> {
-        let SchemaId::Id(number) = id else {
-            return Ok(Vec::new());
-        };
-        let path = format!("/schemas/ids/{number}/versions");
-        let (url, body) = self.0.ask(&Place::Id(id), Api::Confluent, &path).await?;
-        serde_json::from_slice(&body).map_err(|e| not_a_registry(&url, &e.to_string()))
     }
 
     /// What comes of asking for an id, which goes on whoever still waits for it.
@@ -208,8 +187,32 @@ impl Inner {
         })
     }
 
-    /// What the registry says of a schema.
+    /// A schema as it stands in the registry, or stood when it was last seen there.
     async fn document(&self, place: &Place) -> Result<Document, Unavailable> {
+        let Some(folder) = &self.folder else {
+            return self.asked(place).await;
+        };
+        match (self.asked(place).await, folder.read(place).await?) {
+            (Ok(found), None) => {
+                folder.write(place, &found).await?;
+                Ok(found)
+            }
+            (Ok(found), Some(stood)) if same(&found.text, &stood.text) => Ok(found),
+            (Ok(_), Some(_)) => {
+                let file = folder.file(place).display().to_string();
+                let what = format!("the registry has another {place} than the one in {file}");
+                let hint = "was the registry made anew, or is it another one? cache_dir is for the \
+                            schemas of one registry alone";
+                Err(halt(what, hint))
+            }
+            // It is away, or has it no more.
+            (Err(_), Some(stood)) => Ok(stood),
+            (Err(why), None) => Err(why),
+        }
+    }
+
+    /// What the registry says of a schema.
+    async fn asked(&self, place: &Place) -> Result<Document, Unavailable> {
         match place {
             Place::Id(SchemaId::Id(id)) => {
                 if i32::try_from(*id).is_err() {

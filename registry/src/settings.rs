@@ -3,6 +3,7 @@
 use hyper::Uri;
 use plimsoll_sink_api::Secret;
 use plimsoll_tls::Tls;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How a registry is reached.
@@ -15,6 +16,8 @@ pub struct Settings {
     pub login: Login,
     /// Whom an `https` URL trusts, and as whom plimsoll comes.
     pub tls: Tls,
+    /// Where schemas are kept in files, for the time when the registry has them no more.
+    pub cache_dir: Option<PathBuf>,
     /// How long a connection may take.
     pub connect_timeout: Duration,
     /// How long a request may take, from the beginning to the last byte of its answer.

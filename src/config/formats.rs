@@ -3,7 +3,8 @@
 use super::reader::Reader;
 use super::settings::{Codec, Encoding, Reads};
 use super::spec::words;
-use plimsoll_record::{Connector, Decimals, Envelope, Framing};
+use super::text::Text;
+use plimsoll_record::{Connector, Decimals, Envelope, Framing, SourceTable, SourceTables};
 use plimsoll_sink_api::Mode;
 use std::path::PathBuf;
 
@@ -33,14 +34,18 @@ enum Around {
     None,
     Debezium,
     DebeziumFlat,
+    Maxwell,
+    Canal,
 }
 
-const ENVELOPES: [(&str, Around); 3] = [
+const ENVELOPES: [(&str, Around); 5] = [
     ("none", Around::None),
     ("debezium", Around::Debezium),
     ("debezium_flat", Around::DebeziumFlat),
+    ("maxwell", Around::Maxwell),
+    ("canal", Around::Canal),
 ];
-pub(super) const ENVELOPE_WORDS: [&str; 3] = words(&ENVELOPES);
+pub(super) const ENVELOPE_WORDS: [&str; 5] = words(&ENVELOPES);
 
 const DECIMALS: [(&str, Decimals); 2] =
     [("unknown", Decimals::Unknown), ("digits", Decimals::Digits)];
@@ -120,6 +125,11 @@ fn envelope(value: &mut Reader<'_, '_>) -> Option<Envelope> {
     let around = value.choice("envelope", &ENVELOPES);
     let unavailable = value.text_or_default("unavailable_value");
     let decimals = value.choice("decimals", &DECIMALS);
+    let tables = value.has("source_tables");
+    let tables = match tables {
+        true => source_tables(&value.texts("source_tables")?),
+        false => SourceTables::default(),
+    };
     let connector = Connector {
         unavailable: unavailable?,
         decimals: decimals?,
@@ -128,7 +138,19 @@ fn envelope(value: &mut Reader<'_, '_>) -> Option<Envelope> {
         Around::None => Envelope::None,
         Around::Debezium => Envelope::Debezium(connector),
         Around::DebeziumFlat => Envelope::DebeziumFlat(connector),
+        Around::Maxwell => Envelope::Maxwell(tables),
+        Around::Canal => Envelope::Canal(tables),
     })
+}
+
+/// The table of settings has seen that each has a database.
+fn source_tables(texts: &[Text]) -> SourceTables {
+    let parts = texts.iter().filter_map(|text| text.value.split_once('.'));
+    let table = |(database, table): (&str, &str)| SourceTable {
+        database: database.to_owned(),
+        table: table.to_owned(),
+    };
+    SourceTables(parts.map(table).collect())
 }
 
 /// Change events replace and delete rows, which only an upsert does.

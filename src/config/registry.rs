@@ -3,6 +3,7 @@
 use super::reader::Reader;
 use plimsoll_registry::{Login, Settings};
 use plimsoll_sink_api::Secret;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Reads it.
@@ -12,6 +13,7 @@ pub(super) fn read(reader: Reader<'_, '_>) -> Option<Settings> {
     let password = reader.text("password");
     let token = reader.text("bearer_token");
     let tls = super::tls::read(&reader);
+    let cache_dir = reader.text("cache_dir");
     let timeout = reader.integer("timeout_ms");
     reader.finish();
     let timeout = Duration::from_millis(timeout?);
@@ -27,6 +29,7 @@ pub(super) fn read(reader: Reader<'_, '_>) -> Option<Settings> {
             _ => Login::Anonymous,
         },
         tls,
+        cache_dir: cache_dir.map(|text| PathBuf::from(text.value)),
         connect_timeout: timeout,
         request_timeout: timeout,
     })

@@ -30,6 +30,9 @@ pub struct Lane<S: Sink> {
     pub on_bad_record: OnBadRecord,
     /// How records are read.
     pub formats: Formats,
+    /// Rows of one commit, and those of one more record at most: as many as a batch has
+    /// records.
+    pub max_rows: usize,
     /// Where it is asked what a batch was fetched from.
     pub looks: Looks,
     /// Told about halts and outages.

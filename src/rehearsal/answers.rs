@@ -3,7 +3,7 @@
 use super::requests::counted;
 use super::tests::{Rig, numbers, offsets, tp};
 use crate::config::OnBadRecord;
-use plimsoll_sink_api::memory::MemorySink;
+use plimsoll_memory::MemorySink;
 use rdkafka::bindings::{rd_kafka_err_desc, rd_kafka_get_err_descs};
 use rdkafka::mocking::{MockCluster, MockCoordinator};
 use rdkafka::producer::DefaultProducerContext;

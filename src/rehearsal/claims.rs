@@ -6,7 +6,7 @@ use crate::config::{Start, Topics};
 use crate::engine::{ClaimRequest, Generation, claim_loop, lease};
 use crate::health::Health;
 use crate::kafka::{Cluster, Looks};
-use plimsoll_sink_api::memory::MemorySink;
+use plimsoll_memory::MemorySink;
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};

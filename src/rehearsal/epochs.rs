@@ -3,9 +3,9 @@
 use super::lanes::lane;
 use crate::engine::{Control, Generation, Writer, lease};
 use crate::kafka::Looks;
+use plimsoll_memory::MemorySink;
 use plimsoll_protocol::{Position, Span, StartRule, TopicPartition};
 use plimsoll_record::{Budget, Chunk, Filling, Incoming};
-use plimsoll_sink_api::memory::MemorySink;
 use plimsoll_sink_api::{Claimed, NewPosition, Sink};
 use std::sync::Arc;
 use std::sync::mpsc::channel;

@@ -6,9 +6,9 @@ use crate::health::Health;
 use crate::kafka::Looks;
 use crate::route::Router;
 use crate::service::member;
+use plimsoll_memory::MemorySink;
 use plimsoll_record::Formats;
 use plimsoll_sink_api::Identity;
-use plimsoll_sink_api::memory::MemorySink;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -25,6 +25,7 @@ pub(crate) fn lane(sink: &MemorySink, looks: Looks, control: Sender<Control>) ->
         },
         on_bad_record: OnBadRecord::Halt,
         formats: Formats::json(UnknownFields::Ignore),
+        max_rows: 10_000,
         looks,
         health: Arc::new(Health::default()),
         control,

@@ -6,7 +6,7 @@ use crate::config::OnBadRecord;
 use crate::engine::{Control, RestartReason};
 use crate::error::KafkaFault;
 use crate::kafka::{Looked, Looks};
-use plimsoll_sink_api::memory::MemorySink;
+use plimsoll_memory::MemorySink;
 use std::sync::Arc;
 
 /// What the writer of a position of the topic `old` makes of three records, served

@@ -5,7 +5,7 @@ use super::tests::{offsets, tp};
 use super::writers::write;
 use crate::config::OnBadRecord;
 use crate::kafka::Looks;
-use plimsoll_sink_api::memory::{MemorySink, Shutting};
+use plimsoll_memory::{MemorySink, Shutting};
 use tokio::task::JoinSet;
 
 /// Partitions that are written beside each other: most of the time is spent between

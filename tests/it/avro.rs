@@ -199,6 +199,39 @@ fn a_registry_that_is_away_is_waited_for() {
 }
 
 #[test]
+fn a_schema_that_was_found_is_read_when_the_registry_is_gone() {
+    let registry = Registry::shared();
+    let gate = Gate::closed(&registry);
+    gate.open();
+    let mut case = Feed::with_registry("avro_cached", ORDERS, "append", ROWS, &gate.url());
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = folder.path().join("schemas");
+    case.service.top += &format!("cache_dir = \"{}\"\n", cache.display());
+    case.database
+        .execute("ALTER TABLE {s}.t ADD CONSTRAINT few CHECK (id < 9)");
+    let schema = registry.register(ORDER);
+    case.send(&[order(schema, 1, Some("one")), order(schema, 9, None)]);
+    let process = Process::start_ready(&case.service);
+    case.wait();
+    assert_eq!(case.bad(), ["check_violation"]);
+    assert!(process.drain().success());
+    gate.close();
+    // Of another process each.
+    case.send(&[order(schema, 2, Some("two"))]);
+    let process = Process::start_ready(&case.service);
+    case.wait();
+    case.verify();
+    case.database
+        .execute("ALTER TABLE {s}.t DROP CONSTRAINT few");
+    let line = ["dead-letters", "replay", "--sink", "orders"];
+    plimsoll_ok(&case.service.config(), &line);
+    let rows = case.rows("SELECT concat_ws(' ', id, note) FROM {s}.t ORDER BY id");
+    assert_eq!(rows, ["1 one", "2 two", "9"]);
+    case.verify();
+    assert!(process.drain().success());
+}
+
+#[test]
 fn an_unknown_schema_halts_its_partition_until_the_registry_has_it() {
     let registry = Registry::shared();
     let case = Feed::with_registry("avro_unknown", ORDERS, "append", ROWS, &registry.url());

@@ -4,6 +4,7 @@ mod alerts;
 mod answers;
 mod avro;
 mod bad_records;
+mod binlog;
 mod cassandra;
 mod change_events;
 mod commands;

@@ -548,7 +548,11 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
         }
         let (puts, deletes): (Vec<usize>, Vec<usize>) =
             (0..rows.len()).partition(|&i| rows.row(i).0.op == RowOp::Put);
-        let mut entries: Vec<Entry> = bad.iter().map(|&offset| self.bad(tp, offset)).collect();
+        // Each with its row's place, which tells the order within a record.
+        let mut entries: Vec<(usize, Entry)> = bad
+            .iter()
+            .map(|&offset| (0, self.bad(tp, offset)))
+            .collect();
         for (wanted, key_only) in [(puts, false), (deletes, true)] {
             part.unknown += self
                 .canonical(tp, &rows, &wanted, key_only, snapshot, &mut entries)
@@ -559,10 +563,10 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
             .filter(|&i| skipped(chunk.record(i).offset))
             .count() as u64;
         // It was not even tried.
-        entries.retain(|entry| entry.op != Op::Bad || !skipped(entry.offset));
+        entries.retain(|(_, entry)| entry.op != Op::Bad || !skipped(entry.offset));
         // The order of the log.
-        entries.sort_by_key(|entry| entry.offset);
-        for mut entry in entries {
+        entries.sort_by_key(|(row, entry)| (entry.offset, *row));
+        for (_, mut entry) in entries {
             if skipped(entry.offset) {
                 entry.op = entry.op.skipped();
             }
@@ -602,7 +606,7 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
         wanted: &[usize],
         key_only: bool,
         snapshot: &mut impl Snapshot<Table = T>,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<(usize, Entry)>,
     ) -> Result<u64, Error> {
         let mut unknown = 0;
         let mut todo = vec![wanted];
@@ -617,7 +621,7 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
                         let op = if key_only { Op::Delete } else { Op::Put };
                         let offset = rows.row(i).0.offset;
                         match self.entry(tp, offset, op, canonical) {
-                            Some(entry) => entries.push(entry),
+                            Some(entry) => entries.push((i, entry)),
                             None => unknown += u64::from(offset < self.position),
                         }
                     }
@@ -631,7 +635,7 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
                         }
                         _ => Err(Unreadable::Value),
                     };
-                    entries.push(match key {
+                    let entry = match key {
                         // A later record of its key may supersede it.
                         Ok(all) => all
                             .into_iter()
@@ -642,7 +646,8 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
                         Err(Unreadable::Failed(error)) => {
                             return Err(error.into());
                         }
-                    });
+                    };
+                    entries.push((only, entry));
                 }
                 (Err(Unreadable::Value), _) => {
                     let (first, second) = part.split_at(part.len() / 2);

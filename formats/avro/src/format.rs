@@ -5,11 +5,11 @@ use crate::describe::describe;
 use crate::{Program, Schema};
 use plimsoll_protocol::Class;
 use plimsoll_record::{
-    Arena, Described, Fetching, Format, Framing, Held, LookInto, Need, OwnedWanted, Reader, Record,
-    Registered, SchemaId, SchemaKind, Schemas, Side, Unavailable, Undecoded, Wanted, split,
+    Arena, Cache, Described, Fetching, Format, Framing, Held, LookInto, Need, OwnedWanted, Reader,
+    Record, Registered, SchemaId, SchemaKind, Schemas, Side, Unavailable, Undecoded, Wanted, split,
 };
 use plimsoll_sink_api::Cell;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 /// Avro whose schemas come from somewhere.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ impl Format for Avro {
         Box::new(Programs {
             from: self.clone(),
             wanted: OwnedWanted::of(wanted),
-            compiled: RwLock::default(),
+            compiled: Cache::new(KEPT, usize::MAX),
         })
     }
 
@@ -63,23 +63,18 @@ const KEPT: usize = 64;
 struct Programs {
     from: Avro,
     wanted: OwnedWanted,
-    /// By their schemas, the last one compiled first.
-    compiled: RwLock<Vec<(Option<SchemaId>, Arc<Program>)>>,
+    /// By their schemas.
+    compiled: Cache<Option<SchemaId>, Arc<Program>>,
 }
 
 impl Programs {
     fn program(&self, id: Option<SchemaId>) -> Result<Arc<Program>, Undecoded> {
-        // Whoever panicked has left the list whole.
-        let compiled = self.compiled.read().unwrap_or_else(|e| e.into_inner());
-        if let Some((_, program)) = compiled.iter().find(|(known, _)| *known == id) {
-            return Ok(program.clone());
+        if let Some(program) = self.compiled.find(|known| *known == id) {
+            return Ok(program);
         }
-        drop(compiled);
         let schema = self.from.schemas.of(self.wanted.side, id)?;
         let program = Arc::new(self.compile(&schema)?);
-        let mut compiled = self.compiled.write().unwrap_or_else(|e| e.into_inner());
-        compiled.insert(0, (id, program.clone()));
-        compiled.truncate(KEPT);
+        self.compiled.add(id, program.clone(), 0);
         Ok(program)
     }
 

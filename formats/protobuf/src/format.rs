@@ -6,12 +6,12 @@ use crate::which::{self, NotThis};
 use crate::{Program, Schema, SchemaError};
 use plimsoll_protocol::Class;
 use plimsoll_record::{
-    Arena, BadRecord, Described, Fetching, Format, Framing, Held, LookInto, MessageIndexes,
+    Arena, BadRecord, Cache, Described, Fetching, Format, Framing, Held, LookInto, MessageIndexes,
     MessageName, Need, OwnedWanted, Reader, Record, Registered, SchemaId, SchemaKind, Schemas,
     Side, Unavailable, Undecoded, Wanted, split,
 };
 use plimsoll_sink_api::Cell;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 /// Protobuf whose schemas come from somewhere.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Format for Protobuf {
         Box::new(Programs {
             from: self.clone(),
             wanted: OwnedWanted::of(wanted),
-            compiled: RwLock::default(),
+            compiled: Cache::new(KEPT, usize::MAX),
         })
     }
 
@@ -90,17 +90,8 @@ const KEPT: usize = 64;
 struct Programs {
     from: Protobuf,
     wanted: OwnedWanted,
-    /// The last one compiled first.
-    compiled: RwLock<Vec<Compiled>>,
-}
-
-/// What reads one message of one schema.
-#[derive(Debug)]
-struct Compiled {
-    schema: Option<SchemaId>,
-    named: Named,
-    /// None: records that name it are bad.
-    program: Option<Arc<Program>>,
+    /// By schema, and the message of it that records name. None: those are bad.
+    compiled: Cache<(Option<SchemaId>, Named), Option<Arc<Program>>>,
 }
 
 /// How records name their message, kept.
@@ -136,23 +127,16 @@ impl Programs {
         id: Option<SchemaId>,
         named: Option<MessageName<'_>>,
     ) -> Result<Option<Arc<Program>>, Undecoded> {
-        // Whoever panicked has left the list whole.
-        let compiled = self.compiled.read().unwrap_or_else(|e| e.into_inner());
-        let mut all = compiled.iter();
-        if let Some(found) = all.find(|of| of.schema == id && of.named.is(named)) {
-            return Ok(found.program.clone());
+        let known = self
+            .compiled
+            .find(|(schema, of)| *schema == id && of.is(named));
+        if let Some(program) = known {
+            return Ok(program);
         }
-        drop(compiled);
         let schema = self.from.schemas.of(self.wanted.side, id)?;
         let program = self.compile(&schema, named)?.map(Arc::new);
-        let mut compiled = self.compiled.write().unwrap_or_else(|e| e.into_inner());
-        let new = Compiled {
-            schema: id,
-            named: Named::of(named),
-            program: program.clone(),
-        };
-        compiled.insert(0, new);
-        compiled.truncate(KEPT);
+        self.compiled
+            .add((id, Named::of(named)), program.clone(), 0);
         Ok(program)
     }
 

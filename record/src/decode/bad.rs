@@ -1,5 +1,6 @@
 //! Why a record cannot become a row. No variant holds a value of the record.
 
+use super::MAX_ROWS;
 use super::fault::Fault;
 use super::format::Side;
 use crate::{Looks, Unframed};
@@ -37,10 +38,12 @@ pub enum BadRecord {
         /// does not read.
         brings_schema: Option<Side>,
     },
-    /// A value that is not one of Debezium's change events.
-    NotAnEvent,
-    /// A change event that puts a row, and has none.
-    EventWithoutRow,
+    /// A value that is not one of its envelope's change events.
+    NotAnEvent(Sender),
+    /// A change event that is about rows, and has none.
+    EventWithoutRow(Sender),
+    /// More rows than a record may have.
+    TooManyRows,
     /// A value that the source did not send, where no row has it.
     ValueUnavailable {
         /// The column that it is for.
@@ -48,6 +51,11 @@ pub enum BadRecord {
     },
     /// A change event's value that may mean several things, as nothing tells its type.
     Ambiguous {
+        /// The column that it is for.
+        column: String,
+    },
+    /// A text that should be bytes, each as the character of its number, and is not.
+    NoBytes {
         /// The column that it is for.
         column: String,
     },
@@ -90,6 +98,61 @@ pub enum BadRecord {
     },
 }
 
+/// Whose change events an envelope reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sender {
+    /// Debezium's.
+    Debezium,
+    /// Maxwell's.
+    Maxwell,
+    /// Those of Canal, as flat messages.
+    Canal,
+}
+
+impl Sender {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debezium => "Debezium",
+            Self::Maxwell => "Maxwell",
+            Self::Canal => "Canal",
+        }
+    }
+
+    /// The field that says what an event does.
+    const fn mark(self) -> &'static str {
+        match self {
+            Self::Debezium => "op",
+            Self::Maxwell | Self::Canal => "type",
+        }
+    }
+
+    /// The field that holds the rows.
+    const fn rows(self) -> &'static str {
+        match self {
+            Self::Debezium => "after",
+            Self::Maxwell | Self::Canal => "data",
+        }
+    }
+
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Debezium => {
+                "for events that ExtractNewRecordState flattened, envelope = \"debezium_flat\"; for \
+                 those that bring their schema, format = \"connect_json\""
+            }
+            Self::Maxwell => {
+                "other senders have envelopes of their own; rows alone have envelope = \"none\""
+            }
+            Self::Canal => {
+                "set canal.mq.flatMessage = true: only flat messages are read; other senders have \
+                 envelopes of their own"
+            }
+        }
+    }
+}
+
 /// What to do about a value that the source did not send.
 pub const UNAVAILABLE_HINT: &str = "ALTER TABLE … REPLICA IDENTITY FULL in the source database \
      makes it send every value of a row";
@@ -102,14 +165,16 @@ impl BadRecord {
             Self::BadString { column }
             | Self::KeyMissing { column, .. }
             | Self::Ambiguous { column }
+            | Self::NoBytes { column }
             | Self::ValueUnavailable { column } => Some(column),
             Self::Binary { column, .. } => column.as_deref(),
             Self::ValueNotJson { .. }
             | Self::ValueNotObject
             | Self::KeyNotObject
             | Self::UnknownField { .. }
-            | Self::NotAnEvent
-            | Self::EventWithoutRow
+            | Self::NotAnEvent(_)
+            | Self::EventWithoutRow(_)
+            | Self::TooManyRows
             | Self::Tombstone
             | Self::OtherFormat { .. }
             | Self::OtherMessage { .. }
@@ -127,10 +192,12 @@ impl BadRecord {
             Self::BadString { .. } => "bad_string",
             Self::UnknownField { .. } => "unknown_field",
             Self::KeyMissing { .. } => "key_missing",
-            Self::NotAnEvent => "not_a_change_event",
-            Self::EventWithoutRow => "event_without_row",
+            Self::NotAnEvent(_) => "not_a_change_event",
+            Self::EventWithoutRow(_) => "event_without_row",
+            Self::TooManyRows => "too_many_rows",
             Self::ValueUnavailable { .. } => "value_unavailable",
             Self::Ambiguous { .. } => "ambiguous_value",
+            Self::NoBytes { .. } => "invalid_bytes",
             Self::Tombstone => "tombstone",
             Self::Unframed { why, .. } => why.condition(),
             Self::OtherFormat { .. } => "other_format",
@@ -149,10 +216,12 @@ impl BadRecord {
             | Self::BadString { .. }
             | Self::UnknownField { .. }
             | Self::KeyMissing { .. }
-            | Self::NotAnEvent
-            | Self::EventWithoutRow
+            | Self::NotAnEvent(_)
+            | Self::EventWithoutRow(_)
+            | Self::TooManyRows
             | Self::ValueUnavailable { .. }
             | Self::Ambiguous { .. }
+            | Self::NoBytes { .. }
             | Self::Unframed { .. }
             | Self::OtherFormat { .. }
             | Self::OtherMessage { .. }
@@ -212,14 +281,24 @@ impl fmt::Display for BadRecord {
                 write!(f, "the key column \"{column}\" has no value")?;
                 side.map_or(Ok(()), |side| brings_schema(side, f))
             }
-            Self::NotAnEvent => f.write_str(
-                "the value is not a change event of Debezium: it has no \"op\"; hint: for events \
-                 that ExtractNewRecordState flattened, envelope = \"debezium_flat\"; for those \
-                 that bring their schema, format = \"connect_json\"",
+            Self::NotAnEvent(sender) => write!(
+                f,
+                "the value is not a change event of {}: it has no \"{}\" that is one of its own; \
+                 hint: {}",
+                sender.as_str(),
+                sender.mark(),
+                sender.hint()
             ),
-            Self::EventWithoutRow => {
-                f.write_str("the change event puts a row, and its \"after\" has none")
-            }
+            Self::EventWithoutRow(sender) => write!(
+                f,
+                "the change event puts a row, and its \"{}\" has none",
+                sender.rows()
+            ),
+            Self::TooManyRows => write!(
+                f,
+                "the record has more than {MAX_ROWS} rows; hint: let the sender write fewer rows \
+                 into a record"
+            ),
             Self::ValueUnavailable { column } => write!(
                 f,
                 "the source did not send the value of column \"{column}\", and no row has it; \
@@ -230,6 +309,11 @@ impl fmt::Display for BadRecord {
                 "without a schema, nothing tells what the value for column \"{column}\" means; \
                  hint: set decimal.handling.mode = string and time.precision.mode = isostring in \
                  the connector and decimals = \"digits\" here, or use a column of text"
+            ),
+            Self::NoBytes { column } => write!(
+                f,
+                "the text for column \"{column}\" is not bytes, which Canal writes as the \
+                 characters of their numbers; hint: use a column of text"
             ),
             Self::Tombstone => f.write_str("a tombstone, and mode \"append\" has no row to delete"),
             Self::Unframed { side, why } => why.tell(*side, f),

@@ -1,5 +1,9 @@
-//! One record → one row.
+//! One record → one row; none for an event that is about no row, several for one that is
+//! about several.
 
+mod changes;
+
+use self::changes::Changes;
 use super::connect;
 use super::envelope::{Change, Envelope, Events};
 use super::format::{Field, Format, Held, Need, Reader, Side, Unavailable, Undecoded, Wanted};
@@ -46,8 +50,7 @@ pub struct Decoder {
     mode: Mode,
     columns: Vec<Column>,
     value: Box<dyn Reader>,
-    /// Where values are events of an envelope.
-    events: Option<Events>,
+    around: Around,
     /// Whether nothing tells the types of values.
     plain: bool,
     key: Option<Box<dyn Reader>>,
@@ -57,6 +60,16 @@ pub struct Decoder {
     whole_key: Vec<usize>,
     own: Vec<usize>,
     key_columns: Vec<usize>,
+}
+
+/// What stands around the row in a value.
+#[derive(Debug)]
+enum Around {
+    Nothing,
+    /// An event about one row at most.
+    Event(Events),
+    /// An event about any number of rows.
+    Rows(Changes),
 }
 
 /// The fields that a table's columns take, by the bytes that hold them.
@@ -106,19 +119,38 @@ fn whole(fields: &[Field<'_>]) -> Vec<usize> {
         .collect()
 }
 
-fn value_reader(
-    formats: &Formats,
-    fields: &[Field<'_>],
-    events: Option<&Events>,
-) -> Box<dyn Reader> {
-    let Some(events) = events else {
-        return formats.value.reader(&Wanted {
-            side: Side::Value,
-            fields: fields.to_vec(),
-            bare: None,
-            unknown: formats.unknown,
-            root: Path::default(),
-        });
+impl Around {
+    fn of(formats: &Formats, fields: &[Field<'_>], width: usize) -> Self {
+        let envelope = &formats.envelope;
+        if let Some(events) = Events::new(envelope, fields, width) {
+            return Self::Event(events);
+        }
+        let changes = Changes::new(envelope, fields, formats.unknown);
+        changes.map_or(Self::Nothing, Self::Rows)
+    }
+
+    /// Where the row stands in a value.
+    fn root(&self) -> Path {
+        match self {
+            Self::Event(events) => events.root(),
+            Self::Nothing | Self::Rows(_) => Path::default(),
+        }
+    }
+}
+
+fn value_reader(formats: &Formats, fields: &[Field<'_>], around: &Around) -> Box<dyn Reader> {
+    let events = match around {
+        Around::Nothing => {
+            return formats.value.reader(&Wanted {
+                side: Side::Value,
+                fields: fields.to_vec(),
+                bare: None,
+                unknown: formats.unknown,
+                root: Path::default(),
+            });
+        }
+        Around::Rows(changes) => return changes.reader(&*formats.value),
+        Around::Event(events) => events,
     };
     let paths = events.inside(fields);
     let inside = fields.iter().zip(&paths);
@@ -149,8 +181,8 @@ impl Decoder {
             &[only] => sorted.tombstone.iter().find(|field| field.cell == only),
             _ => None,
         };
-        let events = Events::new(&formats.envelope, &sorted.value, table.columns.len());
-        let value = value_reader(formats, &sorted.value, events.as_ref());
+        let around = Around::of(formats, &sorted.value, table.columns.len());
+        let value = value_reader(formats, &sorted.value, &around);
         let of_key = |side, fields: &[Field<'_>]| {
             let wanted = Wanted {
                 side,
@@ -170,7 +202,7 @@ impl Decoder {
             columns: table.columns.clone(),
             value,
             plain: formats.value.is_untyped(),
-            events,
+            around,
             key: of_key(Side::Key, &sorted.key),
             tombstone: of_key(Side::Tombstone, &sorted.tombstone),
             whole_value: whole(&sorted.value),
@@ -192,7 +224,10 @@ impl Decoder {
         let Some(value) = record.value else {
             return Ok(Described::default());
         };
-        let root = self.events.as_ref().map(Events::root).unwrap_or_default();
+        if let Around::Rows(changes) = &self.around {
+            return changes.describe(self, record, into);
+        }
+        let root = self.around.root();
         let inside = |path: &[String]| match path.strip_prefix(root.0.as_slice()) {
             Some(path) => path.is_empty() || into(path),
             None => root.0.starts_with(path),
@@ -213,7 +248,7 @@ impl Decoder {
         }
     }
 
-    /// Adds the record's row, when all that it needs is there.
+    /// Adds the record's rows, when all that it needs is there.
     ///
     /// # Errors
     /// What it needs cannot be had now. The record alone is no error: what is wrong with
@@ -234,7 +269,7 @@ impl Decoder {
         }
     }
 
-    /// Adds the record's row; none for an event that is about no row.
+    /// Adds the record's rows.
     ///
     /// # Errors
     /// [`Undecoded`]; nothing is added then.
@@ -244,8 +279,10 @@ impl Decoder {
         arena: &'c Arena,
         rows: &mut Rows<'c>,
     ) -> Result<(), Undecoded> {
-        if let Some(events) = &self.events {
-            return self.event(events, record, arena, rows);
+        match &self.around {
+            Around::Nothing => {}
+            Around::Event(events) => return self.event(events, record, arena, rows),
+            Around::Rows(changes) => return self.rows_of_event(changes, record, arena, rows),
         }
         let held = match record.value {
             None => Held::Null,
@@ -360,12 +397,16 @@ impl Decoder {
         if let (Some(key), Some(reader)) = (record.key, &self.tombstone) {
             held = reader.read(record, key, arena, cells)?;
         }
-        for (i, column) in self.columns.iter().enumerate() {
+        self.only_key(cells);
+        Ok(held)
+    }
+
+    fn only_key(&self, cells: &mut [Cell<'_>]) {
+        for (column, cell) in self.columns.iter().zip(cells) {
             if !column.key {
-                cells[i] = Cell::Absent;
+                *cell = Cell::Absent;
             }
         }
-        Ok(held)
     }
 
     fn key<'c>(
@@ -459,7 +500,7 @@ fn add_if<'c>(
     });
     let filled = fill(cells);
     if !matches!(filled, Ok(Held::Value)) {
-        rows.pop();
+        rows.truncate(rows.len() - 1);
     }
     filled
 }

@@ -6,6 +6,7 @@ use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Cell, Column, Path};
 use std::fmt;
 use std::pin::Pin;
+use uuid::Uuid;
 
 /// What some bytes are to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -290,22 +291,8 @@ impl fmt::Display for SchemaId {
 impl SchemaId {
     /// A UUID as registries write it.
     #[must_use]
-    pub fn hyphenated(uuid: &[u8; 16]) -> impl fmt::Display + '_ {
-        Hyphenated(uuid)
-    }
-}
-
-struct Hyphenated<'u>(&'u [u8; 16]);
-
-impl fmt::Display for Hyphenated<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, byte) in self.0.iter().enumerate() {
-            if matches!(i, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
+    pub fn hyphenated(uuid: &[u8; 16]) -> &uuid::fmt::Hyphenated {
+        Uuid::from_bytes_ref(uuid).as_hyphenated()
     }
 }
 

@@ -12,11 +12,11 @@ mod framed;
 mod json;
 mod want;
 
-pub use bad::BadRecord;
+pub use bad::{BadRecord, Sender};
 pub use connect::ConnectJson;
 pub use decoder::{Decoder, Formats};
 pub use described::{Described, DescribedField, LookInto};
-pub use envelope::{Connector, Decimals, Envelope, PLACEHOLDER};
+pub use envelope::{Connector, Decimals, Envelope, PLACEHOLDER, SourceTable, SourceTables};
 pub use fault::Fault;
 pub use format::{
     Fetching, Field, Format, Held, Need, OwnedWanted, Reader, SchemaId, Side, Unavailable,
@@ -25,6 +25,11 @@ pub use format::{
 pub use framed::WithFraming;
 pub use json::Json;
 pub use want::{Target, Want};
+
+/// Rows of one record, at most. Events of a binary log have at most the two thousand that
+/// fit into 8 KB; a few bytes can make a row as wide as its table, so that some bound has
+/// to keep a record from taking all memory.
+pub const MAX_ROWS: usize = 10_000;
 
 /// What a field without a column does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use crate::{Arena, Fault};
 use plimsoll_sink_api::canonical::{Wanted, write};
 use plimsoll_sink_api::{Cell, Float};
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -148,11 +148,7 @@ const HAS_SRID: u32 = 0x2000_0000;
 fn shape<'a>(wkb: &[u8], srid: Option<i64>, arena: &'a Arena) -> Result<Cell<'a>, Fault> {
     let srid = srid.and_then(|srid| u32::try_from(srid).ok());
     let text = arena.written(|out| {
-        let mut hex = |bytes: &[u8]| {
-            for byte in bytes {
-                let _ = write!(out, "{byte:02x}");
-            }
-        };
+        let mut hex = |bytes: &[u8]| out.push_str(&hex::encode(bytes));
         match (wkb, srid) {
             (&[order @ (0 | 1), a, b, c, d, ref rest @ ..], Some(srid)) if srid != 0 => {
                 let number = |number: u32| match order {

@@ -1,5 +1,6 @@
 //! Beside a real Apicurio, and beside servers that fail as it cannot be made to.
 
+mod cache;
 mod failures;
 mod fake;
 mod real;
@@ -19,6 +20,7 @@ fn settings(urls: &[&str]) -> Settings {
         urls: urls.iter().map(|url| (*url).to_owned()).collect(),
         login: Login::Anonymous,
         tls: Tls::default(),
+        cache_dir: None,
         connect_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_secs(30),
     }

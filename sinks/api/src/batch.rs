@@ -3,6 +3,8 @@
 use crate::{Cell, Prepared};
 use plimsoll_protocol::{Claim, Span};
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 
 /// What a record does to its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,10 +15,11 @@ pub enum Op {
     Delete,
 }
 
-/// One record of a batch; its cells stand in [`Rows`].
+/// What a record does to one row; its cells stand in [`Rows`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// The record's offset; rises from row to row.
+    /// The record's offset. It never falls from row to row; those of one record have the
+    /// same.
     pub offset: i64,
     /// What it does.
     pub op: Op,
@@ -50,11 +53,36 @@ impl<'a> Rows<'a> {
         &mut self.cells[start..]
     }
 
-    /// Takes the last row back: it turned out to be bad.
-    pub fn pop(&mut self) {
-        if self.heads.pop().is_some() {
-            self.cells.truncate(self.heads.len() * self.width);
+    /// Takes all but the first rows back: they turned out to be bad.
+    pub fn truncate(&mut self, len: usize) {
+        self.heads.truncate(len);
+        self.cells.truncate(self.heads.len() * self.width);
+    }
+
+    /// Which of the rows from `from` on are the last of their key, in their order, as far
+    /// as the cells of these columns tell keys apart.
+    #[must_use]
+    pub fn last_of_each_key(&self, from: usize, columns: &[usize]) -> Vec<usize> {
+        let mut seen = HashSet::with_capacity(self.len().saturating_sub(from));
+        let mut last: Vec<usize> = (from..self.len())
+            .rev()
+            .filter(|&i| {
+                let (_, cells) = self.row(i);
+                seen.insert(Key { columns, cells })
+            })
+            .collect();
+        last.reverse();
+        last
+    }
+
+    /// Of the rows from `from` on, takes back all but these, which rise.
+    pub fn keep(&mut self, from: usize, kept: &[usize]) {
+        for (to, &i) in (from..).zip(kept) {
+            self.heads[to] = self.heads[i];
+            let cells = i * self.width..(i + 1) * self.width;
+            self.cells.copy_within(cells, to * self.width);
         }
+        self.truncate(from + kept.len());
     }
 
     /// How many rows there are.
@@ -97,6 +125,32 @@ impl<'a> Rows<'a> {
         (0..self.len()).map(|i| self.row(i))
     }
 }
+
+/// The cells of a row's key, equal where each is the same value of the same type.
+struct Key<'r> {
+    columns: &'r [usize],
+    cells: &'r [Cell<'r>],
+}
+
+impl Key<'_> {
+    fn cells(&self) -> impl Iterator<Item = &Cell<'_>> {
+        self.columns.iter().map(|&c| &self.cells[c])
+    }
+}
+
+impl Hash for Key<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.cells().for_each(|cell| cell.hash(state));
+    }
+}
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cells().eq(other.cells())
+    }
+}
+
+impl Eq for Key<'_> {}
 
 /// A record that cannot become a row, kept in the transaction that moves the
 /// position over it.
@@ -160,4 +214,46 @@ pub struct Batch<'a, P> {
     pub dead: &'a [DeadLetter<'a>],
     /// What the position row is to remember.
     pub marks: Marks,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(all: &[[Cell<'static>; 3]]) -> Rows<'static> {
+        let mut rows = Rows::with_capacity(3, all.len());
+        for (offset, cells) in (0..).zip(all) {
+            let op = Op::Put;
+            rows.push(Row { offset, op }).copy_from_slice(cells);
+        }
+        rows
+    }
+
+    #[test]
+    fn the_last_row_of_a_key_stays_in_its_place() {
+        let row = |a, b| [Cell::Text(a), Cell::Absent, b];
+        let mut rows = rows(&[
+            row("x", Cell::Number("1")),
+            row("x", Cell::Number("2")),
+            row("x", Cell::Number("1")),
+            // Equal to the database, perhaps: it is asked.
+            row("x", Cell::Number("1.0")),
+            row("x", Cell::Text("1")),
+            row("x", Cell::Number("2")),
+        ]);
+        assert_eq!(rows.last_of_each_key(0, &[0, 2]), [2, 3, 4, 5]);
+        assert_eq!(rows.last_of_each_key(0, &[0]), [5]);
+        assert_eq!(rows.last_of_each_key(4, &[0, 2]), [4, 5]);
+        rows.keep(1, &[2, 4, 5]);
+        let left: Vec<(i64, Cell<'_>)> = rows.iter().map(|(row, c)| (row.offset, c[2])).collect();
+        let expected = [
+            (0, Cell::Number("1")),
+            (2, Cell::Number("1")),
+            (4, Cell::Text("1")),
+            (5, Cell::Number("2")),
+        ];
+        assert_eq!(left, expected);
+        rows.keep(1, &[]);
+        assert_eq!(rows.len(), 1);
+    }
 }

@@ -72,7 +72,9 @@ pub struct Replay<'a, P> {
     pub partition: i32,
     /// The table, as it was when the rows were decoded.
     pub table: &'a Prepared<P>,
-    /// What is written; the letters of these offsets are removed.
+    /// Which letters, by their offsets, each once: they are removed.
+    pub letters: &'a [i64],
+    /// What is written. A letter may have no row, or several.
     pub rows: &'a Rows<'a>,
     /// Where the position has to stand when the rows are written, so that no
     /// later record of their keys was written meanwhile (`upsert`). `None`: it

@@ -11,13 +11,9 @@ mod acts;
 mod backend;
 mod batch;
 pub mod canonical;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 mod error;
 mod letters;
 pub mod mapping;
-#[cfg(feature = "conformance")]
-pub mod memory;
 mod ownership;
 mod positions;
 mod sink;
@@ -31,7 +27,7 @@ pub use backend::{Backend, DryRun, Inspect};
 pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
 pub use error::{Detail, Secret, SinkError};
 pub use letters::{DeadLetters, KeptLetter, LetterFilter, LetterPage, Payload, Replay};
-pub use ownership::{Identity, Owned, Ownership, Setting, claimable, setting};
+pub use ownership::{Identity, Owned, Ownership, Setting, claimable, no_position, setting};
 pub use positions::{PositionChange, Positions, SetOutcome, StoredPosition};
 pub use sink::{Blocked, Claimed, Committed, Member, NewPosition, Settled, Sink};
 pub use table::{

@@ -119,7 +119,8 @@ const SET: &str = "use the config that this position belongs to; if it is the sa
      another group or cluster, `plimsoll positions adopt`";
 
 /// Nobody has settled a start.
-pub(crate) fn no_position(sink: &str, tp: &TopicPartition) -> SinkError {
+#[must_use]
+pub fn no_position(sink: &str, tp: &TopicPartition) -> SinkError {
     SinkError::new(
         Class::Stale,
         format!("{tp} has no position in sink \"{sink}\""),

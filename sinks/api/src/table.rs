@@ -198,6 +198,8 @@ pub enum Holds {
     Days,
     /// Timestamps, and times of day.
     Times,
+    /// Bytes.
+    Bytes,
     /// Anything else.
     #[default]
     Other,
@@ -215,6 +217,7 @@ impl Holds {
             "int" | "int2" | "int4" | "int8" | "integer" | "smallint" | "bigint" | "tinyint"
             | "varint" | "counter" | "numeric" | "decimal" | "real" | "float" | "float4"
             | "float8" | "double" | "money" => Self::Numbers,
+            "bytea" | "blob" => Self::Bytes,
             _ => Self::Other,
         }
     }

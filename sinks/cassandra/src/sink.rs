@@ -351,17 +351,17 @@ impl DeadLetters for CassandraSink {
         };
         let stored = positions::read(state, &tp, row.generation).await?;
         let position = stored.map_or(row.floor(), |s| s.position);
-        let offsets: Vec<i64> = replay.rows.iter().map(|(row, _)| row.offset).collect();
-        if offsets.iter().any(|&offset| offset >= position.offset()) {
+        let mut offsets = replay.letters.iter();
+        if offsets.any(|&offset| offset >= position.offset()) {
             return Err(moved("the position moved"));
         }
-        if !letters::all_there(state, &tp, &offsets).await? {
+        if !letters::all_there(state, &tp, replay.letters).await? {
             return Err(moved("a letter is gone"));
         }
         let plan = &replay.table.plan;
         let encoded = Encoded::of(&plan.layout, row.generation(), replay.rows, now_ms())?;
         write::rows(self.way(state), plan, &encoded).await?;
-        for offset in offsets {
+        for &offset in replay.letters {
             letters::exhume(state, &tp, offset).await?;
         }
         Ok(Committed {

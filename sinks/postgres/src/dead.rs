@@ -114,11 +114,7 @@ fn header_values(letter: &DeadLetter<'_>) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::from("\\x"), |mut text, byte| {
-        use std::fmt::Write;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("\\x{}", hex::encode(bytes))
 }
 
 fn array(items: impl Iterator<Item = Option<String>>) -> String {

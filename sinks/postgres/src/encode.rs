@@ -121,17 +121,7 @@ pub(crate) fn write(kind: Kind, cell: &Cell<'_>, out: &mut impl Out) -> Result<b
 
 fn hex(bytes: &[u8], out: &mut impl Out) {
     out.text(b"\\x");
-    out.raw(hex_digits(bytes).as_bytes());
-}
-
-fn hex_digits(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut digits = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        digits.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        digits.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    digits
+    out.raw(hex::encode(bytes).as_bytes());
 }
 
 /// A JSON array as Postgres' literal. Other JSON goes through as it stands (a
@@ -182,7 +172,7 @@ fn push_element(
         }
         (Some(b'"'), Element::Bytea) => {
             let text: String = serde_json::from_str(json).map_err(|_| Fault::Json)?;
-            let digits = hex_digits(&canonical::base64(&text)?);
+            let digits = hex::encode(canonical::base64(&text)?);
             push_quoted(&format!("\\x{digits}"), literal);
         }
         (_, Element::Bytea) => return Err(Unfit::NotBytes.into()),

@@ -102,11 +102,7 @@ pub(crate) async fn replay(
 ) -> Result<u64, SinkError> {
     simple(conn, "BEGIN".to_owned()).await?;
     let rows = statement::run(conn, &replay.table.plan, None, &[], replay.rows).await?;
-    let offsets: Vec<String> = replay
-        .rows
-        .iter()
-        .map(|(row, _)| row.offset.to_string())
-        .collect();
+    let offsets: Vec<String> = replay.letters.iter().map(i64::to_string).collect();
     let place = format!(
         "sink = {} AND topic = {} AND kafka_partition = {}",
         literal(sink),
@@ -116,8 +112,8 @@ pub(crate) async fn replay(
     let stands = match replay.stands_at {
         Some(position) => format!("next_offset = {position}"),
         None => {
-            let last = replay.rows.iter().map(|(row, _)| row.offset).max();
-            format!("next_offset > {}", last.unwrap_or(-1))
+            let last = replay.letters.iter().max();
+            format!("next_offset > {}", last.unwrap_or(&-1))
         }
     };
     let body = format!(

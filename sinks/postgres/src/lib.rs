@@ -3,7 +3,7 @@
 //! ```text
 //! sink, operate → call: settings → url, connect → pool (writers)   → attempt → commit → copy | statement | log
 //!                                                → control (the rest) → claim, set, state, letters, migrate
-//! tables: catalog → plan, sql → encode, binary → copy | fold → statement
+//! tables: catalog → plan, sql → encode, binary → copy | statement
 //! sweep: clears stale writers out of the way of claims and commits
 //! error: whatever went wrong, as a class and facts without values
 //! ```
@@ -24,7 +24,6 @@ mod dead;
 mod encode;
 mod error;
 mod fence;
-mod fold;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod letters;

@@ -95,13 +95,7 @@ fn script(names: &Names, found: &Found) -> String {
         );
     }
     for migration in migrations(names).iter().filter(|m| found.lacks(m)) {
-        let checksum = migration
-            .checksum
-            .iter()
-            .fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            });
+        let checksum = hex::encode(&migration.checksum);
         let _ = write!(
             sql,
             "{}\nINSERT INTO {} (version, description, success, checksum, execution_time)\nVALUES \

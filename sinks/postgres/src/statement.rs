@@ -10,7 +10,6 @@ use crate::dead;
 use crate::encode;
 use crate::error::{from_sqlx, has_code};
 use crate::fence::{self, Fence};
-use crate::fold::last_of_each_key;
 use crate::names::Names;
 use crate::plan::{PgPlan, PlanColumn};
 use crate::shape;
@@ -110,7 +109,10 @@ impl Statements {
     fn wanted(&self, rows: &Rows<'_>, keeps: bool) -> Vec<usize> {
         match self.way {
             Way::Replace if keeps => (0..rows.len()).collect(),
-            Way::Replace => last_of_each_key(rows, &self.keys),
+            // Keys that are equal only to the database (two cases of a uuid, 1 and 1.0) it
+            // still tells by itself. A bad record that a later one of its key supersedes
+            // is never seen by it.
+            Way::Replace => rows.last_of_each_key(0, &self.keys),
             Way::Insert | Way::Merge => (0..rows.len()).collect(),
         }
     }

@@ -127,7 +127,7 @@ async fn everything(
 ) -> Result<Committed, SinkError> {
     let moved = |what: &str| SinkError::new(Class::Fenced, what.to_owned());
     let position = position(connection, sink, replay.topic, replay.partition).await?;
-    let last = replay.rows.iter().map(|(row, _)| row.offset).max();
+    let last = replay.letters.iter().copied().max();
     let stands = match (position, replay.stands_at) {
         (None, _) => false,
         (Some(position), Some(wanted)) => position == wanted.offset(),
@@ -139,9 +139,9 @@ async fn everything(
     let filter = LetterFilter {
         topic: Some(replay.topic.to_owned()),
         partition: Some(replay.partition),
-        offsets: replay.rows.iter().map(|(row, _)| row.offset).collect(),
+        offsets: replay.letters.to_vec(),
     };
-    if delete(connection, sink, &filter).await?.len() != replay.rows.len() {
+    if delete(connection, sink, &filter).await?.len() != replay.letters.len() {
         return Err(moved("a letter is gone"));
     }
     rows::write(connection, &replay.table.plan, replay.rows).await

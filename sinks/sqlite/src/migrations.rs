@@ -114,15 +114,12 @@ fn script(found: &Found) -> String {
         let _ = write!(
             sql,
             "{}\nINSERT INTO {BOOKKEEPING} (version, description, success, checksum, \
-             execution_time)\nVALUES ({}, '{}', TRUE, X'",
+             execution_time)\nVALUES ({}, '{}', TRUE, X'{}', -1);\n\n",
             migration.sql.as_str(),
             migration.version,
             migration.description,
+            hex::encode(&migration.checksum),
         );
-        for byte in migration.checksum.iter() {
-            let _ = write!(sql, "{byte:02x}");
-        }
-        sql.push_str("', -1);\n\n");
     }
     sql.push_str("COMMIT;\n");
     sql

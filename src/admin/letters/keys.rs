@@ -22,7 +22,7 @@ pub(super) fn form(columns: &[Column], cells: &[Cell<'_>]) -> Form {
 /// Bytes as their digits, and what no text tells as nothing, for it is no key.
 fn text(cell: &Cell<'_>) -> String {
     match cell {
-        Cell::Bytes(b) => b.iter().map(|b| format!("{b:02x}")).collect(),
+        Cell::Bytes(b) => hex::encode(b),
         other => canonical::written(Wanted::Text, other).unwrap_or_default(),
     }
 }

@@ -153,13 +153,9 @@ fn print_json(letters: &[KeptLetter], out: &mut impl Write) -> io::Result<()> {
 }
 
 fn text(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().fold(String::from("\\x"), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        }),
+        Err(_) => format!("\\x{}", hex::encode(bytes)),
     }
 }
 

@@ -301,6 +301,7 @@ impl Replaying<'_> {
                 }
             };
             let replay = Replay {
+                letters: &[offset],
                 topic: &lane.tp.topic,
                 partition: lane.tp.partition,
                 table: lane.prepared,

@@ -37,7 +37,8 @@ pub(super) enum Newer {
 }
 
 struct Letter {
-    key: Form,
+    /// Of all rows that it would write.
+    keys: Vec<Form>,
     by: Option<i64>,
 }
 
@@ -61,11 +62,15 @@ impl<'a> Superseded<'a> {
         }
     }
 
-    /// Adds a letter by its decoded row.
+    /// Adds a letter by its decoded rows.
     pub(super) fn add(&mut self, offset: i64, rows: &Rows<'_>) {
-        let (_, cells) = rows.row(rows.len() - 1);
-        let key = form(self.columns, cells);
-        self.letters.insert(offset, Letter { key, by: None });
+        let keys = self.keys(rows);
+        self.letters.insert(offset, Letter { keys, by: None });
+    }
+
+    fn keys(&self, rows: &Rows<'_>) -> Vec<Form> {
+        let keys = rows.iter().map(|(_, cells)| form(self.columns, cells));
+        keys.collect()
     }
 
     /// Reads the log from the first letter, or from where the last look ended,
@@ -109,9 +114,10 @@ impl<'a> Superseded<'a> {
             if decoded.await?.is_err() {
                 continue;
             }
-            let later = form(self.columns, rows.row(0).1);
+            let later = self.keys(&rows);
+            let meets = |key| later.iter().any(|later| may_be_equal(key, later));
             for (_, letter) in self.letters.range_mut(..record.offset) {
-                if letter.by.is_none() && may_be_equal(&letter.key, &later) {
+                if letter.by.is_none() && letter.keys.iter().any(meets) {
                     letter.by = Some(record.offset);
                 }
             }

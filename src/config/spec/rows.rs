@@ -304,6 +304,13 @@ static IN_REGISTRY: Group = Group {
         text("key_file", &[])
             .also("needs `cert_file`")
             .doc("A PEM file with its key."),
+        text("cache_dir", &[])
+            .else_("kept by the process alone")
+            .doc(
+                "A folder for the schemas that were found, one file each: they can be read when \
+                 the registry is away, or has them no more. For one registry; instances may \
+                 share it.",
+            ),
         // A registry that needs longer is down for all that a batch can wait for.
         integer("timeout_ms", 100, 60_000, Milliseconds)
             .default(Value::Integer(10_000))
@@ -459,8 +466,35 @@ static VALUE: Table = Table {
     name: "value",
     doc: "How values are read.",
     groups: &[&IN_VALUE],
-    rules: &[&SCHEMAS],
+    rules: &[&SCHEMAS, &ENVELOPES],
     foreign: &[],
+};
+
+/// Which envelopes have a setting.
+static ENVELOPES: [Rule; 2] = [
+    Rule::Refused {
+        settings: &["source_tables"],
+        words: &[],
+        when: When::Is("envelope", &["none", "debezium", "debezium_flat"]),
+        why: "goes only with the envelopes \"maxwell\" and \"canal\"",
+        hint: "leave it out: Debezium has a topic for each table",
+    },
+    Rule::Refused {
+        settings: &["unavailable_value", "decimals"],
+        words: &[],
+        when: When::Is("envelope", &["maxwell", "canal"]),
+        why: "goes only with the envelopes of Debezium",
+        hint: "leave it out",
+    },
+];
+
+const SOURCE_TABLES: Texts = Texts {
+    checks: &[Check::Matches(
+        r"^[^.]+\..+$",
+        "is not a table with its database",
+        "DATABASE.TABLE, as the events name them: \"shop.orders\"",
+    )],
+    unique: true,
 };
 
 static KEY: Table = Table {
@@ -572,11 +606,20 @@ static IN_VALUE: Group = Group {
         MESSAGE,
         choice("envelope", &ENVELOPE_WORDS)
             .default(Value::Text("none"))
-            .also("Debezium's need `mode = \"upsert\"`")
+            .also("all but `\"none\"` need `mode = \"upsert\"`")
             .doc(
                 "What stands around the row: `\"debezium\"`, a change event with `before`, \
                  `after` and `op`; `\"debezium_flat\"`, the same flattened by \
-                 `ExtractNewRecordState`. See FORMATS.md.",
+                 `ExtractNewRecordState`; `\"maxwell\"`, rows of MySQL with `type` and `data`; \
+                 `\"canal\"`, the same as Canal's flat messages. See FORMATS.md.",
+            ),
+        Setting::new("source_tables", Kind::Texts(SOURCE_TABLES))
+            .else_("the events of every table in the topic")
+            .also("with `\"maxwell\"` and `\"canal\"`")
+            .hint("source_tables = [\"shop.orders\"]")
+            .doc(
+                "Whose events count, by database and table, where a topic holds those of \
+                 several. Others are passed over.",
             ),
         text("unavailable_value", &[])
             .default(Value::Text(PLACEHOLDER))

@@ -311,6 +311,7 @@ fn needs_another(home: &Home) -> bool {
         "key_file",
         "schema_file",
         "message",
+        "source_tables",
     ]
     .contains(&home.setting.name)
 }

@@ -86,6 +86,8 @@ pub struct Built<'c> {
     pub rows: Rows<'c>,
     /// The dead letters.
     pub dead: Vec<DeadLetter<'c>>,
+    /// Events that are about no row, or about those of another table.
+    pub passed_over: u64,
     /// Where decoding had to stop.
     pub stopped: Option<Stopped>,
 }
@@ -96,36 +98,65 @@ pub struct Stopped {
     /// The record that was not decoded, by its index.
     pub at: usize,
     /// Why.
-    pub why: Undecoded,
+    pub why: Stop,
 }
 
-/// Decodes a part. With `keep_bad` a bad record becomes a dead letter; without,
-/// decoding stops before it.
+/// Why decoding had to stop before a record.
+#[derive(Debug)]
+pub enum Stop {
+    /// Those before it have as many rows as a commit may write.
+    Full,
+    /// It cannot be decoded, or not now.
+    Undecoded(Undecoded),
+}
+
+/// How parts are decoded.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// Columns of the table.
+    pub width: usize,
+    /// A bad record becomes a dead letter; or decoding stops before it.
+    pub keep_bad: bool,
+    /// Decoding stops where there are so many rows: a record may have several, and a
+    /// commit is to write no more of them than a batch has records.
+    pub enough: usize,
+}
+
+/// Decodes a part.
 #[must_use]
 pub fn build<'c>(
     decoder: &Decoder,
-    width: usize,
+    how: How,
     chunk: &'c Chunk,
     part: &Part,
-    keep_bad: bool,
     arena: &'c Arena,
 ) -> Built<'c> {
     let mut built = Built {
-        rows: Rows::with_capacity(width, part.records.len()),
+        rows: Rows::with_capacity(how.width, part.records.len()),
         dead: Vec::new(),
+        passed_over: 0,
         stopped: None,
     };
-    for i in part.records.clone() {
-        let record = chunk.record(i);
+    for at in part.records.clone() {
+        let record = chunk.record(at);
         if let Some(error) = &part.refused {
             built.dead.push(refused(&record, error));
             continue;
         }
+        let before = built.rows.len();
+        if before >= how.enough {
+            let why = Stop::Full;
+            built.stopped = Some(Stopped { at, why });
+            break;
+        }
         match decoder.decode(&record, arena, &mut built.rows) {
-            Ok(()) => {}
-            Err(Undecoded::Bad(bad)) if keep_bad => built.dead.push(undecodable(&record, &bad)),
+            Ok(()) => built.passed_over += u64::from(built.rows.len() == before),
+            Err(Undecoded::Bad(bad)) if how.keep_bad => {
+                built.dead.push(undecodable(&record, &bad));
+            }
             Err(why) => {
-                built.stopped = Some(Stopped { at: i, why });
+                let why = Stop::Undecoded(why);
+                built.stopped = Some(Stopped { at, why });
                 break;
             }
         }
@@ -183,7 +214,10 @@ fn refused<'c>(record: &Record<'c>, error: &SinkError) -> DeadLetter<'c> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plimsoll_record::{Budget, Filling, Incoming};
+    use plimsoll_record::{
+        Budget, Envelope, Filling, Formats, Incoming, SourceTables, UnknownFields,
+    };
+    use plimsoll_sink_api::{Column, Holds, Mode, Shape, Table};
     use proptest::prelude::*;
     use std::time::Instant;
 
@@ -248,7 +282,88 @@ mod tests {
         assert_ne!(fingerprint(&chunk.record(0)), fingerprint(&chunk.record(1)));
     }
 
+    /// One event of Canal for each number, of so many rows.
+    fn events(rows: &[u8]) -> Chunk {
+        let mut filling = Filling::new(Budget::new(1 << 20));
+        let mut id = 0;
+        for (offset, &rows) in (0..).zip(rows) {
+            let row = || {
+                id += 1;
+                format!("{{\"id\":\"{id}\"}}")
+            };
+            let data: Vec<String> = std::iter::repeat_with(row).take(rows.into()).collect();
+            // One without rows is about none.
+            let kind = if data.is_empty() { "QUERY" } else { "INSERT" };
+            let event = format!("{{\"type\":\"{kind}\",\"data\":[{}]}}", data.join(","));
+            let incoming = Incoming {
+                offset,
+                timestamp: None,
+                key: None,
+                value: Some(event.as_bytes()),
+            };
+            let headers = std::iter::empty::<(&[u8], Option<&[u8]>)>();
+            filling.push(&incoming, headers, None, Instant::now());
+        }
+        let to = position(rows.len() as i64);
+        filling.seal(Span::new(position(0), to).unwrap())
+    }
+
+    fn canal() -> Decoder {
+        let column = Column {
+            name: "id".into(),
+            source: "value.id".parse().unwrap(),
+            shape: Shape::Scalar,
+            key: true,
+            type_name: "integer".into(),
+            holds: Holds::Numbers,
+        };
+        let table = Table {
+            name: "t".into(),
+            mode: Mode::Upsert,
+            columns: vec![column],
+        };
+        let formats = Formats {
+            envelope: Envelope::Canal(SourceTables::default()),
+            ..Formats::json(UnknownFields::Ignore)
+        };
+        Decoder::new(&table, "t", 0, &formats)
+    }
+
     proptest! {
+        /// A record has all of its rows in one commit, and a commit no more of them than
+        /// it may, but for those of its last record.
+        #[test]
+        fn parts_end_where_they_have_enough_rows(
+            rows in prop::collection::vec(0_u8..6, 1..40), enough in 1_usize..8,
+        ) {
+            let chunk = events(&rows);
+            let decoder = canal();
+            let how = How { width: 1, keep_bad: false, enough };
+            let mut todo = vec![Part::whole(&chunk)];
+            let (mut next, mut seen, mut passed_over) = (chunk.span().from(), 0, 0);
+            while let Some(mut part) = todo.pop() {
+                let arena = Arena::new();
+                let built = build(&decoder, how, &chunk, &part, &arena);
+                if let Some(stopped) = &built.stopped {
+                    prop_assert!(matches!(stopped.why, Stop::Full));
+                    let (before, behind) = part.cut(&chunk, stopped.at);
+                    part = before.expect("records that have enough rows");
+                    todo.extend(behind);
+                }
+                prop_assert_eq!(part.span.from(), next);
+                next = part.span.to();
+                let last = part.records.end - 1;
+                let before_last: usize = rows[part.records.start..last].iter().map(|&n| usize::from(n)).sum();
+                prop_assert!(before_last < enough);
+                prop_assert_eq!(built.rows.len(), before_last + usize::from(rows[last]));
+                seen += built.rows.len();
+                passed_over += built.passed_over;
+            }
+            prop_assert_eq!(next, chunk.span().to());
+            prop_assert_eq!(seen, rows.iter().map(|&n| usize::from(n)).sum::<usize>());
+            prop_assert_eq!(passed_over, rows.iter().filter(|&&n| n == 0).count() as u64);
+        }
+
         /// Invariants 1 and 2, for bisection: the parts tile the span and the
         /// records, whatever gaps there are.
         #[test]

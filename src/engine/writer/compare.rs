@@ -1,7 +1,7 @@
 //! One record was refused, and the code does not tell whether it is bad or the
 //! table refuses all: it is compared with others of its batch.
 
-use super::build::{Built, Part, build};
+use super::build::{Built, How, Part, build};
 use super::trouble::{Changes, Done, Trouble};
 use super::{Target, Writer};
 use crate::metrics as names;
@@ -33,7 +33,12 @@ fn only<'c, S: Sink>(
 ) -> (Part, Built<'c>) {
     let one = Part::only(chunk, index);
     let width = target.table.table.columns.len();
-    let built = build(&target.decoder, width, chunk, &one, true, arena);
+    let how = How {
+        width,
+        keep_bad: true,
+        enough: usize::MAX,
+    };
+    let built = build(&target.decoder, how, chunk, &one, arena);
     (one, built)
 }
 

@@ -8,7 +8,7 @@ mod confirm;
 mod fetch;
 mod trouble;
 
-use self::build::{Built, Part, Stopped, build, marks};
+use self::build::{Built, How, Part, Stop, Stopped, build, marks};
 use self::trouble::{Changes, Done, Trouble, Written};
 use crate::config::OnBadRecord;
 use crate::engine::assignment::{Generation, Leased};
@@ -51,16 +51,6 @@ struct Target<S: Sink> {
     table: Arc<Prepared<S::Plan>>,
     decoder: Decoder,
     read: Instant,
-}
-
-/// A halt before a record that was not decoded.
-fn undecoded(chunk: &Chunk, stopped: &Stopped, reason: String) -> Halt {
-    Halt {
-        offset: Some(chunk.record(stopped.at).offset),
-        column: None,
-        reason,
-        until: Until::Committed,
-    }
 }
 
 impl<S: Sink> Writer<S> {
@@ -156,12 +146,12 @@ impl<S: Sink> Writer<S> {
         self.look(chunk);
         let mut todo = vec![Part::whole(chunk)];
         let mut changes = Changes::default();
-        while let Some(part) = todo.pop() {
+        while let Some(mut part) = todo.pop() {
             // The partition is another's: no further part is begun.
             if self.leased.now() == Assignment::Gone {
                 return Done::Drop;
             }
-            let trouble = match self.commit_part(chunk, &part, &mut todo).await {
+            let trouble = match self.commit_part(chunk, &mut part, &mut todo).await {
                 Ok(()) => {
                     changes = Changes::default();
                     continue;
@@ -233,43 +223,36 @@ impl<S: Sink> Writer<S> {
         }))
     }
 
-    /// Decodes and commits one part. What lies behind a record that cannot be
-    /// decoded is put back on `todo`.
+    /// Decodes and commits one part. Where decoding has to stop in it, the part ends
+    /// there, and what lies behind is put back on `todo`.
     async fn commit_part(
         &mut self,
         chunk: &Chunk,
-        part: &Part,
+        part: &mut Part,
         todo: &mut Vec<Part>,
     ) -> Result<(), Trouble> {
-        let keep_bad = self.lane.on_bad_record == OnBadRecord::DeadLetter;
         let mut reread = Vec::new();
         loop {
             let target = self.route(!reread.is_empty()).await?;
             let (table, decoder) = (&target.table, &target.decoder);
             let arena = Arena::new();
-            let width = table.table.columns.len();
-            let built = build(decoder, width, chunk, part, keep_bad, &arena);
+            let how = How {
+                width: table.table.columns.len(),
+                keep_bad: self.lane.on_bad_record == OnBadRecord::DeadLetter,
+                enough: self.lane.max_rows,
+            };
+            let built = build(decoder, how, chunk, part, &arena);
             if let Some(stopped) = &built.stopped {
-                let (before, behind) = part.cut(chunk, stopped.at);
-                if let Some(before) = before {
-                    // All before the record is written; then it is met again, with
-                    // nothing before it.
-                    todo.extend(behind);
-                    todo.push(before);
-                    return Ok(());
+                match part.cut(chunk, stopped.at) {
+                    (Some(before), behind) => {
+                        *part = before;
+                        todo.extend(behind);
+                    }
+                    (None, _) => {
+                        self.stopped(chunk, decoder, stopped).await?;
+                        continue;
+                    }
                 }
-                let halt = match &stopped.why {
-                    Undecoded::Bad(bad) => Halt {
-                        column: bad.column().map(str::to_owned),
-                        ..undecoded(chunk, stopped, format!("{}: {bad}", bad.condition()))
-                    },
-                    Undecoded::Unusable(why) => undecoded(chunk, stopped, why.to_string()),
-                    Undecoded::Needs(need) => match self.fetch(decoder, need).await? {
-                        Ok(()) => continue,
-                        Err(why) => undecoded(chunk, stopped, why.to_string()),
-                    },
-                };
-                return Err(Trouble::End(Done::Halt(Box::new(halt))));
             }
             self.confirm(chunk).await?;
             let written = self.commit_built(table, chunk, part, &built, &mut reread);
@@ -286,6 +269,35 @@ impl<S: Sink> Writer<S> {
                 }
             }
         }
+    }
+
+    /// Gets what the first record of a part cannot be decoded without; or it halts the
+    /// partition.
+    async fn stopped(
+        &mut self,
+        chunk: &Chunk,
+        decoder: &Decoder,
+        stopped: &Stopped,
+    ) -> Result<(), Trouble> {
+        let (column, reason) = match &stopped.why {
+            // Nothing is full before the first record.
+            Stop::Full => return Ok(()),
+            Stop::Undecoded(Undecoded::Bad(bad)) => {
+                (bad.column(), format!("{}: {bad}", bad.condition()))
+            }
+            Stop::Undecoded(Undecoded::Unusable(why)) => (None, why.to_string()),
+            Stop::Undecoded(Undecoded::Needs(need)) => match self.fetch(decoder, need).await? {
+                Ok(()) => return Ok(()),
+                Err(why) => (None, why.to_string()),
+            },
+        };
+        let halt = Halt {
+            offset: Some(chunk.record(stopped.at).offset),
+            column: column.map(str::to_owned),
+            reason,
+            until: Until::Committed,
+        };
+        Err(Trouble::End(Done::Halt(Box::new(halt))))
     }
 
     fn retried(&self) {

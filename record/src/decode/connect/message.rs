@@ -1,17 +1,12 @@
 //! The two parts of a message.
 
 use super::program::Program;
+use crate::Entry;
 use crate::decode::json::Scanner;
 use std::sync::Arc;
 
-/// A schema that was met before.
-#[derive(Debug)]
-pub struct Known {
-    /// Its text: an object.
-    pub schema: Box<str>,
-    /// What reads its payloads.
-    pub program: Arc<Program>,
-}
+/// A schema that was met before, by its text: an object. What reads its payloads.
+pub type Known = Entry<Box<str>, Arc<Program>>;
 
 /// The schema of a message.
 #[derive(Debug)]
@@ -49,8 +44,8 @@ pub fn find<'t>(text: &'t str, known: &[Known]) -> Option<Found<'t>> {
         match &*name {
             "schema" => {
                 let mut known = known.iter();
-                found.schema = match known.find(|one| scanner.took_object(&one.schema)) {
-                    Some(one) => Some(Schema::Known(one.program.clone())),
+                found.schema = match known.find(|one| scanner.took_object(&one.key)) {
+                    Some(one) => Some(Schema::Known(one.value.clone())),
                     None => Some(Schema::New(scanner.value()?)),
                 };
             }

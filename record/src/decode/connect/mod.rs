@@ -14,12 +14,12 @@ mod schema;
 use super::format::{Fetching, Format, Held, Need, OwnedWanted, Reader, Side, Undecoded, Wanted};
 use super::json::{not_json, whole};
 use super::{BadRecord, Described, Fault, LookInto};
-use crate::{Arena, Record};
-use message::{Known, Schema};
+use crate::{Arena, Cache, Record};
+use message::Schema;
 use plimsoll_sink_api::Cell;
 use program::Program;
 use schema::Type;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 /// Kafka Connect's JSON with schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Format for ConnectJson {
     fn reader(&self, wanted: &Wanted<'_>) -> Box<dyn Reader> {
         Box::new(Programs {
             wanted: OwnedWanted::of(wanted),
-            known: RwLock::default(),
+            known: Cache::new(KEPT, KEPT_BYTES),
         })
     }
 
@@ -70,30 +70,15 @@ const KEPT_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 struct Programs {
     wanted: OwnedWanted,
-    /// The last one compiled first.
-    known: RwLock<Vec<Known>>,
+    /// By the texts of their schemas.
+    known: Cache<Box<str>, Arc<Program>>,
 }
 
 impl Programs {
     fn compile(&self, schema: &str) -> Option<Arc<Program>> {
         let of = Type::read(schema)?;
         let program = Arc::new(Program::compile(&of, &self.wanted.wanted()));
-        // Whoever panicked has left the list whole.
-        let mut known = self.known.write().unwrap_or_else(|e| e.into_inner());
-        known.insert(
-            0,
-            Known {
-                schema: schema.into(),
-                program: program.clone(),
-            },
-        );
-        let mut bytes = 0;
-        let fits = known.iter().take(KEPT).take_while(|one| {
-            bytes += one.schema.len();
-            bytes <= KEPT_BYTES
-        });
-        let fits = fits.count();
-        known.truncate(fits);
+        self.known.add(schema.into(), program.clone(), schema.len());
         Some(program)
     }
 
@@ -131,10 +116,7 @@ impl Reader for Programs {
     ) -> Result<Held, Undecoded> {
         let text = std::str::from_utf8(bytes)
             .map_err(|error| self.no_message(bytes, Err(error.valid_up_to())))?;
-        let found = {
-            let known = self.known.read().unwrap_or_else(|e| e.into_inner());
-            message::find(text, &known)
-        };
+        let found = message::find(text, &self.known.entries());
         let found = found.ok_or_else(|| self.no_message(bytes, Ok(text)))?;
         let (Some(schema), Some(payload)) = (found.schema, found.payload) else {
             return Err(self.bad(Fault::NoSchema, 0).into());

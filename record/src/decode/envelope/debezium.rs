@@ -6,9 +6,9 @@
 use super::unavailable::Unavailable;
 use super::{Decimals, Envelope};
 use crate::Arena;
-use crate::decode::BadRecord;
 use crate::decode::format::Field;
 use crate::decode::json::unquoted;
+use crate::decode::{BadRecord, Sender};
 use plimsoll_sink_api::canonical;
 use plimsoll_sink_api::{Cell, Column, Holds, Path, Shape, Source};
 use std::borrow::Cow;
@@ -58,7 +58,7 @@ impl Events {
     /// For a row of these fields; `None` where nothing stands around it.
     pub fn new(envelope: &Envelope, fields: &[Field<'_>], width: usize) -> Option<Self> {
         let (flat, connector) = match envelope {
-            Envelope::None => return None,
+            Envelope::None | Envelope::Maxwell(_) | Envelope::Canal(_) => return None,
             Envelope::Debezium(connector) => (false, connector),
             Envelope::DebeziumFlat(connector) => (true, connector),
         };
@@ -141,12 +141,12 @@ impl Events {
         match marks[OP] {
             Cell::Text("c" | "r") if has(AFTER) => Ok(Change::Put { stood: false }),
             Cell::Text("u") if has(AFTER) => Ok(Change::Put { stood: true }),
-            Cell::Text("c" | "r" | "u") => Err(BadRecord::EventWithoutRow),
+            Cell::Text("c" | "r" | "u") => Err(BadRecord::EventWithoutRow(Sender::Debezium)),
             Cell::Text("d") => Ok(Change::Delete),
             Cell::Text("t" | "m") => Ok(Change::Nothing),
             Cell::Absent if has(STATUS) || has(DATABASE) => Ok(Change::Nothing),
             Cell::Absent if has(TIME) && !has(SOURCE) && !has(AFTER) => Ok(Change::Nothing),
-            _ => Err(BadRecord::NotAnEvent),
+            _ => Err(BadRecord::NotAnEvent(Sender::Debezium)),
         }
     }
 
@@ -217,7 +217,7 @@ impl Events {
 }
 
 /// The JSON that a JSON string holds, if it is JSON.
-fn inner<'c>(raw: &'c str, arena: &'c Arena) -> Option<&'c str> {
+pub(super) fn inner<'c>(raw: &'c str, arena: &'c Arena) -> Option<&'c str> {
     let text = match unquoted(raw)? {
         Cow::Borrowed(text) => text,
         Cow::Owned(text) => arena.text(&text),

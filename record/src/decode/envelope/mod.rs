@@ -2,9 +2,11 @@
 //! envelope knows no format: it asks for the fields that it needs beside those of the
 //! columns.
 
+mod binlog;
 mod debezium;
 mod unavailable;
 
+pub(super) use binlog::{ChangedRow, RowEvents};
 pub(super) use debezium::{Change, Events};
 pub use unavailable::PLACEHOLDER;
 
@@ -19,6 +21,23 @@ pub enum Envelope {
     /// The same, flattened by `ExtractNewRecordState`: the row, and fields that begin
     /// with two underscores.
     DebeziumFlat(Connector),
+    /// Maxwell's: `type`, `data`, and what was before in `old`.
+    Maxwell(SourceTables),
+    /// Those of Canal, as flat messages: the same with several rows in one event.
+    Canal(SourceTables),
+}
+
+/// Whose events count, of a topic that holds those of several tables. Empty: all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourceTables(pub Vec<SourceTable>);
+
+/// A table of the database that events come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceTable {
+    /// Its database.
+    pub database: String,
+    /// Its name there.
+    pub table: String,
 }
 
 /// How a connector of Debezium is set.

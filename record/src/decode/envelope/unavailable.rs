@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use plimsoll_sink_api::Cell;
+use uuid::{Builder, Uuid};
 
 /// The word, in all the forms that Debezium gives it. Compared as whole values only: a
 /// text that holds the word among others is a text.
@@ -24,13 +25,13 @@ impl Unavailable {
         let quoted = serde_json::Value::from(word).to_string();
         let codes: Vec<String> = word.bytes().map(|byte| byte.to_string()).collect();
         let uuid = name_uuid(word);
-        let id = hyphened(&uuid);
+        let id = uuid.hyphenated().to_string();
         let pair = format!("{{{quoted}:{quoted}}}");
         Self {
             texts: vec![
                 word.to_owned(),
                 STANDARD.encode(word),
-                hex(word.as_bytes()),
+                hex::encode(word),
                 id.clone(),
                 pair.clone(),
             ],
@@ -42,7 +43,7 @@ impl Unavailable {
                 pair,
             ],
             bytes: word.as_bytes().to_vec(),
-            uuid,
+            uuid: uuid.into_bytes(),
         }
     }
 
@@ -70,29 +71,10 @@ impl Unavailable {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Java's `UUID.nameUUIDFromBytes`: version 3, of the word alone (RFC 9562, 5.3, without
 /// a name space).
-fn name_uuid(word: &str) -> [u8; 16] {
-    let mut bytes: [u8; 16] = Md5::digest(word).into();
-    bytes[6] = bytes[6] & 0x0f | 0x30;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    bytes
-}
-
-fn hyphened(bytes: &[u8; 16]) -> String {
-    let digits = hex(bytes);
-    [
-        &digits[..8],
-        &digits[8..12],
-        &digits[12..16],
-        &digits[16..20],
-        &digits[20..],
-    ]
-    .join("-")
+fn name_uuid(word: &str) -> Uuid {
+    Builder::from_md5_bytes(Md5::digest(word).into()).into_uuid()
 }
 
 #[cfg(test)]

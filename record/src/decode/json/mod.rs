@@ -9,7 +9,7 @@ use super::format::{Fetching, Field, Format, Held, Need, Reader, Side, Undecoded
 use super::{BadRecord, Described, Fault, LookInto, UnknownFields};
 use crate::{Arena, Looks, Record};
 pub(super) use fields::Fields;
-pub(super) use object::{ObjectReader, Take, cell, place, whole};
+pub(super) use object::{ObjectReader, Take, cell, items, place, whole};
 use plimsoll_sink_api::{Cell, Shape};
 pub(super) use scan::{Scanner, unquoted};
 

@@ -146,7 +146,24 @@ pub fn whole(text: &str) -> Result<&str, usize> {
     }
 }
 
-/// The same by serde_json, which says where the grammar was broken.
+/// The items of the JSON array that a text is, up to one more than `most`; `None`: it is
+/// none.
+#[must_use]
+pub fn items(text: &str, most: usize) -> Option<Vec<&str>> {
+    let mut scanner = Scanner::new(text);
+    let mut items = Vec::new();
+    let mut more = scanner.open_array()?;
+    while more {
+        items.push(scanner.value()?);
+        more = scanner.next_item()?;
+        if items.len() > most {
+            return Some(items);
+        }
+    }
+    scanner.end().map(|()| items)
+}
+
+/// What [`whole`] tells, by serde_json, which says where the grammar was broken.
 fn judged(text: &str) -> Result<&str, usize> {
     serde_json::from_str::<&RawValue>(text)
         .map(RawValue::get)

@@ -4,6 +4,7 @@ use super::Unfit;
 use crate::value::write_date;
 use crate::{Cell, Decimal, Float};
 use std::fmt::{Debug, Write};
+use uuid::Uuid;
 
 /// What a column takes a text for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,12 +96,7 @@ fn shortest(number: impl Debug, wide: f64, out: &mut String) {
 }
 
 fn uuid(bytes: &[u8; 16], out: &mut String) {
-    for (i, byte) in bytes.iter().enumerate() {
-        if matches!(i, 4 | 6 | 8 | 10) {
-            out.push('-');
-        }
-        let _ = write!(out, "{byte:02x}");
-    }
+    let _ = write!(out, "{}", Uuid::from_bytes_ref(bytes).as_hyphenated());
 }
 
 #[cfg(test)]

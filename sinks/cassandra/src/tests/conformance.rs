@@ -1,11 +1,11 @@
 //! Cassandra does what every sink has to do.
 
 use super::World;
-use crate::{CassandraSettings, CassandraSink, CassandraTable, Consistency};
-use plimsoll_protocol::TopicPartition;
-use plimsoll_sink_api::conformance::{
+use crate::{CassandraSettings, CassandraSink, CassandraSnapshot, CassandraTable, Consistency};
+use plimsoll_conformance::{
     Capabilities, Claims, Harness, Json, Kept, Late, TableSpec, Tables, Trials, Type, Unsent,
 };
+use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::text::ident;
 use plimsoll_sink_api::{Act, TableRule};
 use serde_json::value::RawValue;
@@ -92,6 +92,7 @@ impl Place {
 
 impl Harness for Place {
     type Sink = CassandraSink;
+    type Snapshot = CassandraSnapshot;
 
     const CAPABILITIES: Capabilities = Capabilities {
         tables: Tables::MergingUpserts,
@@ -130,9 +131,8 @@ impl Harness for Place {
     }
 
     async fn create(&self, name: &str, spec: &TableSpec) {
-        let column = |c: &plimsoll_sink_api::conformance::ColumnSpec| {
-            format!("{} {}", ident(c.name), declared(c.typ))
-        };
+        let column =
+            |c: &plimsoll_conformance::ColumnSpec| format!("{} {}", ident(c.name), declared(c.typ));
         let columns: Vec<String> = spec.columns.iter().map(column).collect();
         // A table without a key cannot be; which it is does not matter then.
         let mut key: Vec<String> = spec.keys().map(|c| ident(c.name)).collect();
@@ -150,6 +150,10 @@ impl Harness for Place {
 
     async fn open(&self, _: &str, rules: Vec<TableRule>) -> CassandraSink {
         CassandraSink::new(self.settings(rules))
+    }
+
+    async fn snapshot(&self, rules: Vec<TableRule>) -> CassandraSnapshot {
+        CassandraSnapshot::new(&self.settings(rules))
     }
 
     async fn rows(&self, table: &str, columns: &[(&str, Type)]) -> Vec<Vec<Kept>> {
@@ -190,4 +194,4 @@ impl Harness for Place {
     }
 }
 
-plimsoll_sink_api::conformance!(Place);
+plimsoll_conformance::suite!(Place);

@@ -1,8 +1,8 @@
 //! Records that are too large, and letters of records that hold anything at all.
 
 use super::*;
+use plimsoll_conformance::odd_records;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::conformance::odd_records;
 use plimsoll_sink_api::{DeadLetters, LetterFilter, LetterPage};
 
 async fn world() -> World {

@@ -66,8 +66,7 @@ pub fn text_of(form: Form, cell: &Cell<'_>) -> Result<Option<String>, Unreadable
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let digits: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    format!("\\x{digits}")
+    format!("\\x{}", hex::encode(bytes))
 }
 
 /// Postgres' arrays have no more (`MAXDIM`).

@@ -1,9 +1,9 @@
 //! Postgres does what every sink has to do, by each of its two ways of writing.
 
 use super::world::url;
-use crate::{PostgresSettings, PostgresSink};
+use crate::{PostgresSettings, PostgresSink, PostgresSnapshot};
+use plimsoll_conformance::{Capabilities, Harness, Kept, Nul, TableSpec, Type};
 use plimsoll_protocol::TopicPartition;
-use plimsoll_sink_api::conformance::{Capabilities, Harness, Kept, Nul, TableSpec, Type};
 use plimsoll_sink_api::text::ident;
 use plimsoll_sink_api::{Act, Secret, TableRule};
 use sqlx::postgres::{PgConnection, PgRow};
@@ -21,6 +21,7 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 /// A sink of its own in these schemas.
 struct Place {
     sink: String,
+    copies_above: usize,
 }
 
 async fn connect() -> PgConnection {
@@ -83,6 +84,43 @@ fn kept(text: Option<String>, typ: Type) -> Kept {
 }
 
 impl Place {
+    fn settings(&self, tables: Vec<TableRule>) -> PostgresSettings {
+        PostgresSettings {
+            sink: self.sink.clone(),
+            url: Secret::new(url()),
+            state_schema: format!("{SCHEMA}_state"),
+            max_connections: 2,
+            auto_migrate: true,
+            call_timeout: Duration::from_secs(20),
+            tables,
+        }
+    }
+
+    fn of(&self, table: &str, tp: &TopicPartition) -> String {
+        format!(
+            "FROM {SCHEMA}_state.{table} WHERE sink = '{}' AND topic = '{}' \
+             AND kafka_partition = {}",
+            self.sink, tp.topic, tp.partition
+        )
+    }
+}
+
+/// The years that a timestamptz holds, to the second.
+fn letter_time(millis: i64) -> Option<i64> {
+    let held = -210_866_803_200_000..=9_224_318_015_999_000;
+    held.contains(&millis).then_some(millis)
+}
+
+impl Harness for Place {
+    type Sink = PostgresSink;
+    type Snapshot = PostgresSnapshot;
+
+    const CAPABILITIES: Capabilities = Capabilities {
+        nul: Nul::Refused,
+        letter_time,
+        ..Capabilities::FULL
+    };
+
     async fn new() -> Self {
         MADE.get_or_init(|| async {
             run(format!(
@@ -95,6 +133,7 @@ impl Place {
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
         Self {
             sink: format!("place_{number}"),
+            copies_above: COPIES_ABOVE.get(),
         }
     }
 
@@ -103,7 +142,7 @@ impl Place {
     }
 
     async fn create(&self, name: &str, spec: &TableSpec) {
-        let column = |c: &plimsoll_sink_api::conformance::ColumnSpec| {
+        let column = |c: &plimsoll_conformance::ColumnSpec| {
             let default = c.default.as_ref().map(Kept::literal);
             let default = default.map_or(String::new(), |sql| format!(" DEFAULT {sql}"));
             format!("{} {}{default}", ident(c.name), declared(c.typ))
@@ -121,17 +160,13 @@ impl Place {
         .await;
     }
 
-    fn open(&self, process: &str, tables: Vec<TableRule>) -> PostgresSink {
-        let settings = PostgresSettings {
-            sink: self.sink.clone(),
-            url: Secret::new(url()),
-            state_schema: format!("{SCHEMA}_state"),
-            max_connections: 2,
-            auto_migrate: true,
-            call_timeout: Duration::from_secs(20),
-            tables,
-        };
-        PostgresSink::open(settings, process).unwrap()
+    async fn open(&self, process: &str, rules: Vec<TableRule>) -> PostgresSink {
+        let sink = PostgresSink::open(self.settings(rules), process).unwrap();
+        sink.copying_above(self.copies_above)
+    }
+
+    async fn snapshot(&self, rules: Vec<TableRule>) -> PostgresSnapshot {
+        PostgresSnapshot::open(&self.settings(rules)).await.unwrap()
     }
 
     async fn rows(&self, table: &str, columns: &[(&str, Type)]) -> Vec<Vec<Kept>> {
@@ -146,12 +181,12 @@ impl Place {
         fetch(sql).await.iter().map(values).collect()
     }
 
-    fn of(&self, table: &str, tp: &TopicPartition) -> String {
-        format!(
-            "FROM {SCHEMA}_state.{table} WHERE sink = '{}' AND topic = '{}' \
-             AND kafka_partition = {}",
-            self.sink, tp.topic, tp.partition
-        )
+    async fn lose_position(&self, tp: &TopicPartition) {
+        run(format!("DELETE {}", self.of("positions", tp))).await;
+    }
+
+    async fn lose_start(&self, tp: &TopicPartition) {
+        run(format!("DELETE {}", self.of("starts", tp))).await;
     }
 
     async fn acts(&self, tp: &TopicPartition) -> Vec<Act> {
@@ -172,70 +207,29 @@ impl Place {
     }
 }
 
-/// The years that a timestamptz holds, to the second.
-fn letter_time(millis: i64) -> Option<i64> {
-    let held = -210_866_803_200_000..=9_224_318_015_999_000;
-    held.contains(&millis).then_some(millis)
+tokio::task_local! {
+    /// Batches of more rows are copied.
+    static COPIES_ABOVE: usize;
 }
 
-/// A harness of a sink that copies batches of more rows than this.
-macro_rules! harness {
-    ($name:ident, $module:ident, $copies_above:expr) => {
-        struct $name(Place);
+mod by_statement {
+    use super::*;
 
-        impl Harness for $name {
-            type Sink = PostgresSink;
+    async fn within<F: Future>(scenario: F) -> F::Output {
+        COPIES_ABOVE
+            .scope(crate::commit::COPY_ABOVE, scenario)
+            .await
+    }
 
-            const CAPABILITIES: Capabilities = Capabilities {
-                nul: Nul::Refused,
-                letter_time,
-                ..Capabilities::FULL
-            };
-
-            async fn new() -> Self {
-                Self(Place::new().await)
-            }
-
-            fn table(&self, name: &str) -> String {
-                self.0.table(name)
-            }
-
-            async fn create(&self, name: &str, spec: &TableSpec) {
-                self.0.create(name, spec).await;
-            }
-
-            async fn open(&self, process: &str, rules: Vec<TableRule>) -> PostgresSink {
-                self.0.open(process, rules).copying_above($copies_above)
-            }
-
-            async fn rows(&self, table: &str, columns: &[(&str, Type)]) -> Vec<Vec<Kept>> {
-                self.0.rows(table, columns).await
-            }
-
-            async fn lose_position(&self, tp: &TopicPartition) {
-                run(format!("DELETE {}", self.0.of("positions", tp))).await;
-            }
-
-            async fn lose_start(&self, tp: &TopicPartition) {
-                run(format!("DELETE {}", self.0.of("starts", tp))).await;
-            }
-
-            async fn acts(&self, tp: &TopicPartition) -> Vec<Act> {
-                self.0.acts(tp).await
-            }
-
-            async fn began_at(&self, tp: &TopicPartition) -> Option<i64> {
-                self.0.began_at(tp).await
-            }
-        }
-
-        mod $module {
-            use super::$name;
-
-            plimsoll_sink_api::conformance!($name);
-        }
-    };
+    plimsoll_conformance::suite!(Place, within);
 }
 
-harness!(Small, by_statement, crate::commit::COPY_ABOVE);
-harness!(Copied, by_copy, 0);
+mod by_copy {
+    use super::*;
+
+    async fn within<F: Future>(scenario: F) -> F::Output {
+        COPIES_ABOVE.scope(0, scenario).await
+    }
+
+    plimsoll_conformance::suite!(Place, within);
+}

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::PostgresSink;
-use plimsoll_sink_api::conformance::odd_records;
+use plimsoll_conformance::odd_records;
 use plimsoll_sink_api::{DeadLetters, LetterFilter, LetterPage, Mode, Secret};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 

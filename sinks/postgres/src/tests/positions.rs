@@ -409,6 +409,7 @@ async fn a_role_with_the_printed_grants_may_do_all_that_is_ever_done() {
     let head = plimsoll_sink_api::Row { offset: 1, op };
     rows.push(head)[0] = number("2");
     let replay = plimsoll_sink_api::Replay {
+        letters: &[1],
         topic: "orders",
         partition: 0,
         table: &writer.table,

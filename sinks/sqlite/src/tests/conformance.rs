@@ -1,10 +1,10 @@
 //! SQLite does what every sink has to do.
 
-use crate::{SqliteSettings, SqliteSink};
-use plimsoll_protocol::TopicPartition;
-use plimsoll_sink_api::conformance::{
+use crate::{SqliteSettings, SqliteSink, SqliteSnapshot};
+use plimsoll_conformance::{
     Capabilities, ColumnSpec, Decimals, Harness, Kept, TableSpec, Type, Typing,
 };
+use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::text::ident;
 use plimsoll_sink_api::{Act, Mode, TableRule};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
@@ -55,6 +55,15 @@ impl File {
         done.await.expect(&sql);
     }
 
+    fn settings(&self, tables: Vec<TableRule>) -> SqliteSettings {
+        SqliteSettings {
+            sink: SINK.to_owned(),
+            path: self.path(),
+            auto_migrate: tables.iter().any(|t| t.settings.mode == Mode::Log),
+            tables,
+        }
+    }
+
     /// Removes the row of a partition from one of plimsoll's tables.
     async fn lose(&self, table: &str, tp: &TopicPartition) {
         self.run(format!(
@@ -97,6 +106,7 @@ fn text(text: String, typ: Type) -> Kept {
 
 impl Harness for File {
     type Sink = SqliteSink;
+    type Snapshot = SqliteSnapshot;
 
     const CAPABILITIES: Capabilities = Capabilities {
         typing: Typing::Flexible,
@@ -128,14 +138,11 @@ impl Harness for File {
     }
 
     async fn open(&self, _: &str, tables: Vec<TableRule>) -> SqliteSink {
-        let auto_migrate = tables.iter().any(|t| t.settings.mode == Mode::Log);
-        SqliteSink::open(SqliteSettings {
-            sink: SINK.to_owned(),
-            path: self.path(),
-            auto_migrate,
-            tables,
-        })
-        .unwrap()
+        SqliteSink::open(self.settings(tables)).unwrap()
+    }
+
+    async fn snapshot(&self, tables: Vec<TableRule>) -> SqliteSnapshot {
+        SqliteSnapshot::open(&self.settings(tables)).await.unwrap()
     }
 
     async fn rows(&self, table: &str, columns: &[(&str, Type)]) -> Vec<Vec<Kept>> {
@@ -196,4 +203,4 @@ impl Harness for File {
     }
 }
 
-plimsoll_sink_api::conformance!(File);
+plimsoll_conformance::suite!(File);

@@ -2,12 +2,12 @@
 
 use super::record::{self, Place};
 use super::{Harness, Kept, Record, TableSpec, Tables};
-use crate::{
+use plimsoll_protocol::{Claim, Class, Owner, Position, Span, StartRule, TopicPartition};
+use plimsoll_sink_api::{
     Batch, Claimed, Committed, DeadLetter, DeadLetters, Identity, KeptLetter, LetterFilter,
     LetterPage, Marks, Member, Missing, Mode, NewPosition, PositionChange, Positions, Prepared,
     Replay, Rows, Sink, SinkError,
 };
-use plimsoll_protocol::{Claim, Class, Owner, Position, Span, StartRule, TopicPartition};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,6 +135,12 @@ impl<H: Harness> World<H> {
         let sink = self.harness.open(process, vec![rule]).await;
         sink.migrate().await.expect("migrate");
         sink
+    }
+
+    /// What `verify` sees now.
+    pub(super) async fn snapshot(&self) -> H::Snapshot {
+        let rule = self.spec.rule(self.harness.table(TABLE));
+        self.harness.snapshot(vec![rule]).await
     }
 
     /// A process that owns partition 0, which begins at 0.
@@ -323,17 +329,29 @@ impl<H: Harness> Process<H> {
         letters.iter().map(|l| (l.tp.partition, l.offset)).collect()
     }
 
-    /// Replays dead letters as these records.
+    /// Replays dead letters as these records, one for each.
     pub(super) async fn replay(
         &self,
         records: &[(i64, Record)],
         stands_at: Option<i64>,
     ) -> Result<Committed, SinkError> {
-        let rows = self.rows_at(records.iter().map(|(offset, record)| (*offset, record)));
+        let letters: Vec<i64> = records.iter().map(|(offset, _)| *offset).collect();
+        self.replay_as(&letters, records, stands_at).await
+    }
+
+    /// Replays dead letters as these rows.
+    pub(super) async fn replay_as(
+        &self,
+        letters: &[i64],
+        rows: &[(i64, Record)],
+        stands_at: Option<i64>,
+    ) -> Result<Committed, SinkError> {
+        let rows = self.rows_at(rows.iter().map(|(offset, record)| (*offset, record)));
         let replay = Replay {
             topic: TOPIC,
             partition: self.partition,
             table: &self.table,
+            letters,
             rows: &rows,
             stands_at: stands_at.map(at),
         };

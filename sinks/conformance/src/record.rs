@@ -1,6 +1,6 @@
 //! Records, and the cells that the decoder makes of them.
 
-use crate::{Cell, Mode, Op, Path, Row, Rows, Shape, Source, Table};
+use plimsoll_sink_api::{Cell, Mode, Op, Path, Row, Rows, Shape, Source, Table};
 
 /// A value that a record says of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,7 +227,7 @@ fn whole_key(key: &[u8], shape: Shape) -> Cell<'_> {
     let Ok(text) = std::str::from_utf8(key) else {
         return Cell::Bytes(key);
     };
-    match (shape, crate::canonical::json(text)) {
+    match (shape, plimsoll_sink_api::canonical::json(text)) {
         (Shape::Json, Ok(json)) => Cell::Json(json),
         (Shape::Scalar, Ok(_)) if text.starts_with('"') => {
             Cell::Text(serde_json::from_str::<&str>(text).unwrap_or(text))

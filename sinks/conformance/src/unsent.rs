@@ -2,7 +2,7 @@
 
 use super::world::World;
 use super::{Harness, Kept, Record, Said, TableSpec, Type, Unsent, column};
-use crate::Missing;
+use plimsoll_sink_api::Missing;
 
 fn n(number: i64) -> Kept {
     Kept::number(&number.to_string())

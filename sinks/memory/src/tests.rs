@@ -1,15 +1,16 @@
 //! The sink in memory does what every sink has to do.
 
-use super::MemorySink;
-use crate::conformance::{Capabilities, Harness, Kept, TableSpec, Type};
-use crate::{Act, TableRule};
+use super::{MemorySink, MemorySnapshot};
+use plimsoll_conformance::{Capabilities, Harness, Kept, TableSpec, Type};
 use plimsoll_protocol::TopicPartition;
+use plimsoll_sink_api::{Act, TableRule};
 
 /// A database in memory.
 struct Memory(MemorySink);
 
 impl Harness for Memory {
     type Sink = MemorySink;
+    type Snapshot = MemorySnapshot;
 
     const CAPABILITIES: Capabilities = Capabilities::FULL;
 
@@ -27,6 +28,10 @@ impl Harness for Memory {
 
     async fn open(&self, _: &str, rules: Vec<TableRule>) -> MemorySink {
         self.0.with_rules(rules)
+    }
+
+    async fn snapshot(&self, rules: Vec<TableRule>) -> MemorySnapshot {
+        self.0.with_rules(rules).snapshot()
     }
 
     async fn rows(&self, table: &str, columns: &[(&str, Type)]) -> Vec<Vec<Kept>> {
@@ -51,4 +56,4 @@ impl Harness for Memory {
     }
 }
 
-crate::conformance!(Memory);
+plimsoll_conformance::suite!(Memory);

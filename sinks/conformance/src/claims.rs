@@ -2,8 +2,10 @@
 
 use super::world::{END, World, at, identity, member, set, start, tp};
 use super::{Harness, Record, Said, TableSpec, Type, column};
-use crate::{Identity, NewPosition, Positions, SetOutcome, Settled, Sink, StoredPosition};
 use plimsoll_protocol::{Class, Position, StartRule};
+use plimsoll_sink_api::{
+    Identity, NewPosition, Positions, SetOutcome, Settled, Sink, StoredPosition,
+};
 use std::time::Duration;
 
 fn record(id: i64) -> Record {

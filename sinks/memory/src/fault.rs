@@ -1,7 +1,7 @@
 //! What happens to commits, by a script: what no real database does on demand.
 
-use crate::{Cell, Rows, SinkError};
 use plimsoll_protocol::{Class, classify};
+use plimsoll_sink_api::{Cell, Rows, SinkError};
 
 /// What happens to a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! Tables in memory: their columns, their rows, and what records do to them.
 
 use super::value;
-use crate::canonical::Unfit;
-use crate::conformance::{ColumnSpec, Kept, Type};
-use crate::mapping::{Candidate, Target, Unique};
-use crate::{
+use plimsoll_conformance::{ColumnSpec, Kept, Type};
+use plimsoll_protocol::{Class, TopicPartition};
+use plimsoll_sink_api::canonical::Unfit;
+use plimsoll_sink_api::mapping::{Candidate, Target, Unique};
+use plimsoll_sink_api::{
     Cell, Committed, Missing, Mode, Op, Prepared, Rows, Secret, Shape, SinkError, Source, Table,
     TableSettings,
 };
-use plimsoll_protocol::{Class, TopicPartition};
 
 /// A table.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +48,7 @@ struct PlanColumn {
 
 /// The table of a log, as the sink makes it.
 pub(super) fn log_table() -> Vec<ColumnSpec> {
-    use crate::conformance::column;
+    use plimsoll_conformance::column;
     let key = |name, typ| column(name, typ).key();
     vec![
         key("kafka_topic", Type::Text),
@@ -128,6 +128,43 @@ impl MemoryPlan {
     /// The table's name.
     pub(super) fn table(&self) -> &str {
         &self.table
+    }
+
+    /// What stands for a field that a record lacks.
+    pub(super) fn defaults(&self, stored: &Stored) -> Vec<Kept> {
+        let default = |column: &PlanColumn| stored.columns[column.at].default.clone();
+        let columns = self.columns.iter();
+        columns
+            .map(|column| default(column).unwrap_or(Kept::Null))
+            .collect()
+    }
+
+    /// What a record says of each column; of a tombstone, of those of the key alone.
+    pub(super) fn said(
+        &self,
+        cells: &[Cell<'_>],
+        key_only: bool,
+    ) -> Result<Vec<Option<Kept>>, Unfit> {
+        let columns = self.columns.iter().zip(cells);
+        let of_key = |column: &PlanColumn| self.key.contains(&column.at);
+        columns
+            .map(|(column, cell)| match key_only && !of_key(column) {
+                true => Ok(None),
+                false => value::keep(column.typ, column.raw, cell),
+            })
+            .collect()
+    }
+
+    /// The columns that are written, of a row as it is stored.
+    pub(super) fn of_row<'r>(&'r self, values: &'r [Kept]) -> impl Iterator<Item = &'r Kept> {
+        self.columns.iter().map(|column| &values[column.at])
+    }
+
+    /// The key, of the columns that are written.
+    pub(super) fn key_of<'r>(&self, written: &'r [Option<Kept>]) -> Vec<&'r Kept> {
+        let place = |key: &usize| self.columns.iter().position(|c| c.at == *key);
+        let places = self.key.iter().filter_map(place);
+        places.filter_map(|at| written[at].as_ref()).collect()
     }
 
     fn refused(&self, unfit: Unfit, column: Option<&str>, offset: i64) -> SinkError {

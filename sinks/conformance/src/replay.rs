@@ -3,8 +3,8 @@
 use super::fate::Columns;
 use super::world::{Process, World, letter, set, span};
 use super::{Harness, Kept, Late, Record, Said, TableSpec, Trials, Type, column};
-use crate::{DeadLetters, Inspect, LetterFilter, Positions, Sink};
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::{DeadLetters, Inspect, LetterFilter, Positions, Sink};
 
 fn record(id: i64, text: &str) -> Record {
     Record::put([
@@ -56,6 +56,22 @@ pub async fn many_letters_are_replayed_piece_by_piece<H: Harness>() {
     assert!(p.letters().await.is_empty());
     let rows = (0..COUNT).map(|i| row(i, &i.to_string()));
     world.assert_rows(rows).await;
+}
+
+pub async fn a_letter_without_a_row_and_one_of_several_are_replayed_whole<H: Harness>() {
+    let world = world::<H>().await;
+    let p = with_letters(&world, 3).await;
+    let none = p.replay_as(&[1], &[], Some(3)).await.unwrap();
+    assert_eq!(none.rows, 0);
+    assert_eq!(p.letters_at().await, [(0, 0), (0, 2)]);
+    let two = [(2, record(1, "a")), (2, record(2, "b"))];
+    assert_eq!(p.replay_as(&[2], &two, Some(3)).await.unwrap().rows, 2);
+    assert_eq!(p.letters_at().await, [(0, 0)]);
+    // Its letter is gone: none of its rows is written again.
+    let other = [(2, record(3, "c")), (2, record(4, "d"))];
+    let error = p.replay_as(&[2], &other, Some(3)).await.unwrap_err();
+    assert_eq!(error.class, Class::Fenced, "{error}");
+    world.assert_rows([row(1, "a"), row(2, "b")]).await;
 }
 
 pub async fn a_replay_without_its_letter_writes_nothing<H: Harness>() {

@@ -1,10 +1,11 @@
 //! What a sink's crate gives the suite: tables, processes, and a look at what stands.
 
 use super::{Capabilities, Kept, Type};
-use crate::{
+use plimsoll_protocol::TopicPartition;
+use plimsoll_sink_api::snapshot::Snapshot;
+use plimsoll_sink_api::{
     Act, DeadLetters, Inspect, Missing, Mode, Positions, Sink, Source, TableRule, TableSettings,
 };
-use plimsoll_protocol::TopicPartition;
 use std::future::Future;
 
 /// A database with one scenario in it. Scenarios run at the same time: each has tables
@@ -12,6 +13,9 @@ use std::future::Future;
 pub trait Harness: Sized {
     /// The sink.
     type Sink: Sink<Plan: std::fmt::Debug> + Positions + DeadLetters + Inspect;
+
+    /// What `verify` reads.
+    type Snapshot: Snapshot;
 
     /// What it does differently.
     const CAPABILITIES: Capabilities;
@@ -28,6 +32,9 @@ pub trait Harness: Sized {
     /// A sink as a process opens it; `process` is its readable name. Two of them are
     /// two processes with the same config.
     fn open(&self, process: &str, rules: Vec<TableRule>) -> impl Future<Output = Self::Sink>;
+
+    /// What stands there now, as `verify` reads it.
+    fn snapshot(&self, rules: Vec<TableRule>) -> impl Future<Output = Self::Snapshot>;
 
     /// The rows of a table, in any order: what stands in these columns.
     fn rows(&self, table: &str, columns: &[(&str, Type)]) -> impl Future<Output = Vec<Vec<Kept>>>;

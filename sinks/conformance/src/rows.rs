@@ -2,8 +2,8 @@
 
 use super::world::{World, set, span, tp};
 use super::{Harness, Kept, Record, Said, TableSpec, Type, column};
-use crate::{Missing, Mode, Positions, Sink};
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Missing, Mode, Positions, Sink};
 use std::collections::BTreeMap;
 
 fn n(number: i64) -> Kept {
@@ -245,6 +245,28 @@ pub async fn of_one_key_in_one_batch_the_last_record_counts<H: Harness>() {
     .unwrap();
     let row = |id, text| vec![n(id), Kept::text(text), Kept::Null];
     world.assert_rows([row(1, "last"), row(3, "back")]).await;
+}
+
+pub async fn a_record_of_several_rows_is_written_whole<H: Harness>() {
+    let world = World::<H>::merging(TableSpec::merging(pairs())).await;
+    let p = world.process(1).await;
+    let with = |id, text| put(id).and("a", Said::text(text));
+    let rows = [
+        (0, with(1, "a")),
+        (0, with(2, "b")),
+        // As where a key was changed.
+        (1, gone(1)),
+        (1, with(3, "a")),
+        (2, with(2, "c")),
+        (2, gone(3)),
+        (2, with(4, "d")),
+    ];
+    let rows = p.rows_at(rows.iter().map(|(offset, record)| (*offset, record)));
+    let batch = p.batch(span(0, 3), &rows, &[]);
+    p.sink.commit(&batch).await.unwrap();
+    let row = |id, text| vec![n(id), Kept::text(text), Kept::Null];
+    world.assert_rows([row(2, "c"), row(4, "d")]).await;
+    assert_eq!(p.stands().await, 3);
 }
 
 pub async fn a_key_of_several_columns_counts_whole<H: Harness>() {

@@ -1,10 +1,15 @@
 //! The list of all scenarios.
 
-/// Runs every scenario for a harness, each as a test of its own.
+/// Runs every scenario for a harness, each as a test of its own. A function that is named
+/// with it runs each within something of its own, a task-local value say: another harness
+/// would be compiled as a whole.
 #[macro_export]
-macro_rules! conformance {
+macro_rules! suite {
     ($harness:ty) => {
-        $crate::conformance!($harness, claims: [
+        $crate::suite!($harness, $crate::alone);
+    };
+    ($harness:ty, $within:path) => {
+        $crate::suite!($harness, $within, claims: [
             each_claim_raises_the_epoch_and_takes_over,
             another_deployments_claim_is_refused_and_changes_nothing,
             a_partition_without_a_start_is_not_claimed,
@@ -14,7 +19,7 @@ macro_rules! conformance {
             a_heartbeat_is_of_its_own_partitions_alone,
             a_topics_id_is_remembered_once_and_under_a_standing_claim,
         ]);
-        $crate::conformance!($harness, fences: [
+        $crate::suite!($harness, $within, fences: [
             an_owner_that_was_overtaken_changes_nothing,
             an_owner_whose_position_was_set_changes_nothing,
             an_older_claim_of_the_same_process_writes_nothing,
@@ -23,7 +28,7 @@ macro_rules! conformance {
             a_claim_that_was_given_back_writes_nothing,
             a_successor_goes_on_where_the_position_stands,
         ]);
-        $crate::conformance!($harness, letters: [
+        $crate::suite!($harness, $within, letters: [
             letters_and_rows_of_one_batch_are_kept_together,
             whatever_a_record_holds_its_dead_letter_is_kept,
             a_letter_of_a_second_rejection_replaces_the_first,
@@ -33,7 +38,7 @@ macro_rules! conformance {
             letters_of_a_partition_whose_position_is_lost_are_there,
             a_batch_that_is_refused_leaves_no_letter,
         ]);
-        $crate::conformance!($harness, positions: [
+        $crate::suite!($harness, $within, positions: [
             a_start_is_settled_once,
             configured_starts_are_written_for_all_partitions_or_for_none,
             positions_are_listed_in_order_with_all_that_is_known,
@@ -42,9 +47,10 @@ macro_rules! conformance {
             a_position_of_another_deployment_is_taken_over_on_demand_alone,
             what_operators_do_is_kept_in_its_order,
         ]);
-        $crate::conformance!($harness, replay: [
+        $crate::suite!($harness, $within, replay: [
             a_replay_writes_rows_and_takes_their_letters_in_pieces,
             many_letters_are_replayed_piece_by_piece,
+            a_letter_without_a_row_and_one_of_several_are_replayed_whole,
             a_replay_without_its_letter_writes_nothing,
             a_replay_ahead_of_the_position_writes_nothing,
             a_replay_never_wins_over_a_later_record_of_its_key,
@@ -52,7 +58,7 @@ macro_rules! conformance {
             a_trial_moves_no_position_and_keeps_no_letter,
             a_trial_says_what_a_commit_would_say,
         ]);
-        $crate::conformance!($harness, rows: [
+        $crate::suite!($harness, $within, rows: [
             append_writes_a_row_for_each_record_and_moves_the_position,
             append_has_no_row_for_a_tombstone_to_delete,
             a_missing_field_takes_the_columns_default_and_a_null_does_not,
@@ -63,18 +69,26 @@ macro_rules! conformance {
             a_tombstone_deletes_the_row_of_its_key_and_no_other,
             of_one_key_in_one_batch_the_last_record_counts,
             a_key_of_several_columns_counts_whole,
+            a_record_of_several_rows_is_written_whole,
             rows_that_are_replaced_do_not_depend_on_where_batches_end,
             rows_that_are_merged_do_not_depend_on_where_batches_end,
             a_span_without_rows_moves_the_position,
         ]);
-        $crate::conformance!($harness, sources: [
+        $crate::suite!($harness, $within, snapshots: [
+            a_snapshot_says_where_partitions_stand_and_how_they_came_there,
+            a_snapshot_has_the_dead_letters,
+            rows_are_not_older_than_the_positions_of_their_snapshot,
+            what_is_expected_of_a_record_is_what_is_found_of_its_row,
+            a_tombstone_is_of_the_row_that_its_key_is_of,
+        ]);
+        $crate::suite!($harness, $within, sources: [
             a_header_is_a_text_and_in_a_column_of_bytes_its_bytes,
             bytes_that_are_no_text_are_a_bad_record_but_in_a_column_of_bytes,
             a_whole_key_is_its_text_and_in_a_column_of_bytes_its_bytes,
             a_records_time_has_one_form_in_each_kind_of_column,
             partition_and_offset_are_numbers_and_a_topic_is_a_text,
         ]);
-        $crate::conformance!($harness, tables: [
+        $crate::suite!($harness, $within, tables: [
             a_topic_that_no_table_takes_is_refused,
             a_table_that_is_not_there_is_refused_and_not_made,
             a_name_that_is_not_in_the_table_is_told_with_the_nearest,
@@ -83,13 +97,13 @@ macro_rules! conformance {
             a_log_table_has_its_coordinates_and_what_the_config_adds,
             a_table_without_the_coordinates_or_their_key_is_no_log,
         ]);
-        $crate::conformance!($harness, unsent: [
+        $crate::suite!($harness, $within, unsent: [
             a_value_that_was_not_sent_stays_as_it_is,
             a_missing_field_beside_one_that_was_not_sent_follows_its_own_rule,
             a_value_that_was_not_sent_and_no_row_has_is_a_bad_record,
             a_value_that_was_not_sent_is_a_bad_record_of_a_table_without_a_key,
         ]);
-        $crate::conformance!($harness, values: [
+        $crate::suite!($harness, $within, values: [
             each_type_keeps_what_was_sent,
             json_is_kept_whole,
             bytes_are_padded_base64_and_nothing_else,
@@ -99,17 +113,22 @@ macro_rules! conformance {
             a_bad_value_stops_its_whole_batch,
         ]);
     };
-    ($harness:ty, $area:ident: [$($scenario:ident,)*]) => {
+    ($harness:ty, $within:path, $area:ident: [$($scenario:ident,)*]) => {
         mod $area {
             use super::*;
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $scenario() {
-                    $crate::conformance::$area::$scenario::<$harness>().await;
+                    $within($crate::$area::$scenario::<$harness>()).await;
                 }
             )*
         }
     };
+}
+
+/// Within nothing.
+pub async fn alone<F: Future>(scenario: F) -> F::Output {
+    scenario.await
 }
 
 #[cfg(test)]
@@ -118,7 +137,7 @@ mod tests {
 
     #[test]
     fn every_scenario_is_in_the_list() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/conformance");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let list = std::fs::read_to_string(folder.join("list.rs")).unwrap();
         let mut found = 0;
         for file in std::fs::read_dir(folder).unwrap() {

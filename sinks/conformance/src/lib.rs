@@ -1,7 +1,7 @@
 //! What every sink has to do, as scenarios; each sink's tests run all of them.
 //!
 //! A sink's crate writes a [`Harness`] and says
-//! `plimsoll_sink_api::conformance!(MyHarness);` in its tests. A new scenario is a
+//! `plimsoll_conformance::suite!(MyHarness);` in its tests. A new scenario is a
 //! function here and a line in the list of that macro, and runs for every sink.
 //!
 //! Databases differ, and how they may stands in [`Capabilities`]: nothing else.
@@ -26,6 +26,8 @@ pub mod replay;
 #[allow(missing_docs, reason = "their names are sentences")]
 pub mod rows;
 #[allow(missing_docs, reason = "their names are sentences")]
+pub mod snapshots;
+#[allow(missing_docs, reason = "their names are sentences")]
 pub mod sources;
 #[allow(missing_docs, reason = "their names are sentences")]
 pub mod tables;
@@ -40,5 +42,6 @@ pub use capabilities::{
 };
 pub use harness::{ColumnSpec, Harness, TableSpec, column};
 pub use kept::{Kept, Type};
+pub use list::alone;
 pub use odd::{Odd, all as odd_records};
 pub use record::{Place, Record, Said, push};

@@ -3,8 +3,8 @@
 use super::odd;
 use super::world::{World, letter, set, tp};
 use super::{Harness, Kept, Record, Said, TableSpec, Type, column};
-use crate::{Act, DeadLetters, LetterFilter, LetterPage, Positions};
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Act, DeadLetters, LetterFilter, LetterPage, Positions};
 
 fn record(id: i64) -> Record {
     Record::put([("id", Said::number(&id.to_string()))])

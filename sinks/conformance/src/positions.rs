@@ -2,8 +2,10 @@
 
 use super::world::{TOPIC, World, at, identity, set, span, start, tp};
 use super::{Harness, Record, Said, TableSpec, Type, column};
-use crate::{Act, Fingerprint, Identity, Marks, PositionChange, Positions, SetOutcome, Sink};
 use plimsoll_protocol::{Class, Position, StartRule, TopicPartition};
+use plimsoll_sink_api::{
+    Act, Fingerprint, Identity, Marks, PositionChange, Positions, SetOutcome, Sink,
+};
 use std::time::Duration;
 
 fn record(id: i64) -> Record {
@@ -53,7 +55,7 @@ pub async fn configured_starts_are_written_for_all_partitions_or_for_none<H: Har
     assert_eq!(sink.settled().await.unwrap().len(), 2);
     assert_eq!(all[1].position, at(2));
     let other = TopicPartition::new("another topic", 0);
-    let of_other = crate::NewPosition {
+    let of_other = plimsoll_sink_api::NewPosition {
         tp: other,
         ..start(0, 9)
     };

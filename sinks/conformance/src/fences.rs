@@ -2,9 +2,9 @@
 
 use super::world::{Process, World, at, letter, set, span};
 use super::{Claims, Harness, Kept, Late, Record, Said, TableSpec, Type, column};
-use crate::Positions;
-use crate::Sink;
 use plimsoll_protocol::{Claim, Class, Owner};
+use plimsoll_sink_api::Positions;
+use plimsoll_sink_api::Sink;
 
 fn record(id: i64, text: &str) -> Record {
     Record::put([

@@ -3,6 +3,7 @@
 //! what other sinks are measured by.
 
 mod fault;
+mod snapshot;
 mod state;
 mod table;
 #[cfg(test)]
@@ -10,18 +11,18 @@ mod tests;
 mod value;
 
 pub use fault::{Fault, Shutting};
+pub use snapshot::{MemorySnapshot, MemoryTable};
 pub use table::MemoryPlan;
 
-use crate::conformance::{ColumnSpec, Kept, Type, column};
-use crate::ownership::no_position;
-use crate::{
+use fault::{away, coded};
+use plimsoll_conformance::{ColumnSpec, Kept, Type, column};
+use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
+use plimsoll_sink_api::{
     Act, Batch, Claimed, Committed, DeadLetters, DryRun, Identity, Inspect, KeptLetter,
     LetterFilter, LetterPage, Member, Missing, Mode, NewPosition, PositionChange, Positions,
     Prepared, Replay, Rows, SetOutcome, Settled, Sink, SinkError, StoredPosition, TableRule,
-    TableSettings, mapping,
+    TableSettings, mapping, no_position,
 };
-use fault::{away, coded};
-use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
 use state::{SINK, State, moved};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -153,7 +154,7 @@ impl MemorySink {
         self.with(|s| {
             let stood = s.positions.get_mut(tp).expect("a position");
             stood.row.set(Position::new(to).expect("an offset"));
-            stood.marks = crate::Marks::default();
+            stood.marks = plimsoll_sink_api::Marks::default();
         });
     }
 
@@ -277,7 +278,7 @@ impl MemorySink {
             }
             Some(Fault::SetToZero) => {
                 stood.row.set(Position::ZERO);
-                stood.marks = crate::Marks::default();
+                stood.marks = plimsoll_sink_api::Marks::default();
                 for table in s.tables.values_mut() {
                     table.rows.retain(|row| row.of.0 != tp);
                 }
@@ -443,11 +444,8 @@ impl DeadLetters for MemorySink {
         self.with(|s| {
             let stood = s.positions.get(&tp).ok_or_else(|| moved("no position"))?;
             let position = stood.row.position;
-            let places: Vec<_> = replay
-                .rows
-                .iter()
-                .map(|(row, _)| (tp.clone(), row.offset))
-                .collect();
+            let place = |&offset: &i64| (tp.clone(), offset);
+            let places: Vec<_> = replay.letters.iter().map(place).collect();
             let stands = match replay.stands_at {
                 Some(wanted) => position == wanted,
                 None => places.iter().all(|(_, at)| *at < position.offset()),

@@ -89,6 +89,13 @@ impl Kept {
         Self::Json(value.unwrap_or_else(|e| panic!("{text}: {e}")).to_string())
     }
 
+    /// The same, where it is JSON whose numbers are in the range of floats.
+    #[must_use]
+    pub fn json_in_range(text: &str) -> Option<Self> {
+        let value = serde_json::from_str::<Value>(text).ok()?;
+        Some(Self::Json(value.to_string()))
+    }
+
     /// A point in time from RFC 3339, where it is one.
     #[must_use]
     pub fn time(text: &str) -> Option<Self> {

@@ -2,8 +2,8 @@
 
 use super::world::{TABLE, TOPIC, World};
 use super::{Harness, Kept, Record, Said, TableSpec, Tables, Type, column};
-use crate::{Mode, Sink, SinkError, Source, TableRule, TableSettings};
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Mode, Sink, SinkError, Source, TableRule, TableSettings};
 
 async fn world<H: Harness>() -> World<H> {
     let columns = [

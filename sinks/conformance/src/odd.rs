@@ -2,7 +2,7 @@
 //! of all bounds, and what may be said of it. Each sink keeps them all.
 
 use super::Capabilities;
-use crate::{DeadLetter, KeptLetter};
+use plimsoll_sink_api::{DeadLetter, KeptLetter};
 
 /// A record and what was wrong with it.
 #[derive(Debug, Clone)]

@@ -2,12 +2,12 @@
 
 use super::fault::{Fault, Shutting};
 use super::table::Stored;
-use crate::{
+use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition};
+use plimsoll_sink_api::{
     Act, Claimed, DeadLetter, Identity, KeptLetter, LetterFilter, Marks, Member, NewPosition,
     Owned, Ownership, Payload, PositionChange, Secret, SetOutcome, Setting, SinkError,
     StoredPosition, claimable, islands, setting,
 };
-use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -109,6 +109,18 @@ impl Owned for &mut Stood {
 }
 
 impl State {
+    /// What stands now, for whoever only looks.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            tables: self.tables.clone(),
+            positions: self.positions.clone(),
+            starts: self.starts.clone(),
+            letters: self.letters.clone(),
+            acts: self.acts.clone(),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn settle(
         &mut self,
         identity: &Identity,

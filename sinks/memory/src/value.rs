@@ -1,9 +1,9 @@
 //! A cell → the value that its column keeps, by the strictest rules.
 
-use crate::canonical::{self, Unfit, Wanted};
-use crate::conformance::{Kept, Type};
-use crate::{Cell, Unit};
 use jiff::civil::Date;
+use plimsoll_conformance::{Kept, Type};
+use plimsoll_sink_api::canonical::{self, Unfit, Wanted};
+use plimsoll_sink_api::{Cell, Unit};
 
 /// The value; `None`: the record says nothing of the column. `raw`: keys and headers
 /// are bytes as they came.
@@ -14,8 +14,8 @@ pub(super) fn keep(typ: Type, raw: bool, cell: &Cell<'_>) -> Result<Option<Kept>
         (Type::Bytes, _) => Kept::Bytes(bytes(raw, cell)?),
         (_, Cell::Bytes(_)) => return Err(Unfit::NotText),
         (Type::Text, _) => Kept::Text(written(cell)?),
-        (Type::Json, Cell::Text(text)) => Kept::json(canonical::json(text)?),
-        (Type::Json, _) => Kept::json(&canonical::written(Wanted::Json, cell)?),
+        (Type::Json, Cell::Text(text)) => json(canonical::json(text)?)?,
+        (Type::Json, _) => json(&canonical::written(Wanted::Json, cell)?)?,
         (Type::Time, Cell::Timestamp(at)) if at.unit == Unit::Millis => Kept::Time(at.value),
         (Type::Time, _) => Kept::time(&written(cell)?).ok_or(Unfit::NotTime)?,
         (Type::Date, Cell::Timestamp(_)) => Kept::Text(written(cell)?[..10].to_owned()),
@@ -37,6 +37,10 @@ pub(super) fn keep(typ: Type, raw: bool, cell: &Cell<'_>) -> Result<Option<Kept>
         (Type::Decimal, _) => number(&canonical::written(Wanted::Number, cell)?)?,
         (Type::Float, _) => float(&canonical::written(Wanted::Number, cell)?)?,
     }))
+}
+
+fn json(text: &str) -> Result<Kept, Unfit> {
+    Kept::json_in_range(text).ok_or(Unfit::OutOfRange)
 }
 
 fn bytes(raw: bool, cell: &Cell<'_>) -> Result<Vec<u8>, Unfit> {
