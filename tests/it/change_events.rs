@@ -169,3 +169,53 @@ fn a_topic_without_change_events_halts_with_a_hint() {
     assert_eq!(case.database.number("SELECT count(*) FROM {s}.t"), 0);
     process.kill();
 }
+
+#[test]
+fn rows_that_other_partitions_have_yet_to_write_are_waited_for() {
+    let create = "CREATE TABLE {s}.t (id int PRIMARY KEY, email text UNIQUE, \
+                  parent int REFERENCES {s}.t)";
+    let formats = "value = { envelope = \"debezium\" }\n";
+    let case = Feed::with_partitions("between_rows", create, "upsert", formats, 2);
+    let send = |partition: i32, op: &str, id: i32, email: &str, parent: &str| {
+        let row = format!("{{\"id\":{id},\"email\":\"{email}\",\"parent\":{parent}}}");
+        let event = format!("{{\"op\":\"{op}\",\"after\":{row}}}");
+        let key = format!("{{\"id\":{id}}}");
+        case.send(&[Message::of(partition, &event).key(&key)]);
+    };
+    let rows = || case.rows("SELECT concat_ws(' ', id, email, parent) FROM {s}.t ORDER BY id");
+    let process = Process::start_ready(&case.service);
+    let until = |expected: &[&str]| {
+        wait::until(&format!("{expected:?}"), || match rows() {
+            rows if rows == expected => Ok(()),
+            rows => Err(format!("{rows:?}")),
+        });
+    };
+    // Refused so often that it was refused at rest, too.
+    let refused = |times: f64| {
+        let retries = || process.metric("plimsoll_retries_total", &[("reason", "rejected")]);
+        let before = retries();
+        wait::until("it is tried again", || match retries() - before {
+            more if more >= times => Ok(()),
+            more => Err(more.to_string()),
+        });
+    };
+    send(1, "c", 2, "b", "null");
+    until(&["2 b"]);
+    // Its address is another's still, and the row behind it has no parent yet.
+    send(0, "c", 1, "a", "null");
+    send(0, "u", 1, "b", "null");
+    send(0, "c", 3, "d", "20");
+    until(&["1 a", "2 b"]);
+    refused(4.0);
+    assert_eq!(rows(), ["1 a", "2 b"]);
+    send(1, "u", 2, "c", "null");
+    until(&["1 b", "2 c"]);
+    refused(4.0);
+    assert_eq!(rows(), ["1 b", "2 c"]);
+    send(1, "c", 20, "e", "null");
+    until(&["1 b", "2 c", "3 d 20", "20 e"]);
+    case.wait();
+    assert_eq!(case.bad(), Vec::<String>::new());
+    case.verify();
+    assert!(process.drain().success());
+}

@@ -46,6 +46,9 @@ pub struct Detail {
     /// Whether the call waited for a lock that somebody else holds: the database
     /// itself is there.
     pub blocked: bool,
+    /// Whether a constraint between rows refused it (unique, foreign key): it may be taken
+    /// once other rows have changed.
+    pub between_rows: bool,
     /// What to do about it.
     pub hint: Option<String>,
     /// The server's own message.

@@ -50,6 +50,8 @@ fn from_server(e: &PgDatabaseError) -> SinkError {
             column: e.column().map(str::to_owned),
             constraint: e.constraint().map(str::to_owned),
             said: words::shown(e),
+            // restrict, foreign_key, unique, exclusion.
+            between_rows: matches!(code, "23001" | "23503" | "23505" | "23P01"),
             text: Secret::new(text),
             ..Detail::default()
         }),

@@ -22,6 +22,10 @@ const CONSTRAINT: i64 = 19;
 const MISMATCH: i64 = 20;
 const NOTADB: i64 = 26;
 
+/// Extended codes.
+const CONSTRAINT_FOREIGN_KEY: i64 = CONSTRAINT | 3 << 8;
+const CONSTRAINT_UNIQUE: i64 = CONSTRAINT | 8 << 8;
+
 /// The low byte of an extended code is the primary one.
 const PRIMARY: i64 = 0xff;
 
@@ -153,6 +157,7 @@ fn from_database(error: &dyn DatabaseError) -> SinkError {
         code: Some(name.to_owned()),
         condition: condition.to_owned(),
         hint: hint(code).map(str::to_owned),
+        between_rows: code == CONSTRAINT_FOREIGN_KEY || code == CONSTRAINT_UNIQUE,
         text: Secret::new(message),
         ..Detail::default()
     };

@@ -119,13 +119,13 @@ impl<S: Sink> Writer<S> {
         Trouble::End(Done::Restart(RestartReason::Fenced))
     }
 
-    fn count_retry(&self, class: Class) {
+    pub(super) fn count_retry(&self, class: Class) {
         let sink = self.lane.name.clone();
         counter!(names::RETRIES, "sink" => sink, "reason" => class.as_str()).increment(1);
     }
 
     /// Told once it has gone on for a while.
-    fn note_retrying(&self, attempts: u64, error: &SinkError) {
+    pub(super) fn note_retrying(&self, attempts: u64, error: &SinkError) {
         let code = error.detail.code.as_deref().unwrap_or_default();
         let what = format!("{attempts} attempts so far; the last one said: {error}");
         let about = About::Retrying(self.tp.clone());

@@ -2,7 +2,7 @@
 //! table refuses all: it is compared with others of its batch.
 
 use super::build::{Built, How, Part, build};
-use super::trouble::{Changes, Done, Trouble};
+use super::trouble::{Done, Tried, Trouble};
 use super::{Target, Writer};
 use crate::metrics as names;
 use metrics::counter;
@@ -49,7 +49,7 @@ impl<S: Sink> Writer<S> {
         chunk: &Chunk,
         part: &Part,
         mut error: SinkError,
-        changes: &mut Changes,
+        tried: &mut Tried,
     ) -> Trouble {
         let found = self.compare(chunk, part, &error).await;
         if let Ok(finding) = &found {
@@ -62,14 +62,14 @@ impl<S: Sink> Writer<S> {
             }
             Ok(Finding::Shared) => "no other record of its batch is taken either",
             Ok(Finding::Alone) => "nothing of its batch can be compared with it",
-            Ok(Finding::Changing) if changes.count < MOST_CHANGES => {
-                changes.count += 1;
-                return self.again(changes).await;
+            Ok(Finding::Changing) if tried.changes < MOST_CHANGES => {
+                tried.changes += 1;
+                return self.again(tried).await;
             }
             Ok(Finding::Changing) => "it is refused at one time and taken at another",
             Err(Unknown::Away(away)) => {
                 self.lane.note_away(Some(&self.tp), &away);
-                return self.again(changes).await;
+                return self.again(tried).await;
             }
             Err(Unknown::Other(trouble)) => return trouble,
         };
@@ -77,8 +77,8 @@ impl<S: Sink> Writer<S> {
         Trouble::Suspect(error)
     }
 
-    async fn again(&self, changes: &mut Changes) -> Trouble {
-        match self.wait(changes.backoff.next_wait()).await {
+    pub(super) async fn again(&self, tried: &mut Tried) -> Trouble {
+        match self.wait(tried.backoff.next_wait()).await {
             Ok(()) => Trouble::Again,
             Err(trouble) => trouble,
         }

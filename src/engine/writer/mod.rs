@@ -9,7 +9,7 @@ mod fetch;
 mod trouble;
 
 use self::build::{Built, How, Part, Stop, Stopped, build, marks};
-use self::trouble::{Changes, Done, Trouble, Written};
+use self::trouble::{Done, Tried, Trouble, Written};
 use crate::config::OnBadRecord;
 use crate::engine::assignment::{Generation, Leased};
 use crate::engine::backoff::Backoff;
@@ -21,7 +21,7 @@ use crate::metrics::PartitionMetrics;
 use plimsoll_protocol::{
     Assignment, Claim, EpochFell, LeaderEpochs, Question, Then, TopicPartition, then,
 };
-use plimsoll_record::{Arena, Chunk, Decoder, Undecoded};
+use plimsoll_record::{Arena, Chunk, Decoder, Envelope, Undecoded};
 use plimsoll_sink_api::{Batch, Claimed, Prepared, Sink, SinkError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -145,7 +145,7 @@ impl<S: Sink> Writer<S> {
         // Its records have all arrived. The answer is waited for behind the decoding.
         self.look(chunk);
         let mut todo = vec![Part::whole(chunk)];
-        let mut changes = Changes::default();
+        let mut tried = Tried::default();
         while let Some(mut part) = todo.pop() {
             // The partition is another's: no further part is begun.
             if self.leased.now() == Assignment::Gone {
@@ -153,7 +153,7 @@ impl<S: Sink> Writer<S> {
             }
             let trouble = match self.commit_part(chunk, &mut part, &mut todo).await {
                 Ok(()) => {
-                    changes = Changes::default();
+                    tried = Tried::default();
                     continue;
                 }
                 // A dead letter that is refused itself, or a commit without
@@ -163,8 +163,11 @@ impl<S: Sink> Writer<S> {
                 {
                     return self.halt_at(chunk, &part, &error);
                 }
+                Err(Trouble::BadRecord(error)) if self.may_fit_later(&error) => {
+                    self.wait_for_rows(&error, &mut tried).await
+                }
                 Err(Trouble::Suspect(error)) => {
-                    self.suspected(chunk, &part, error, &mut changes).await
+                    self.suspected(chunk, &part, error, &mut tried).await
                 }
                 Err(trouble) => trouble,
             };
@@ -264,11 +267,39 @@ impl<S: Sink> Writer<S> {
                 // What comes next is another attempt, or none.
                 Ok(Written::RereadFirst) => self.retried(),
                 Err(trouble) => {
-                    self.retried();
+                    // It goes on, and is told as one trouble.
+                    let waits = matches!(&trouble, Trouble::BadRecord(e) if self.may_fit_later(e));
+                    if !waits {
+                        self.retried();
+                    }
                     return Err(trouble);
                 }
             }
         }
+    }
+
+    /// Whether a record that is refused now may be taken later: a database has sent it,
+    /// where it did fit, and partitions have no common order. Another one may have yet to
+    /// bring a row that it refers to, or to take one away that it collides with.
+    fn may_fit_later(&self, error: &SinkError) -> bool {
+        error.detail.between_rows && self.lane.formats.envelope != Envelope::None
+    }
+
+    /// Waits for what other partitions write.
+    async fn wait_for_rows(&self, error: &SinkError, tried: &mut Tried) -> Trouble {
+        tried.waits += 1;
+        let error = error.clone().hint(
+            "another partition may have yet to write a row that it refers to, or to delete one \
+             that it collides with: it is tried until it fits; a constraint that the source does \
+             not have, or that it checks at a transaction's end, has to be dropped here",
+        );
+        self.note_retrying(tried.waits, &error);
+        self.count_retry(error.class);
+        let trouble = self.again(tried).await;
+        if matches!(trouble, Trouble::End(_)) {
+            self.retried();
+        }
+        trouble
     }
 
     /// Gets what the first record of a part cannot be decoded without; or it halts the

@@ -35,9 +35,12 @@ pub(super) enum Trouble {
     End(Done),
 }
 
-/// How often the record at hand was taken at one time and refused at another.
+/// What was tried with the record at hand.
 #[derive(Default)]
-pub(super) struct Changes {
-    pub(super) count: u32,
+pub(super) struct Tried {
+    /// How often it was taken at one time and refused at another.
+    pub(super) changes: u32,
+    /// How often it was refused for the sake of other rows.
+    pub(super) waits: u64,
     pub(super) backoff: Backoff,
 }

@@ -23,8 +23,19 @@ impl Feed {
     /// On the shared servers. `create` makes the table `{s}.t`; `formats` are lines of the
     /// sink.
     pub fn new(test: &str, create: &str, mode: &str, formats: &str) -> Self {
+        Self::with_partitions(test, create, mode, formats, 1)
+    }
+
+    /// The same, of a topic with several partitions.
+    pub fn with_partitions(
+        test: &str,
+        create: &str,
+        mode: &str,
+        formats: &str,
+        partitions: i32,
+    ) -> Self {
         let (kafka, database, topic) = (Kafka::shared(), Database::shared(test), unique(test));
-        kafka.create_topic(&topic, 1);
+        kafka.create_topic(&topic, partitions);
         database.execute(create);
         let table = database.table("t");
         let mut service = Service::new(test, &topic, &table, mode, &database.state_schema());
