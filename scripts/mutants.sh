@@ -137,8 +137,8 @@ protocol_mutants() {
   both "the confirming of a batch" protocol/src/identity.rs \
     's/\(Some\(_\), Some\(_\)\) => Confirmation::Recreated/(Some(_), Some(_)) => Confirmation::Confirmed/' \
     "nothing of another log" identity::tests::a_batch_is_confirmed_only_by_the_id_that_its_position_remembers
-  both "the judging of lost answers" protocol/src/judge.rs 's/stored == span\.to\(\)/false/' \
-    "a lost answer is judged: committed" judge::tests::a_lost_answer_is_judged_by_where_the_position_stands
+  both "the resolving of lost answers" protocol/src/resolve.rs 's/stored == span\.to\(\)/false/' \
+    "a lost answer is resolved: committed" resolve::tests::a_lost_answer_is_resolved_by_where_the_position_stands
   both "the life that a message names" $LIFECYCLE \
     's/(\(Heard::Task \{ present: false, )\.\. \}, _\) => Act::Ignore/$1said: Said::Claimed }, Claiming) => Act::Consume,\n        $1.. }, _) => Act::Ignore/' \
     "invariant 2" lifecycle::tests::an_earlier_life_is_never_heard
@@ -244,7 +244,7 @@ mutant "the position behind the acknowledgements (Cassandra)" sinks/cassandra/sr
         early.reach(batch.span.to(), self.elapsed_ms());
         positions::advance(state, &tp, &held, batch, &early)
             .await
-            .map_err(|f| self.judged(f))?;
+            .map_err(|f| self.resolved(f))?;
         let sent = write::rows/' plimsoll-cassandra $UNWRITTEN
 mutant "timestamps of the generation (Cassandra)" sinks/cassandra/src/rows.rs \
   's/generation\.writes_at\(offset\)/offset * 2 + 1/' plimsoll-cassandra $SET_BACK

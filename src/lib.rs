@@ -32,11 +32,11 @@ mod formats;
 pub mod fuzzing;
 mod health;
 mod http;
+#[cfg(test)]
+mod in_process;
 mod kafka;
 mod logging;
 mod metrics;
-#[cfg(test)]
-mod rehearsal;
 mod route;
 pub mod service;
 mod verify;

@@ -4,7 +4,7 @@
 //! operator's `positions set` or a failover can fence the rightful owner, and
 //! while its assignment lives it must go on by itself (invariant 5).
 
-use crate::{Class, Verdict};
+use crate::{Class, Resolution};
 
 /// What Kafka says of the partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ pub enum Outcome {
         reread: Reread,
     },
     /// The answer was lost, and a claim has found out.
-    Judged(Verdict),
+    Resolved(Resolution),
 }
 
 /// Whether the catalogue was read anew already, after an error of the same class.
@@ -83,8 +83,8 @@ pub enum Step {
     GoOn,
     /// The identical batch again.
     Repeat,
-    /// Claim on a new connection, as long as it takes, then judge.
-    Judge,
+    /// Claim on a new connection, as long as it takes, then resolve.
+    Resolve,
     /// Forget what is in memory, claim, and consume from the stored position
     /// under a new local generation.
     Restart,
@@ -107,13 +107,13 @@ pub enum Step {
 pub fn next_step(outcome: Outcome, assignment: Assignment) -> Step {
     use Assignment::{Gone, Leaving, Live};
     match (outcome, assignment) {
-        (Outcome::Committed | Outcome::Judged(Verdict::Committed), _) => Step::GoOn,
+        (Outcome::Committed | Outcome::Resolved(Resolution::Committed), _) => Step::GoOn,
 
         (_, Gone) => Step::Drop,
 
-        (Outcome::Judged(Verdict::NotCommitted), Live | Leaving) => Step::Repeat,
-        (Outcome::Judged(Verdict::OutOfStep), Live) => Step::Restart,
-        (Outcome::Judged(Verdict::OutOfStep), Leaving) => Step::Drop,
+        (Outcome::Resolved(Resolution::NotCommitted), Live | Leaving) => Step::Repeat,
+        (Outcome::Resolved(Resolution::OutOfStep), Live) => Step::Restart,
+        (Outcome::Resolved(Resolution::OutOfStep), Leaving) => Step::Drop,
 
         (
             Outcome::Failed {
@@ -128,7 +128,7 @@ pub fn next_step(outcome: Outcome, assignment: Assignment) -> Step {
                 Leaving | Gone => Step::Drop,
             },
             Class::Transient => Step::Repeat,
-            Class::Unavailable => Step::Judge,
+            Class::Unavailable => Step::Resolve,
             Class::Rejected if divisible => Step::Bisect,
             // A column may have been widened since the catalogue was read: no
             // record is bad before it is judged by the table as it is now.
@@ -174,11 +174,11 @@ mod tests {
         let mut all = vec![Outcome::Committed];
         all.extend(
             [
-                Verdict::Committed,
-                Verdict::NotCommitted,
-                Verdict::OutOfStep,
+                Resolution::Committed,
+                Resolution::NotCommitted,
+                Resolution::OutOfStep,
             ]
-            .map(Outcome::Judged),
+            .map(Outcome::Resolved),
         );
         for class in CLASSES {
             for divisible in [false, true] {
@@ -195,15 +195,15 @@ mod tests {
         let table = [
             (Outcome::Committed, [Step::GoOn, Step::GoOn, Step::GoOn]),
             (
-                Outcome::Judged(Verdict::Committed),
+                Outcome::Resolved(Resolution::Committed),
                 [Step::GoOn, Step::GoOn, Step::GoOn],
             ),
             (
-                Outcome::Judged(Verdict::NotCommitted),
+                Outcome::Resolved(Resolution::NotCommitted),
                 [Step::Repeat, Step::Repeat, Step::Drop],
             ),
             (
-                Outcome::Judged(Verdict::OutOfStep),
+                Outcome::Resolved(Resolution::OutOfStep),
                 [Step::Restart, Step::Drop, Step::Drop],
             ),
             (
@@ -216,7 +216,7 @@ mod tests {
             ),
             (
                 failed(Class::Unavailable, true, Reread::Not),
-                [Step::Judge, Step::Judge, Step::Drop],
+                [Step::Resolve, Step::Resolve, Step::Drop],
             ),
             (
                 failed(Class::Rejected, true, Reread::Not),
@@ -302,7 +302,7 @@ mod tests {
         let word = |step| match step {
             Step::GoOn => "go on",
             Step::Repeat => "repeat",
-            Step::Judge => "judge",
+            Step::Resolve => "resolve",
             Step::Restart => "restart",
             Step::Bisect => "bisect",
             Step::BadRecord => "bad record",
@@ -319,16 +319,16 @@ mod tests {
         let rows = [
             ("committed".to_owned(), Outcome::Committed),
             (
-                "judged: committed".to_owned(),
-                Outcome::Judged(Verdict::Committed),
+                "resolved: committed".to_owned(),
+                Outcome::Resolved(Resolution::Committed),
             ),
             (
-                "judged: not committed".to_owned(),
-                Outcome::Judged(Verdict::NotCommitted),
+                "resolved: not committed".to_owned(),
+                Outcome::Resolved(Resolution::NotCommitted),
             ),
             (
-                "judged: out of step".to_owned(),
-                Outcome::Judged(Verdict::OutOfStep),
+                "resolved: out of step".to_owned(),
+                Outcome::Resolved(Resolution::OutOfStep),
             ),
             (
                 "failed: fenced".to_owned(),
@@ -417,7 +417,7 @@ mod tests {
             Step::Restart
         );
         assert_eq!(
-            next_step(Outcome::Judged(Verdict::OutOfStep), Live),
+            next_step(Outcome::Resolved(Resolution::OutOfStep), Live),
             Step::Restart
         );
     }
@@ -428,7 +428,7 @@ mod tests {
             for reread in REREADS {
                 assert_eq!(
                     next_step(failed(Class::Unavailable, divisible, reread), Live),
-                    Step::Judge
+                    Step::Resolve
                 );
             }
         }

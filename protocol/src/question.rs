@@ -12,8 +12,8 @@ pub enum Question {
     Starts,
     /// For the claim of a partition.
     Claim,
-    /// For a claim that judges a commit whose answer was lost.
-    Judging,
+    /// For a claim that resolves a commit whose answer was lost.
+    Resolving,
     /// To remember the id of a topic that was claimed.
     TopicId,
     /// For a table.
@@ -60,7 +60,7 @@ pub const fn then(question: Question, class: Class) -> Then {
             Question::Migration
             | Question::Starts
             | Question::Claim
-            | Question::Judging
+            | Question::Resolving
             | Question::TopicId
             | Question::Table
             | Question::Comparison,
@@ -75,7 +75,7 @@ pub const fn then(question: Question, class: Class) -> Then {
         // The row or its table is missing.
         (Question::Starts | Question::Claim, Stale) => Then::Settle,
         // The claim of a restart settles it.
-        (Question::Judging, Stale) => Then::Restart,
+        (Question::Resolving, Stale) => Then::Restart,
         // The next claim meets it.
         (Question::TopicId, Stale) => Then::AskAgain,
 
@@ -83,7 +83,7 @@ pub const fn then(question: Question, class: Class) -> Then {
             Question::Migration
             | Question::Starts
             | Question::Claim
-            | Question::Judging
+            | Question::Resolving
             | Question::TopicId
             | Question::Table,
             Rejected | Suspect | Halt,
@@ -111,7 +111,7 @@ mod tests {
         ("to migrate", Question::Migration),
         ("to write starts", Question::Starts),
         ("for a claim", Question::Claim),
-        ("for a claim that judges", Question::Judging),
+        ("for a claim that resolves", Question::Resolving),
         ("to remember a topic's id", Question::TopicId),
         ("for a table", Question::Table),
         ("to compare a record", Question::Comparison),

@@ -4,10 +4,10 @@
 mod check;
 mod columns;
 mod connect;
+mod dead_letters;
 mod error;
 mod fields;
 mod kafka;
-mod letters;
 mod list;
 mod migrate;
 mod positions;
@@ -20,10 +20,10 @@ mod text;
 mod told;
 
 pub use check::{CheckArgs, check};
-pub use error::AdminError;
-pub use letters::{
+pub use dead_letters::{
     DropArgs, ListArgs, ReplayArgs, drop_letters, list as list_letters, replay as replay_letters,
 };
+pub use error::AdminError;
 pub use list::list_positions;
 pub use migrate::{MigrateArgs, migrate};
 pub use positions::{SetArgs, set_position};

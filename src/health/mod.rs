@@ -1,7 +1,7 @@
 //! What `/readyz` tells: starts, halts, troubles, draining.
 
+mod dead_letters;
 mod ends;
-mod letters;
 mod report;
 mod trouble;
 
@@ -11,7 +11,7 @@ pub use trouble::{About, Asking};
 
 use crate::error::KafkaFault;
 use crate::metrics as names;
-use letters::Letters;
+use dead_letters::Letters;
 use metrics::gauge;
 use plimsoll_protocol::{Position, TopicPartition};
 use plimsoll_sink_api::DeadLetter;
@@ -236,7 +236,7 @@ impl Health {
         let letters = &mut inner.sink(sink).letters;
         for letter in dead {
             if letters.kept(tp, letter, now) {
-                letters::tell(sink, tp, letter);
+                dead_letters::tell(sink, tp, letter);
             }
         }
     }

@@ -268,7 +268,7 @@ fn positions_are_set_and_listed_with_their_lag() {
 }
 
 #[test]
-fn a_rehearsal_answers_beside_a_running_service() {
+fn a_dry_run_answers_beside_a_running_service() {
     let scene = Scene::new("dry_run_beside");
     let process = Process::start_ready(&scene.service);
     let dry = scene.ok(&[&scene.set("4")[..], &["--dry-run"]].concat());

@@ -4,7 +4,7 @@ use super::{CassandraModel, Entry, Event};
 use crate::faults::{Budget, Fault};
 use Entry::{Delete, Put, PutFirst};
 use Event::{
-    Judged, LateWrite, OlderGeneration, OutOfOrder, Overtaken, PositionLost, Repeated, Rewound,
+    LateWrite, OlderGeneration, OutOfOrder, Overtaken, PositionLost, Repeated, Resolved, Rewound,
     RowLost, SetDuringCommit, ZombieLost, ZombieWrote,
 };
 use Fault::{AnswerLost, Crash, Failover, LateClaim, Lost, RequestLost, Revoked, Set, TimeOut};
@@ -72,7 +72,7 @@ fn pairs() -> CassandraModel {
         0,
         2,
         &[TimeOut, Crash, Lost],
-        &[ZombieWrote, ZombieLost, LateWrite, Judged, Overtaken],
+        &[ZombieWrote, ZombieLost, LateWrite, Resolved, Overtaken],
     )
 }
 
@@ -98,7 +98,7 @@ pub fn power_cuts() -> CassandraModel {
         2,
         2,
         &[Failover, Crash, TimeOut],
-        &[Rewound, RowLost, PositionLost, Judged],
+        &[Rewound, RowLost, PositionLost, Resolved],
     )
 }
 
@@ -134,7 +134,7 @@ pub fn deeper() -> Vec<CassandraModel> {
                 LateClaim,
                 Set,
             ],
-            &[OlderGeneration, Judged, Overtaken],
+            &[OlderGeneration, Resolved, Overtaken],
         ),
         model(
             "cassandra: operator, three processes",

@@ -146,7 +146,7 @@ impl CassandraModel {
                     let ends = next + 1..=self.end_of_log().offset();
                     actions.extend(ends.map(|to| Action::Batch(p, to)));
                 }
-                if self.sees(s, p) == Look::Overtaken && !w.judging {
+                if self.sees(s, p) == Look::Overtaken && !w.resolving {
                     actions.push(Action::LookAtRow(p));
                 }
             }
@@ -417,7 +417,7 @@ fn sometimes() -> Vec<(Event, Property<CassandraModel>)> {
         SetDuringCommit: "an operator sets the position while rows are on their way",
         OlderGeneration: "a write of an older generation comes after a newer one's",
         Overtaken: "an owner sees that it was overtaken",
-        Judged: "a lost answer is judged",
+        Resolved: "a lost answer is resolved",
     }
 }
 

@@ -92,7 +92,7 @@ pub struct Writing {
     /// The batch in flight, and its records that are not acknowledged.
     pub batch: Option<(Span, Vec<i64>)>,
     /// The answer was lost; a claim is on its way.
-    pub judging: bool,
+    pub resolving: bool,
 }
 
 /// A request on its way.
@@ -160,8 +160,8 @@ pub enum Event {
     OlderGeneration,
     /// An owner sees that it was overtaken.
     Overtaken,
-    /// A lost answer is judged.
-    Judged,
+    /// A lost answer is resolved.
+    Resolved,
 }
 
 /// A set of events.

@@ -6,8 +6,8 @@ use super::{CassandraModel, WINDOW_MS, Without};
 use crate::faults::Fault;
 use crate::topic::at;
 use plimsoll_protocol::{
-    Assignment, Class, Mark, Marks, Outcome, Owner, Position, Reread, Span, Step, judge, next_step,
-    rewind,
+    Assignment, Class, Mark, Marks, Outcome, Owner, Position, Reread, Span, Step, next_step,
+    resolve, rewind,
 };
 
 /// The random id of a process.
@@ -132,7 +132,7 @@ impl CassandraModel {
     pub(super) fn send_batch(&self, s: &mut State, process: usize, span: Span) {
         let offsets: Vec<i64> = (span.from().offset()..span.to().offset()).collect();
         let Some(w) = s.writing(process) else { return };
-        w.judging = false;
+        w.resolving = false;
         w.batch = Some((span, offsets.clone()));
         for offset in offsets {
             self.send_row(s, process, offset);
@@ -175,7 +175,7 @@ impl CassandraModel {
                             next: start,
                             acknowledged: start,
                             batch: None,
-                            judging: false,
+                            resolving: false,
                         });
                     }
                     Mind::Writing(w) => {
@@ -183,15 +183,15 @@ impl CassandraModel {
                         w.claim = claim;
                         w.marks = marks;
                         let Some((span, _)) = w.batch else { return };
-                        s.last.note(Event::Judged);
+                        s.last.note(Event::Resolved);
                         // A batch of another generation is out of step wherever
                         // the new one stands.
-                        let verdict = if same {
-                            judge(start, span)
+                        let resolution = if same {
+                            resolve(start, span)
                         } else {
-                            plimsoll_protocol::Verdict::OutOfStep
+                            plimsoll_protocol::Resolution::OutOfStep
                         };
-                        self.step(s, from, Outcome::Judged(verdict));
+                        self.step(s, from, Outcome::Resolved(resolution));
                     }
                     Mind::Empty | Mind::Unclaimed => {}
                 }
@@ -324,14 +324,14 @@ impl CassandraModel {
                 w.acknowledged = span.to();
                 w.next = span.to();
                 w.batch = None;
-                w.judging = false;
+                w.resolving = false;
                 if belief != Assignment::Live {
                     self.end(s, process);
                 }
             }
             Step::Repeat => self.send_batch(s, process, span),
-            Step::Judge => {
-                w.judging = true;
+            Step::Resolve => {
+                w.resolving = true;
                 s.unawait(process);
                 s.send(process, What::Claim(owner(process, life)));
             }

@@ -12,8 +12,8 @@ use crate::topic::{Entry, Log};
 use Entry::{Bad, Gap, Odd, Record};
 use Event::{
     Bisected, Changing, CommitTakenBack, Compared, CrashedInCommit, DeadLetter, EpochShared,
-    Halted, HandedOver, Healed, HeardOut, JudgedCommitted, JudgedNotCommitted, JudgedOutOfStep,
-    LateApplied, MovedOverGaps, Overtaken, Repeated, Reread, RightfulFenced, SeenTwice,
+    Halted, HandedOver, Healed, HeardOut, LateApplied, MovedOverGaps, Overtaken, Repeated, Reread,
+    ResolvedCommitted, ResolvedNotCommitted, ResolvedOutOfStep, RightfulFenced, SeenTwice,
     SetDuringCommit, TakenOver, ZombieClaimed, ZombieFenced,
 };
 use Fault::{
@@ -77,9 +77,9 @@ fn any_two(name: &'static str, faults: u8) -> PostgresModel {
             ZombieFenced,
             ZombieClaimed,
             RightfulFenced,
-            JudgedCommitted,
-            JudgedNotCommitted,
-            JudgedOutOfStep,
+            ResolvedCommitted,
+            ResolvedNotCommitted,
+            ResolvedOutOfStep,
             LateApplied,
             TakenOver,
             SetDuringCommit,
@@ -105,9 +105,9 @@ fn zombies() -> PostgresModel {
             ZombieFenced,
             ZombieClaimed,
             RightfulFenced,
-            JudgedCommitted,
-            JudgedNotCommitted,
-            JudgedOutOfStep,
+            ResolvedCommitted,
+            ResolvedNotCommitted,
+            ResolvedOutOfStep,
             LateApplied,
             TakenOver,
             HeardOut,
@@ -126,7 +126,7 @@ pub fn operator() -> PostgresModel {
         &[
             ZombieFenced,
             RightfulFenced,
-            JudgedOutOfStep,
+            ResolvedOutOfStep,
             SetDuringCommit,
             Overtaken,
             LateApplied,
@@ -144,9 +144,9 @@ fn failovers() -> PostgresModel {
         &[(TimeOut, 2), (Failover, 2), (Set, 1), (AnswerLost, 1)],
         &[
             CommitTakenBack,
-            JudgedCommitted,
-            JudgedNotCommitted,
-            JudgedOutOfStep,
+            ResolvedCommitted,
+            ResolvedNotCommitted,
+            ResolvedOutOfStep,
             SetDuringCommit,
             Overtaken,
             RightfulFenced,
@@ -189,7 +189,7 @@ fn records() -> PostgresModel {
             Reread,
             Halted,
             HandedOver,
-            JudgedCommitted,
+            ResolvedCommitted,
         ],
     )
 }

@@ -446,7 +446,7 @@ impl PostgresModel {
     /// commit in flight is heard out.
     fn lost(&self, s: &mut State, p: usize) {
         match &mut s.processes[p].mind {
-            Mind::Consuming(c) if !c.parts.is_empty() && !c.judging => {
+            Mind::Consuming(c) if !c.parts.is_empty() && !c.resolving => {
                 c.taken.clear();
                 s.processes[p].belief = Some(Assignment::Gone);
             }
@@ -486,9 +486,9 @@ fn sometimes() -> Vec<(Event, Property<PostgresModel>)> {
         ZombieFenced: "a zombie's commit is refused",
         ZombieClaimed: "a zombie's late claim fences the owner",
         RightfulFenced: "the rightful owner is refused and begins anew",
-        JudgedCommitted: "a lost answer is judged: committed",
-        JudgedNotCommitted: "a lost answer is judged: not committed",
-        JudgedOutOfStep: "a lost answer is judged: out of step",
+        ResolvedCommitted: "a lost answer is resolved: committed",
+        ResolvedNotCommitted: "a lost answer is resolved: not committed",
+        ResolvedOutOfStep: "a lost answer is resolved: out of step",
         LateApplied: "a commit is applied that nobody waits for",
         TakenOver: "another process goes on",
         SetDuringCommit: "an operator sets the position during a commit",

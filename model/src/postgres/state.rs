@@ -76,7 +76,7 @@ pub struct Consuming {
     /// How far the last part's one record is compared with others.
     pub comparison: Option<Comparison>,
     /// The answer to the last part was lost; a claim is on its way.
-    pub judging: bool,
+    pub resolving: bool,
     /// The table's definition as it was read.
     pub catalogue: u8,
 }
@@ -181,12 +181,12 @@ pub enum Event {
     ZombieClaimed,
     /// The rightful owner is refused and begins anew.
     RightfulFenced,
-    /// A lost answer is judged.
-    JudgedCommitted,
+    /// A lost answer is resolved.
+    ResolvedCommitted,
     /// The same.
-    JudgedNotCommitted,
+    ResolvedNotCommitted,
     /// The same.
-    JudgedOutOfStep,
+    ResolvedOutOfStep,
     /// A commit that nobody waits for any more is applied.
     LateApplied,
     /// A commit is applied of another process than the last one's.

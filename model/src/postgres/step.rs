@@ -7,7 +7,7 @@ use crate::faults::Fault;
 use crate::topic::at;
 use plimsoll_protocol::{
     Answer as Heard, Ask, Assignment, Claim, Class, Comparison, Finding, Guard, Next, Outcome,
-    Owner, Position, Reread, Step, Verdict, classify, judge, next_step,
+    Owner, Position, Reread, Resolution, Step, classify, next_step, resolve,
 };
 
 /// How the database answers.
@@ -92,7 +92,7 @@ impl State {
         let Some(c) = self.consuming(process) else {
             return;
         };
-        c.judging = false;
+        c.resolving = false;
         if let Some(part) = c.parts.last().cloned() {
             let (claim, serial, catalogue) = (c.claim, c.serial, c.catalogue);
             self.send(
@@ -271,7 +271,7 @@ impl PostgresModel {
                     batch: Vec::new(),
                     parts: Vec::new(),
                     comparison: None,
-                    judging: false,
+                    resolving: false,
                     catalogue,
                 });
             }
@@ -279,13 +279,13 @@ impl PostgresModel {
                 c.claim = claim;
                 c.serial = serial;
                 let Some(part) = c.parts.last() else { return };
-                let verdict = judge(position, part.span);
-                s.last.note(match verdict {
-                    Verdict::Committed => Event::JudgedCommitted,
-                    Verdict::NotCommitted => Event::JudgedNotCommitted,
-                    Verdict::OutOfStep => Event::JudgedOutOfStep,
+                let resolution = resolve(position, part.span);
+                s.last.note(match resolution {
+                    Resolution::Committed => Event::ResolvedCommitted,
+                    Resolution::NotCommitted => Event::ResolvedNotCommitted,
+                    Resolution::OutOfStep => Event::ResolvedOutOfStep,
                 });
-                self.step(s, process, Outcome::Judged(verdict));
+                self.step(s, process, Outcome::Resolved(resolution));
             }
             Mind::Empty | Mind::Unclaimed | Mind::Halted(_) => {}
         }
@@ -351,12 +351,12 @@ impl PostgresModel {
                 } else if belief != Assignment::Live {
                     self.end(s, process, belief);
                 } else {
-                    c.judging = false;
+                    c.resolving = false;
                 }
             }
             Step::Repeat => s.send_part(process),
-            Step::Judge => {
-                c.judging = true;
+            Step::Resolve => {
+                c.resolving = true;
                 s.send(process, What::Claim(owner(process, life)));
             }
             Step::Restart => {

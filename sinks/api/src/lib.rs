@@ -11,8 +11,8 @@ mod acts;
 mod backend;
 mod batch;
 pub mod canonical;
+mod dead_letters;
 mod error;
-mod letters;
 pub mod mapping;
 mod ownership;
 mod positions;
@@ -25,8 +25,10 @@ mod value;
 pub use acts::{Act, KeptAct, islands};
 pub use backend::{Backend, DryRun, Inspect};
 pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
+pub use dead_letters::{
+    DeadLetterFilter, DeadLetterPage, DeadLetters, KeptDeadLetter, Payload, Replay,
+};
 pub use error::{Detail, Secret, SinkError};
-pub use letters::{DeadLetters, KeptLetter, LetterFilter, LetterPage, Payload, Replay};
 pub use ownership::{Identity, Owned, Ownership, Setting, claimable, no_position, setting};
 pub use positions::{PositionChange, Positions, SetOutcome, StoredPosition};
 pub use sink::{Blocked, Claimed, Committed, Member, NewPosition, Settled, Sink};

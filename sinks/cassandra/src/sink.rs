@@ -9,13 +9,14 @@ use crate::schema::{Looks, Schema};
 use crate::state::{Lazy, State};
 use crate::write::{self, Way};
 use crate::{
-    CassandraSettings, CassandraTable, Consistency, catalogue, letters, migrate, positions, starts,
+    CassandraSettings, CassandraTable, Consistency, catalogue, dead_letters, migrate, positions,
+    starts,
 };
 use plimsoll_protocol::{Claim, Class, Generation, Marks, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, DeadLetters, DryRun, Identity, Inspect, KeptLetter, LetterFilter,
-    LetterPage, Member, NewPosition, PositionChange, Positions, Prepared, Replay, SetOutcome,
-    Settled, Sink, SinkError, StoredPosition, mapping,
+    Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Identity,
+    Inspect, KeptDeadLetter, Member, NewPosition, PositionChange, Positions, Prepared, Replay,
+    SetOutcome, Settled, Sink, SinkError, StoredPosition, mapping,
 };
 use scylla::client::session::Session;
 use std::collections::HashMap;
@@ -235,7 +236,7 @@ impl Sink for CassandraSink {
             .await
             .map_err(|f| self.judged(f))?;
         for letter in batch.dead {
-            letters::bury(state, &tp, letter)
+            dead_letters::keep(state, &tp, letter)
                 .await
                 .map_err(|f| self.judged(f))?;
         }
@@ -335,10 +336,10 @@ impl Positions for CassandraSink {
 impl DeadLetters for CassandraSink {
     async fn dead_letters(
         &self,
-        filter: &LetterFilter,
-        page: &LetterPage,
-    ) -> Result<Vec<KeptLetter>, SinkError> {
-        letters::list(self.state().await?, filter, page).await
+        filter: &DeadLetterFilter,
+        page: &DeadLetterPage,
+    ) -> Result<Vec<KeptDeadLetter>, SinkError> {
+        dead_letters::list(self.state().await?, filter, page).await
     }
 
     /// The rows carry the timestamps of their own offsets, so a later record of
@@ -355,14 +356,14 @@ impl DeadLetters for CassandraSink {
         if offsets.any(|&offset| offset >= position.offset()) {
             return Err(moved("the position moved"));
         }
-        if !letters::all_there(state, &tp, replay.letters).await? {
+        if !dead_letters::all_there(state, &tp, replay.letters).await? {
             return Err(moved("a letter is gone"));
         }
         let plan = &replay.table.plan;
         let encoded = Encoded::of(&plan.layout, row.generation(), replay.rows, now_ms())?;
         write::rows(self.way(state), plan, &encoded).await?;
         for &offset in replay.letters {
-            letters::exhume(state, &tp, offset).await?;
+            dead_letters::remove_one(state, &tp, offset).await?;
         }
         Ok(Committed {
             rows: replay.rows.len() as u64,
@@ -370,8 +371,8 @@ impl DeadLetters for CassandraSink {
         })
     }
 
-    async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
-        letters::remove(self.state().await?, filter).await
+    async fn drop_dead_letters(&self, filter: &DeadLetterFilter) -> Result<u64, SinkError> {
+        dead_letters::remove(self.state().await?, filter).await
     }
 }
 

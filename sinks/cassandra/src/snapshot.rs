@@ -11,7 +11,8 @@ use plimsoll_sink_api::snapshot::{
     with_acts,
 };
 use plimsoll_sink_api::{
-    Cell, DeadLetters, LetterFilter, LetterPage, Missing, Positions, Prepared, Sink, SinkError,
+    Cell, DeadLetterFilter, DeadLetterPage, DeadLetters, Missing, Positions, Prepared, Sink,
+    SinkError,
 };
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -73,12 +74,12 @@ impl Snapshot for CassandraSnapshot {
     }
 
     async fn dead_letters(&mut self) -> Result<HashSet<Place>, SinkError> {
-        let all = LetterFilter {
+        let all = DeadLetterFilter {
             topic: None,
             partition: None,
             offsets: Vec::new(),
         };
-        let mut page = LetterPage {
+        let mut page = DeadLetterPage {
             after: None,
             limit: PAGE,
             payloads: false,

@@ -29,12 +29,12 @@ pub(crate) struct Statements {
     pub(crate) advance: PreparedStatement,
     pub(crate) heartbeat: PreparedStatement,
     pub(crate) heartbeats: PreparedStatement,
-    pub(crate) bury: PreparedStatement,
+    pub(crate) insert: PreparedStatement,
     pub(crate) letters: PreparedStatement,
     pub(crate) letters_at: PreparedStatement,
     pub(crate) letter: PreparedStatement,
-    pub(crate) exhume: PreparedStatement,
-    pub(crate) exhume_pieces: PreparedStatement,
+    pub(crate) remove_one: PreparedStatement,
+    pub(crate) remove_pieces: PreparedStatement,
     pub(crate) act: PreparedStatement,
     pub(crate) acts: PreparedStatement,
     pub(crate) reached: PreparedStatement,
@@ -188,7 +188,7 @@ impl Statements {
                 Some(read),
             )
             .await?,
-            bury: make(
+            insert: make(
                 format!(
                     "INSERT INTO {k}.dead_letters (sink, topic, partition, kafka_offset, \
                      timestamp_ms, key, value, headers, bytes, condition, code, column_name, \
@@ -222,12 +222,12 @@ impl Statements {
                 Some(read),
             )
             .await?,
-            exhume: make(
+            remove_one: make(
                 format!("DELETE FROM {k}.dead_letters WHERE {ONE} AND kafka_offset = ?"),
                 None,
             )
             .await?,
-            exhume_pieces: make(
+            remove_pieces: make(
                 format!(
                     "DELETE FROM {k}.dead_letters \
                      WHERE {ONE} AND kafka_offset >= ? AND kafka_offset <= ?"

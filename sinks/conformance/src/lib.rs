@@ -9,13 +9,13 @@
 mod capabilities;
 #[allow(missing_docs, reason = "their names are sentences")]
 pub mod claims;
+#[allow(missing_docs, reason = "their names are sentences")]
+pub mod dead_letters;
 mod fate;
 #[allow(missing_docs, reason = "their names are sentences")]
 pub mod fences;
 mod harness;
 mod kept;
-#[allow(missing_docs, reason = "their names are sentences")]
-pub mod letters;
 mod list;
 mod odd;
 #[allow(missing_docs, reason = "their names are sentences")]

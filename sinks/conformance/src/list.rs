@@ -28,7 +28,7 @@ macro_rules! suite {
             a_claim_that_was_given_back_writes_nothing,
             a_successor_goes_on_where_the_position_stands,
         ]);
-        $crate::suite!($harness, $within, letters: [
+        $crate::suite!($harness, $within, dead_letters: [
             letters_and_rows_of_one_batch_are_kept_together,
             whatever_a_record_holds_its_dead_letter_is_kept,
             a_letter_of_a_second_rejection_replaces_the_first,

@@ -2,7 +2,7 @@
 //! of all bounds, and what may be said of it. Each sink keeps them all.
 
 use super::Capabilities;
-use plimsoll_sink_api::{DeadLetter, KeptLetter};
+use plimsoll_sink_api::{DeadLetter, KeptDeadLetter};
 
 /// A record and what was wrong with it.
 #[derive(Debug, Clone)]
@@ -160,7 +160,7 @@ impl Odd {
 
     /// Compares a letter that was kept.
     #[track_caller]
-    pub fn assert_kept(&self, kept: &KeptLetter, capabilities: &Capabilities) {
+    pub fn assert_kept(&self, kept: &KeptDeadLetter, capabilities: &Capabilities) {
         let (time, text) = (capabilities.letter_time, |t: &str| {
             capabilities.letter_text(t)
         });
@@ -172,7 +172,7 @@ impl Odd {
     #[track_caller]
     pub fn assert_kept_with(
         &self,
-        kept: &KeptLetter,
+        kept: &KeptDeadLetter,
         time: impl Fn(i64) -> Option<i64>,
         text: impl Fn(&str) -> String,
     ) {

@@ -4,7 +4,7 @@ use super::fate::Columns;
 use super::world::{Process, World, letter, set, span};
 use super::{Harness, Kept, Late, Record, Said, TableSpec, Trials, Type, column};
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{DeadLetters, Inspect, LetterFilter, Positions, Sink};
+use plimsoll_sink_api::{DeadLetterFilter, DeadLetters, Inspect, Positions, Sink};
 
 fn record(id: i64, text: &str) -> Record {
     Record::put([
@@ -77,9 +77,9 @@ pub async fn a_letter_without_a_row_and_one_of_several_are_replayed_whole<H: Har
 pub async fn a_replay_without_its_letter_writes_nothing<H: Harness>() {
     let world = world::<H>().await;
     let p = with_letters(&world, 3).await;
-    let filter = LetterFilter {
+    let filter = DeadLetterFilter {
         offsets: vec![1],
-        ..LetterFilter::default()
+        ..DeadLetterFilter::default()
     };
     assert_eq!(p.sink.drop_dead_letters(&filter).await.unwrap(), 1);
     let two = [(0, record(0, "a")), (1, record(1, "b"))];

@@ -4,8 +4,8 @@ use super::record::{self, Place};
 use super::{Harness, Kept, Record, TableSpec, Tables};
 use plimsoll_protocol::{Claim, Class, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, DeadLetter, DeadLetters, Identity, KeptLetter, LetterFilter,
-    LetterPage, Marks, Member, Missing, Mode, NewPosition, PositionChange, Positions, Prepared,
+    Batch, Claimed, Committed, DeadLetter, DeadLetterFilter, DeadLetterPage, DeadLetters, Identity,
+    KeptDeadLetter, Marks, Member, Missing, Mode, NewPosition, PositionChange, Positions, Prepared,
     Replay, Rows, Sink, SinkError,
 };
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub(super) fn set(partition: i32, to: i64) -> PositionChange {
 }
 
 /// All of the letters in one page.
-pub(super) const ALL_LETTERS: LetterPage = LetterPage {
+pub(super) const ALL_LETTERS: DeadLetterPage = DeadLetterPage {
     after: None,
     limit: 10_000,
     payloads: true,
@@ -314,11 +314,11 @@ impl<H: Harness> Process<H> {
     }
 
     /// All dead letters of this sink, with their records.
-    pub(super) async fn letters(&self) -> Vec<KeptLetter> {
-        self.letters_of(&LetterFilter::default()).await
+    pub(super) async fn letters(&self) -> Vec<KeptDeadLetter> {
+        self.letters_of(&DeadLetterFilter::default()).await
     }
 
-    pub(super) async fn letters_of(&self, filter: &LetterFilter) -> Vec<KeptLetter> {
+    pub(super) async fn letters_of(&self, filter: &DeadLetterFilter) -> Vec<KeptDeadLetter> {
         let letters = self.sink.dead_letters(filter, &ALL_LETTERS).await;
         letters.expect("dead letters")
     }

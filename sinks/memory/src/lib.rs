@@ -18,10 +18,10 @@ use fault::{away, coded};
 use plimsoll_conformance::{ColumnSpec, Kept, Type, column};
 use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Act, Batch, Claimed, Committed, DeadLetters, DryRun, Identity, Inspect, KeptLetter,
-    LetterFilter, LetterPage, Member, Missing, Mode, NewPosition, PositionChange, Positions,
-    Prepared, Replay, Rows, SetOutcome, Settled, Sink, SinkError, StoredPosition, TableRule,
-    TableSettings, mapping, no_position,
+    Act, Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun,
+    Identity, Inspect, KeptDeadLetter, Member, Missing, Mode, NewPosition, PositionChange,
+    Positions, Prepared, Replay, Rows, SetOutcome, Settled, Sink, SinkError, StoredPosition,
+    TableRule, TableSettings, mapping, no_position,
 };
 use state::{SINK, State, moved};
 use std::sync::{Arc, Mutex};
@@ -295,7 +295,7 @@ impl MemorySink {
         stood.reached(batch.marks);
         s.tables.insert(plan.table().to_owned(), table);
         for letter in batch.dead {
-            s.bury(&tp, letter);
+            s.keep_dead_letter(&tp, letter);
         }
         match fault {
             Some(Fault::AppliedAnswerLost) => Err(away()),
@@ -420,9 +420,9 @@ impl Positions for MemorySink {
 impl DeadLetters for MemorySink {
     async fn dead_letters(
         &self,
-        filter: &LetterFilter,
-        page: &LetterPage,
-    ) -> Result<Vec<KeptLetter>, SinkError> {
+        filter: &DeadLetterFilter,
+        page: &DeadLetterPage,
+    ) -> Result<Vec<KeptDeadLetter>, SinkError> {
         self.with(|s| {
             let behind = |place: &(TopicPartition, i64)| {
                 page.after.as_ref().is_none_or(|after| place > after)
@@ -431,7 +431,7 @@ impl DeadLetters for MemorySink {
                 .letters
                 .iter()
                 .filter(|(place, _)| state::matches(filter, place) && behind(place));
-            let letter = |(_, kept): (_, &KeptLetter)| KeptLetter {
+            let letter = |(_, kept): (_, &KeptDeadLetter)| KeptDeadLetter {
                 payload: kept.payload.clone().filter(|_| page.payloads),
                 ..kept.clone()
             };
@@ -466,7 +466,7 @@ impl DeadLetters for MemorySink {
         })
     }
 
-    async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
+    async fn drop_dead_letters(&self, filter: &DeadLetterFilter) -> Result<u64, SinkError> {
         Ok(self.with(|s| s.drop_letters(filter)))
     }
 }

@@ -4,8 +4,8 @@ use super::fault::{Fault, Shutting};
 use super::table::Stored;
 use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Act, Claimed, DeadLetter, Identity, KeptLetter, LetterFilter, Marks, Member, NewPosition,
-    Owned, Ownership, Payload, PositionChange, Secret, SetOutcome, Setting, SinkError,
+    Act, Claimed, DeadLetter, DeadLetterFilter, Identity, KeptDeadLetter, Marks, Member,
+    NewPosition, Owned, Ownership, Payload, PositionChange, Secret, SetOutcome, Setting, SinkError,
     StoredPosition, claimable, islands, setting,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -32,7 +32,7 @@ pub(super) struct State {
     pub(super) positions: BTreeMap<TopicPartition, Stood>,
     /// Of which a start was settled.
     pub(super) starts: BTreeSet<TopicPartition>,
-    pub(super) letters: BTreeMap<(TopicPartition, i64), KeptLetter>,
+    pub(super) letters: BTreeMap<(TopicPartition, i64), KeptDeadLetter>,
     pub(super) acts: Vec<(TopicPartition, Act)>,
     pub(super) prepared: usize,
     pub(super) script: VecDeque<Fault>,
@@ -231,11 +231,11 @@ impl State {
         self.acts.push((change.tp.clone(), act));
     }
 
-    pub(super) fn bury(&mut self, tp: &TopicPartition, letter: &DeadLetter<'_>) {
+    pub(super) fn keep_dead_letter(&mut self, tp: &TopicPartition, letter: &DeadLetter<'_>) {
         let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len) as u64;
         let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
         let headers = letter.headers.iter();
-        let kept = KeptLetter {
+        let kept = KeptDeadLetter {
             tp: tp.clone(),
             offset: letter.offset,
             timestamp: letter.timestamp,
@@ -254,7 +254,7 @@ impl State {
         self.letters.insert((tp.clone(), letter.offset), kept);
     }
 
-    pub(super) fn drop_letters(&mut self, filter: &LetterFilter) -> u64 {
+    pub(super) fn drop_letters(&mut self, filter: &DeadLetterFilter) -> u64 {
         let gone: Vec<(TopicPartition, i64)> = self
             .letters
             .extract_if(.., |place, _| matches(filter, place))
@@ -274,7 +274,7 @@ impl State {
 }
 
 /// Whether a filter is about a letter.
-pub(super) fn matches(filter: &LetterFilter, (tp, offset): &(TopicPartition, i64)) -> bool {
+pub(super) fn matches(filter: &DeadLetterFilter, (tp, offset): &(TopicPartition, i64)) -> bool {
     filter.topic.as_ref().is_none_or(|t| *t == *tp.topic)
         && filter.partition.is_none_or(|p| p == tp.partition)
         && (filter.offsets.is_empty() || filter.offsets.contains(offset))

@@ -21,12 +21,12 @@ mod connect;
 mod control;
 mod copy;
 mod dead;
+mod dead_letters;
 mod encode;
 mod error;
 mod fence;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod letters;
 mod log;
 mod migrate;
 mod nagle;

@@ -7,11 +7,12 @@ use crate::plan::{self, PgPlan};
 use crate::privileges::Lack;
 use crate::sink::PostgresSink;
 use crate::sweep::Purpose;
-use crate::{letters, log, migrate, set, state};
+use crate::{dead_letters, log, migrate, set, state};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::{
-    Batch, Committed, DeadLetters, DryRun, Inspect, KeptLetter, LetterFilter, LetterPage,
-    PositionChange, Positions, Prepared, Replay, SetOutcome, Sink, SinkError, StoredPosition,
+    Batch, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Inspect,
+    KeptDeadLetter, PositionChange, Positions, Prepared, Replay, SetOutcome, Sink, SinkError,
+    StoredPosition,
 };
 
 impl Positions for PostgresSink {
@@ -41,18 +42,20 @@ impl Positions for PostgresSink {
 impl DeadLetters for PostgresSink {
     async fn dead_letters(
         &self,
-        filter: &LetterFilter,
-        page: &LetterPage,
-    ) -> Result<Vec<KeptLetter>, SinkError> {
+        filter: &DeadLetterFilter,
+        page: &DeadLetterPage,
+    ) -> Result<Vec<KeptDeadLetter>, SinkError> {
         let names = &self.names;
-        self.on_control(async |conn| letters::list(conn, names, self.sink(), filter, page).await)
-            .await
+        self.on_control(async |conn| {
+            dead_letters::list(conn, names, self.sink(), filter, page).await
+        })
+        .await
     }
 
     async fn replay(&self, replay: &Replay<'_, PgPlan>) -> Result<Committed, SinkError> {
         let place = (replay.topic, replay.partition);
         let work = async |session: &mut Session| {
-            letters::replay(&mut session.conn, &self.names, self.sink(), replay).await
+            dead_letters::replay(&mut session.conn, &self.names, self.sink(), replay).await
         };
         let (rows, terminated) = self
             .on_writer(Purpose::Commit, place, work)
@@ -65,9 +68,9 @@ impl DeadLetters for PostgresSink {
         })
     }
 
-    async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
+    async fn drop_dead_letters(&self, filter: &DeadLetterFilter) -> Result<u64, SinkError> {
         let names = &self.names;
-        self.on_control(async |conn| letters::remove(conn, names, self.sink(), filter).await)
+        self.on_control(async |conn| dead_letters::remove(conn, names, self.sink(), filter).await)
             .await
     }
 }

@@ -50,7 +50,7 @@ async fn everything(
 ) -> Result<Committed, SinkError> {
     advance(connection, sink, batch).await?;
     for letter in batch.dead {
-        bury(connection, sink, batch, letter)
+        keep_dead_letter(connection, sink, batch, letter)
             .await
             .map_err(|e| from_sqlx(&e))?;
     }
@@ -100,7 +100,7 @@ async fn advance(
 
 /// Keeps a dead letter. One that stands there already is of an earlier passage
 /// over the same record, before an operator set the position back.
-async fn bury(
+async fn keep_dead_letter(
     connection: &mut SqliteConnection,
     sink: &str,
     batch: &Batch<'_, SqlitePlan>,

@@ -22,11 +22,11 @@ mod affinity;
 mod catalogue;
 mod commit;
 mod connection;
+mod dead_letters;
 mod default;
 mod encode;
 mod error;
 mod holder;
-mod letters;
 mod logs;
 mod migrations;
 mod number;
@@ -48,9 +48,9 @@ pub use snapshot::SqliteSnapshot;
 use connection::{Database, Lane, Open, within};
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, DeadLetters, DryRun, Identity, Inspect, KeptLetter, LetterFilter,
-    LetterPage, Member, Mode, NewPosition, PositionChange, Positions, Prepared, Replay, SetOutcome,
-    Settled, Sink, SinkError, StoredPosition, mapping,
+    Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Identity,
+    Inspect, KeptDeadLetter, Member, Mode, NewPosition, PositionChange, Positions, Prepared,
+    Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, mapping,
 };
 use std::sync::Arc;
 
@@ -178,25 +178,25 @@ impl Positions for SqliteSink {
         table: &Prepared<SqlitePlan>,
         tp: &TopicPartition,
     ) -> Result<bool, SinkError> {
-        letters::holds_rows(&self.database, &table.plan, tp).await
+        dead_letters::holds_rows(&self.database, &table.plan, tp).await
     }
 }
 
 impl DeadLetters for SqliteSink {
     async fn dead_letters(
         &self,
-        filter: &LetterFilter,
-        page: &LetterPage,
-    ) -> Result<Vec<KeptLetter>, SinkError> {
-        letters::list(&self.database, &self.settings.sink, filter, page).await
+        filter: &DeadLetterFilter,
+        page: &DeadLetterPage,
+    ) -> Result<Vec<KeptDeadLetter>, SinkError> {
+        dead_letters::list(&self.database, &self.settings.sink, filter, page).await
     }
 
     async fn replay(&self, replay: &Replay<'_, SqlitePlan>) -> Result<Committed, SinkError> {
-        letters::replay(&self.database, &self.settings.sink, replay).await
+        dead_letters::replay(&self.database, &self.settings.sink, replay).await
     }
 
-    async fn drop_dead_letters(&self, filter: &LetterFilter) -> Result<u64, SinkError> {
-        letters::remove(&self.database, &self.settings.sink, filter).await
+    async fn drop_dead_letters(&self, filter: &DeadLetterFilter) -> Result<u64, SinkError> {
+        dead_letters::remove(&self.database, &self.settings.sink, filter).await
     }
 }
 

@@ -11,7 +11,8 @@ use crate::health::{About, Halt, Until};
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::{
-    Assignment, Class, Outcome, Question, Reread, Span, Step, Then, Verdict, judge, next_step, then,
+    Assignment, Class, Outcome, Question, Reread, Resolution, Span, Step, Then, next_step, resolve,
+    then,
 };
 use plimsoll_record::Chunk;
 use plimsoll_sink_api::{Batch, Claimed, Committed, Op, Prepared, Sink, SinkError};
@@ -53,9 +54,9 @@ impl<S: Sink> Writer<S> {
                         self.wait(backoff.next_wait()).await?;
                     }
                 }
-                Step::Judge => {
+                Step::Resolve => {
                     self.note_retrying(attempts, &error);
-                    if self.judge(part.span, &error, &mut backoff).await? {
+                    if self.resolve(part.span, &error, &mut backoff).await? {
                         return Ok(Written::Committed(Committed::default()));
                     }
                 }
@@ -135,7 +136,7 @@ impl<S: Sink> Writer<S> {
     /// Claims again, as long as it takes, and finds out what became of a commit:
     /// true when it was applied, false when the identical batch is to be sent
     /// again.
-    async fn judge(
+    async fn resolve(
         &mut self,
         span: Span,
         unanswered: &SinkError,
@@ -150,14 +151,14 @@ impl<S: Sink> Writer<S> {
             }
         };
         self.claim = claimed.claim;
-        let verdict = judge(claimed.position, span);
-        self.note_verdict(verdict, span);
-        match next_step(Outcome::Judged(verdict), self.leased.now()) {
+        let resolution = resolve(claimed.position, span);
+        self.note_resolution(resolution, span);
+        match next_step(Outcome::Resolved(resolution), self.leased.now()) {
             Step::GoOn => Ok(true),
             Step::Repeat => Ok(false),
             Step::Restart => Err(Trouble::End(Done::Restart(RestartReason::OutOfStep))),
             Step::Drop
-            | Step::Judge
+            | Step::Resolve
             | Step::Bisect
             | Step::BadRecord
             | Step::Compare
@@ -166,7 +167,7 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    /// One more claim, to judge by. `None`: it is to be asked for again.
+    /// One more claim, to resolve by. `None`: it is to be asked for again.
     async fn claim_again(&self) -> Result<Option<Claimed>, Trouble> {
         if self.leased.now() == Assignment::Gone {
             return Err(Trouble::End(Done::Drop));
@@ -181,7 +182,7 @@ impl<S: Sink> Writer<S> {
             }
             Err(error) => error,
         };
-        match then(Question::Judging, error.class) {
+        match then(Question::Resolving, error.class) {
             Then::AskAgain => {
                 lane.note_away(Some(&self.tp), &error);
                 Ok(None)
@@ -201,15 +202,15 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    fn note_verdict(&self, verdict: Verdict, span: Span) {
-        let word = match verdict {
-            Verdict::Committed => "committed",
-            Verdict::NotCommitted => "not_committed",
-            Verdict::OutOfStep => "out_of_step",
+    fn note_resolution(&self, resolution: Resolution, span: Span) {
+        let word = match resolution {
+            Resolution::Committed => "committed",
+            Resolution::NotCommitted => "not_committed",
+            Resolution::OutOfStep => "out_of_step",
         };
         let sink = self.lane.name.clone();
         counter!(names::COMMITS_JUDGED, "sink" => sink, "verdict" => word).increment(1);
-        info!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, %span, "judged: {verdict:?}");
+        info!(sink = self.lane.name, topic = %self.tp.topic, partition = self.tp.partition, %span, "resolved: {resolution:?}");
     }
 
     /// A part is committed: counts it, and tells the poll thread.

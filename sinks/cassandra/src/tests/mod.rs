@@ -3,7 +3,7 @@
 mod claims;
 mod commits;
 mod conformance;
-mod letters;
+mod dead_letters;
 mod lives;
 mod migrations;
 mod types;

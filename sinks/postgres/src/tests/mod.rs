@@ -4,8 +4,8 @@
 mod binary;
 mod commits;
 mod conformance;
+mod dead_letters;
 mod lasting;
-mod letters;
 mod migrations;
 mod positions;
 mod proof;

@@ -417,7 +417,7 @@ async fn a_role_with_the_printed_grants_may_do_all_that_is_ever_done() {
         stands_at: None,
     };
     sink.replay(&replay).await.unwrap();
-    let all = plimsoll_sink_api::LetterFilter::default();
+    let all = plimsoll_sink_api::DeadLetterFilter::default();
     assert_eq!(sink.drop_dead_letters(&all).await.unwrap(), 1);
     assert_eq!(world.one("SELECT count(*) FROM o").await, "2");
 }

@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::PostgresSink;
 use plimsoll_conformance::odd_records;
-use plimsoll_sink_api::{DeadLetters, LetterFilter, LetterPage, Mode, Secret};
+use plimsoll_sink_api::{DeadLetterFilter, DeadLetterPage, DeadLetters, Mode, Secret};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 /// What lies within timestamptz, to the second, is kept.
@@ -25,11 +25,11 @@ async fn kept(sink: &PostgresSink, rows: bool, text: impl Fn(&str) -> String) {
             .commit_with(&records, &[odd.letter(offset)])
             .await
             .unwrap_or_else(|e| panic!("{}: {e}\n{}", odd.what, e.detail.text.reveal()));
-        let filter = LetterFilter {
+        let filter = DeadLetterFilter {
             offsets: vec![offset],
-            ..LetterFilter::default()
+            ..DeadLetterFilter::default()
         };
-        let page = LetterPage {
+        let page = DeadLetterPage {
             after: None,
             limit: 2,
             payloads: true,

@@ -9,13 +9,14 @@ use crate::starts;
 use crate::state::State;
 use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::{
-    Act, DeadLetter, KeptLetter, LetterFilter, LetterPage, Payload, Secret, SinkError, islands,
+    Act, DeadLetter, DeadLetterFilter, DeadLetterPage, KeptDeadLetter, Payload, Secret, SinkError,
+    islands,
 };
 use scylla::value::CqlTimestamp;
 
 /// Keeps a letter. One that stands there already is of an earlier passage over
 /// the same record.
-pub(crate) async fn bury(
+pub(crate) async fn keep(
     state: &State,
     tp: &TopicPartition,
     letter: &DeadLetter<'_>,
@@ -86,7 +87,7 @@ async fn insert(state: &State, tp: &TopicPartition, row: &Row<'_>) -> Result<(),
         row.column,
         row.text,
     );
-    execute(state, &state.statements.bury, &values).await?;
+    execute(state, &state.statements.insert, &values).await?;
     Ok(())
 }
 
@@ -113,9 +114,9 @@ type Record = (
 /// One page, in the order of topic, partition and offset.
 pub(crate) async fn list(
     state: &State,
-    filter: &LetterFilter,
-    page: &LetterPage,
-) -> Result<Vec<KeptLetter>, SinkError> {
+    filter: &DeadLetterFilter,
+    page: &DeadLetterPage,
+) -> Result<Vec<KeptDeadLetter>, SinkError> {
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let mut wanted = filter.offsets.clone();
     wanted.sort_unstable();
@@ -184,7 +185,10 @@ async fn at(
 
 /// The partitions that a filter is about: all that were ever given a start, whether
 /// their positions stand or not.
-async fn partitions(state: &State, filter: &LetterFilter) -> Result<Vec<TopicPartition>, Failure> {
+async fn partitions(
+    state: &State,
+    filter: &DeadLetterFilter,
+) -> Result<Vec<TopicPartition>, Failure> {
     if let (Some(topic), Some(partition)) = (&filter.topic, filter.partition) {
         return Ok(vec![TopicPartition::new(topic, partition)]);
     }
@@ -206,13 +210,13 @@ async fn kept(
     tp: &TopicPartition,
     letter: Selected,
     payloads: bool,
-) -> Result<KeptLetter, SinkError> {
+) -> Result<KeptDeadLetter, SinkError> {
     let (offset, timestamp, failed_at, condition, code, column, bytes) = letter;
     let payload = match payloads {
         true => record(state, tp, offset).await?,
         false => None,
     };
-    Ok(KeptLetter {
+    Ok(KeptDeadLetter {
         tp: tp.clone(),
         offset,
         timestamp,
@@ -298,10 +302,10 @@ pub(crate) async fn all_there(
 }
 
 /// Removes letters; says how many.
-pub(crate) async fn remove(state: &State, filter: &LetterFilter) -> Result<u64, SinkError> {
+pub(crate) async fn remove(state: &State, filter: &DeadLetterFilter) -> Result<u64, SinkError> {
     let mut removed = 0;
     loop {
-        let page = LetterPage {
+        let page = DeadLetterPage {
             after: None,
             limit: 1_000,
             payloads: false,
@@ -312,14 +316,14 @@ pub(crate) async fn remove(state: &State, filter: &LetterFilter) -> Result<u64, 
         }
         note(state, &letters).await?;
         for letter in letters {
-            exhume(state, &letter.tp, letter.offset).await?;
+            remove_one(state, &letter.tp, letter.offset).await?;
             removed += 1;
         }
     }
 }
 
 /// Notes that letters go, before they do: twice accounted for is no harm.
-async fn note(state: &State, letters: &[KeptLetter]) -> Result<(), Failure> {
+async fn note(state: &State, letters: &[KeptDeadLetter]) -> Result<(), Failure> {
     for of_one in letters.chunk_by(|a, b| a.tp == b.tp) {
         let tp = &of_one[0].tp;
         let (generation, stood_at) = match claims::read(state, tp).await? {
@@ -344,12 +348,16 @@ async fn note(state: &State, letters: &[KeptLetter]) -> Result<(), Failure> {
 }
 
 /// Removes one letter.
-pub(crate) async fn exhume(state: &State, tp: &TopicPartition, offset: i64) -> Result<(), Failure> {
+pub(crate) async fn remove_one(
+    state: &State,
+    tp: &TopicPartition,
+    offset: i64,
+) -> Result<(), Failure> {
     let values = (&state.sink, &*tp.topic, tp.partition, offset);
-    execute(state, &state.statements.exhume, &values).await?;
+    execute(state, &state.statements.remove_one, &values).await?;
     if let Some((last, first)) = pieces::places(offset) {
         let values = (&state.sink, &*tp.topic, tp.partition, last, first);
-        execute(state, &state.statements.exhume_pieces, &values).await?;
+        execute(state, &state.statements.remove_pieces, &values).await?;
     }
     Ok(())
 }

@@ -15,8 +15,8 @@ use clap::Args;
 use plimsoll_protocol::{Position, Question, Span, Then, TopicPartition, then};
 use plimsoll_record::{Arena, Budget, Chunk, Decoder, Filling, Formats, Incoming};
 use plimsoll_sink_api::{
-    DeadLetters, KeptLetter, LetterFilter, LetterPage, Mode, Positions, Prepared, Replay, Rows,
-    SinkError,
+    DeadLetterFilter, DeadLetterPage, DeadLetters, KeptDeadLetter, Mode, Positions, Prepared,
+    Replay, Rows, SinkError,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -92,7 +92,7 @@ struct Replaying<'c> {
     config: &'c Config,
     settings: &'c Settings,
     formats: Formats,
-    filter: LetterFilter,
+    filter: DeadLetterFilter,
 }
 
 /// All letters of one partition.
@@ -133,10 +133,10 @@ impl Replaying<'_> {
     async fn offsets<S: Positions + DeadLetters>(
         &self,
         sink: &S,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
     ) -> Result<(BTreeMap<TopicPartition, BTreeSet<i64>>, bool), AdminError> {
         let mut found: BTreeMap<TopicPartition, BTreeSet<i64>> = BTreeMap::new();
-        let mut page = LetterPage {
+        let mut page = DeadLetterPage {
             after: None,
             limit: PAGE,
             payloads: false,
@@ -172,7 +172,7 @@ impl Replaying<'_> {
         let mut guard = match table.mode {
             Mode::Append | Mode::Log => None,
             Mode::Upsert => {
-                let kept = LetterFilter {
+                let kept = DeadLetterFilter {
                     topic: Some(lane.tp.topic.to_string()),
                     partition: Some(lane.tp.partition),
                     offsets: Vec::new(),
@@ -210,12 +210,12 @@ impl Replaying<'_> {
         lane: &Lane<'_, S>,
         offset: i64,
     ) -> Result<Option<Chunk>, AdminError> {
-        let filter = LetterFilter {
+        let filter = DeadLetterFilter {
             topic: Some(lane.tp.topic.to_string()),
             partition: Some(lane.tp.partition),
             offsets: vec![offset],
         };
-        let page = LetterPage {
+        let page = DeadLetterPage {
             after: None,
             limit: 1,
             payloads: true,
@@ -334,7 +334,7 @@ impl Replaying<'_> {
 }
 
 /// The record as it came.
-fn chunk_of(letter: &KeptLetter) -> Option<Chunk> {
+fn chunk_of(letter: &KeptDeadLetter) -> Option<Chunk> {
     let payload = letter.payload.as_ref()?;
     let from = Position::new(letter.offset).ok()?;
     let span = Span::new(from, Position::new(letter.offset + 1).ok()?)?;

@@ -15,7 +15,7 @@ use std::sync::mpsc::Sender;
 /// One that halts for bad records, with a health of its own.
 pub(crate) fn lane(sink: &MemorySink, looks: Looks, control: Sender<Control>) -> Lane<MemorySink> {
     Lane {
-        name: "rehearsal".into(),
+        name: "in_process".into(),
         sink: Arc::new(sink.clone()),
         router: Router::new(Arc::new(sink.clone())),
         member: member(),

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 async fn until(health: &Health, what: &str, fits: impl Fn(Option<String>) -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let away = health.report().sinks["rehearsal"].kafka_away.clone();
+        let away = health.report().sinks["in_process"].kafka_away.clone();
         if fits(away.clone()) {
             return;
         }
@@ -40,7 +40,7 @@ async fn a_claim_that_nobody_wants_any_more_leaves_no_trouble_behind() {
     let looks = Looks::answered(|_| Ok(None));
     let lane = lane(&MemorySink::default(), looks, control);
     let health = lane.health.clone();
-    health.sink("rehearsal");
+    health.sink("in_process");
     let (requests, asked) = tokio::sync::mpsc::unbounded_channel();
     let topics = Topics::Named(vec!["t".to_owned()]);
     let claims = claim_loop(Arc::new(lane), cluster, Start::Earliest, topics, asked);

@@ -8,7 +8,7 @@ use crate::statement;
 use crate::text::literal;
 use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::{
-    Act, KeptLetter, LetterFilter, LetterPage, Payload, Replay, Secret, SinkError,
+    Act, DeadLetterFilter, DeadLetterPage, KeptDeadLetter, Payload, Replay, Secret, SinkError,
 };
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
@@ -23,9 +23,9 @@ pub(crate) async fn list(
     conn: &mut PgConnection,
     names: &Names,
     sink: &str,
-    filter: &LetterFilter,
-    page: &LetterPage,
-) -> Result<Vec<KeptLetter>, SinkError> {
+    filter: &DeadLetterFilter,
+    page: &DeadLetterPage,
+) -> Result<Vec<KeptDeadLetter>, SinkError> {
     let payload = if page.payloads {
         ", key, value, header_names, header_values, message"
     } else {
@@ -60,7 +60,7 @@ pub(crate) async fn list(
         .map_err(from_sqlx)
 }
 
-fn kept(row: &PgRow, payloads: bool) -> sqlx::Result<KeptLetter> {
+fn kept(row: &PgRow, payloads: bool) -> sqlx::Result<KeptDeadLetter> {
     let topic: &str = row.try_get("topic")?;
     let payload = if payloads {
         let names: Vec<String> = row.try_get("header_names")?;
@@ -74,7 +74,7 @@ fn kept(row: &PgRow, payloads: bool) -> sqlx::Result<KeptLetter> {
     } else {
         None
     };
-    Ok(KeptLetter {
+    Ok(KeptDeadLetter {
         tp: TopicPartition::new(topic, row.try_get("kafka_partition")?),
         offset: row.try_get("kafka_offset")?,
         timestamp: row.try_get("at_ms")?,
@@ -140,7 +140,7 @@ pub(crate) async fn remove(
     conn: &mut PgConnection,
     names: &Names,
     sink: &str,
-    filter: &LetterFilter,
+    filter: &DeadLetterFilter,
 ) -> Result<u64, SinkError> {
     let sql = format!(
         "WITH gone AS (DELETE FROM {} {WHERE} RETURNING topic, kafka_partition, kafka_offset), \

@@ -8,7 +8,7 @@ use crate::admin::{block_on, with_sink};
 use crate::cli::ConfigArg;
 use crate::exit::Exit;
 use clap::Args;
-use plimsoll_sink_api::{DeadLetters, KeptLetter, LetterPage, SinkError};
+use plimsoll_sink_api::{DeadLetterPage, DeadLetters, KeptDeadLetter, SinkError};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -93,7 +93,7 @@ async fn print_all<S: DeadLetters>(
     out: &mut impl Write,
 ) -> Result<(), Failed> {
     let filter = args.which.filter();
-    let mut page = LetterPage {
+    let mut page = DeadLetterPage {
         after: None,
         limit: if args.show_payload {
             PAGE_OF_PAYLOADS
@@ -123,7 +123,7 @@ async fn print_all<S: DeadLetters>(
     }
 }
 
-fn print_json(letters: &[KeptLetter], out: &mut impl Write) -> io::Result<()> {
+fn print_json(letters: &[KeptDeadLetter], out: &mut impl Write) -> io::Result<()> {
     for letter in letters {
         let shown = Shown {
             topic: &letter.tp.topic,
@@ -159,7 +159,7 @@ fn text(bytes: &[u8]) -> String {
     }
 }
 
-fn print(letters: &[KeptLetter], out: &mut impl Write) -> io::Result<()> {
+fn print(letters: &[KeptDeadLetter], out: &mut impl Write) -> io::Result<()> {
     const SIDES: [Side; 8] = [
         Side::Left,
         Side::Right,
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_list_shows_no_payload() {
-        let letter = KeptLetter {
+        let letter = KeptDeadLetter {
             tp: TopicPartition::new("orders", 1),
             offset: 42,
             timestamp: None,

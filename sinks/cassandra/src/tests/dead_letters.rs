@@ -3,7 +3,7 @@
 use super::*;
 use plimsoll_conformance::odd_records;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{DeadLetters, LetterFilter, LetterPage};
+use plimsoll_sink_api::{DeadLetterFilter, DeadLetterPage, DeadLetters};
 
 async fn world() -> World {
     let world = World::new().await;
@@ -18,7 +18,7 @@ async fn world() -> World {
 async fn whatever_a_record_holds_its_dead_letter_is_kept_and_goes_whole() {
     let world = world().await;
     let p = Process::start(&world, "orders", 1).await;
-    let page = LetterPage {
+    let page = DeadLetterPage {
         after: None,
         limit: 1_000,
         payloads: true,
@@ -28,9 +28,9 @@ async fn whatever_a_record_holds_its_dead_letter_is_kept_and_goes_whole() {
         p.commit_with(offset, offset + 1, &[], &[odd.letter(offset)])
             .await
             .unwrap_or_else(|e| panic!("{}: {e}: {}", odd.what, e.detail.text.reveal()));
-        let filter = LetterFilter {
+        let filter = DeadLetterFilter {
             offsets: vec![offset],
-            ..LetterFilter::default()
+            ..DeadLetterFilter::default()
         };
         let letters = p.sink.dead_letters(&filter, &page).await.unwrap();
         assert_eq!(letters.len(), 1, "{}", odd.what);
@@ -41,7 +41,7 @@ async fn whatever_a_record_holds_its_dead_letter_is_kept_and_goes_whole() {
         world.json(&count).await,
         [format!("{{\"count\": {}}}", all.len())]
     );
-    let dropped = p.sink.drop_dead_letters(&LetterFilter::default()).await;
+    let dropped = p.sink.drop_dead_letters(&DeadLetterFilter::default()).await;
     assert_eq!(dropped.unwrap(), all.len() as u64);
     assert_eq!(
         world.json(&count).await,
@@ -57,12 +57,15 @@ async fn a_record_that_has_the_very_value_that_pieces_are_marked_by_is_kept() {
     let mut odd = odd_records().remove(0);
     (odd.key, odd.value) = (None, Some(crate::pieces::ELSEWHERE.to_vec()));
     p.commit_with(0, 1, &[], &[odd.letter(0)]).await.unwrap();
-    let page = LetterPage {
+    let page = DeadLetterPage {
         after: None,
         limit: 1,
         payloads: true,
     };
-    let letters = p.sink.dead_letters(&LetterFilter::default(), &page).await;
+    let letters = p
+        .sink
+        .dead_letters(&DeadLetterFilter::default(), &page)
+        .await;
     odd.assert_kept_with(&letters.unwrap()[0], Some, str::to_owned);
 }
 
@@ -100,12 +103,12 @@ async fn one_letter_among_many_is_asked_for_and_not_searched() {
     let state = p.sink.state().await.unwrap();
     let asked = || state.asked.load(std::sync::atomic::Ordering::Relaxed);
     for topic in [None, Some("t".to_owned())] {
-        let filter = LetterFilter {
+        let filter = DeadLetterFilter {
             partition: topic.is_some().then_some(0),
             topic,
             offsets: vec![199],
         };
-        let page = LetterPage {
+        let page = DeadLetterPage {
             after: None,
             limit: 1,
             payloads: true,

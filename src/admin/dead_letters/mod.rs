@@ -15,7 +15,7 @@ use super::{block_on, with_sink};
 use crate::cli::ConfigArg;
 use crate::exit::Exit;
 use clap::Args;
-use plimsoll_sink_api::{DeadLetters, LetterFilter};
+use plimsoll_sink_api::{DeadLetterFilter, DeadLetters};
 use std::io::Write;
 
 /// Which dead letters.
@@ -37,8 +37,8 @@ pub struct Which {
 }
 
 impl Which {
-    fn filter(&self) -> LetterFilter {
-        LetterFilter {
+    fn filter(&self) -> DeadLetterFilter {
+        DeadLetterFilter {
             topic: self.topic.clone(),
             partition: self.partition,
             offsets: self.offsets.clone(),

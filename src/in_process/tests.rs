@@ -153,7 +153,7 @@ fn begin(
     .map(|(k, v)| (k.to_owned(), v.to_owned()))
     .into();
     let settings = Settings {
-        name: "rehearsal".into(),
+        name: "in_process".into(),
         topics: Topics::Named(vec!["t".into()]),
         group_id: "g".into(),
         start: Start::Earliest,
@@ -167,7 +167,7 @@ fn begin(
         },
         // Never opened: the sink in memory stands in for it.
         backend: Backend::Sqlite(plimsoll_sqlite::SqliteSettings {
-            sink: "rehearsal".into(),
+            sink: "in_process".into(),
             path: "unused".into(),
             auto_migrate: true,
             tables: Vec::new(),
@@ -312,7 +312,7 @@ async fn a_bad_record_halts_its_partition_right_before_it_and_no_other() {
     assert_eq!(rig.sink.position(&tp(0)), Some(33));
     assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..33));
     let report = rig.health.report();
-    let halted = &report.sinks["rehearsal"].halted[0];
+    let halted = &report.sinks["in_process"].halted[0];
     assert_eq!((halted.partition, halted.halt.offset), (0, Some(33)));
     rig.until("ready all the same", |_| rig.health.report().ready)
         .await;
@@ -355,7 +355,7 @@ async fn a_code_that_could_mean_the_table_halts_at_the_record_and_names_it() {
     assert_eq!(rig.sink.position(&tp(0)), Some(33));
     assert_eq!(rig.sink.offsets(&tp(0)), offsets(0..33));
     let report = rig.health.report();
-    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    let halt = &report.sinks["in_process"].halted[0].halt;
     assert_eq!(halt.offset, Some(33));
     assert_eq!(halt.reason, "internal_error (SQLSTATE XX000)");
     rig.stop().await;
@@ -368,7 +368,7 @@ async fn a_record_that_nothing_can_be_compared_with_halts_and_is_no_dead_letter(
     rig.until("the halt is told", |_| !rig.health.report().undisturbed)
         .await;
     let report = rig.health.report();
-    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    let halt = &report.sinks["in_process"].halted[0].halt;
     assert!(halt.reason.contains("can be compared"), "{halt:?}");
     assert!(rig.sink.dead(&tp(0)).is_empty());
     rig.stop().await;
@@ -382,7 +382,7 @@ async fn a_table_that_takes_nothing_halts_and_makes_no_dead_letter() {
     rig.until("the halt is told", |_| !rig.health.report().undisturbed)
         .await;
     let report = rig.health.report();
-    let halt = &report.sinks["rehearsal"].halted[0].halt;
+    let halt = &report.sinks["in_process"].halted[0].halt;
     assert!(halt.reason.contains("no other record"), "{halt:?}");
     assert!(rig.sink.dead(&tp(0)).is_empty() && rig.sink.offsets(&tp(0)).is_empty());
     rig.stop().await;
@@ -404,7 +404,7 @@ async fn a_slow_database_pauses_partitions_and_stops_none() {
     }
     let told = metrics.render();
     let paused = |line: &str| {
-        line.strip_prefix("plimsoll_partition_pauses_total{sink=\"rehearsal\"} ")
+        line.strip_prefix("plimsoll_partition_pauses_total{sink=\"in_process\"} ")
             .is_some_and(|n| n != "0")
     };
     assert!(told.lines().any(paused), "no partition was ever paused");

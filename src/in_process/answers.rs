@@ -178,11 +178,11 @@ async fn an_error_that_stays_halts_with_the_words_of_kafka_and_loses_nothing() {
     rig.produce(0, numbers(50..100));
     let reason = || {
         let report = rig.health.report();
-        let halted = &report.sinks["rehearsal"].halted;
+        let halted = &report.sinks["in_process"].halted;
         let of = halted.iter().find(|h| h.partition == 0);
         // The fetch is refused, or already the look at the last record applied.
         let said = of.map(|h| h.halt.reason.clone());
-        let away = report.sinks["rehearsal"].kafka_away.clone();
+        let away = report.sinks["in_process"].kafka_away.clone();
         said.or(away).unwrap_or_default()
     };
     rig.until("the error is told", |_| {
@@ -210,7 +210,7 @@ async fn a_halt_of_an_idle_partition_ends_when_kafka_answers() {
         &rig.kafka,
         &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1_000],
     );
-    let halted = || rig.health.halted("rehearsal").len();
+    let halted = || rig.health.halted("in_process").len();
     rig.until("both are halted", |_| halted() == 2).await;
     rig.kafka.clear_request_errors(RDKafkaApiKey::Fetch);
     // Sooner than they would be tried again by themselves.

@@ -6,7 +6,7 @@ use std::future::Future;
 
 /// Which dead letters of a sink.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LetterFilter {
+pub struct DeadLetterFilter {
     /// Of this topic; `None`: of all.
     pub topic: Option<String>,
     /// Of this partition; `None`: of all.
@@ -17,7 +17,7 @@ pub struct LetterFilter {
 
 /// Which part of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LetterPage {
+pub struct DeadLetterPage {
     /// Behind this letter; `None`: from the first on.
     pub after: Option<(TopicPartition, i64)>,
     /// So many at most.
@@ -41,7 +41,7 @@ pub struct Payload {
 
 /// A dead letter as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptLetter {
+pub struct KeptDeadLetter {
     /// The partition.
     pub tp: TopicPartition,
     /// The record's offset.
@@ -89,9 +89,9 @@ pub trait DeadLetters: Sink {
     /// page at a time.
     fn dead_letters(
         &self,
-        filter: &LetterFilter,
-        page: &LetterPage,
-    ) -> impl Future<Output = Result<Vec<KeptLetter>, SinkError>> + Send;
+        filter: &DeadLetterFilter,
+        page: &DeadLetterPage,
+    ) -> impl Future<Output = Result<Vec<KeptDeadLetter>, SinkError>> + Send;
 
     /// Writes the rows of dead letters and removes the letters, all or nothing;
     /// the position stays. An error of class `Fenced` says that nothing was
@@ -106,6 +106,6 @@ pub trait DeadLetters: Sink {
     /// Removes dead letters; says how many.
     fn drop_dead_letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
     ) -> impl Future<Output = Result<u64, SinkError>> + Send;
 }

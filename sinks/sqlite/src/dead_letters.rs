@@ -9,8 +9,8 @@ use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::canonical::base64;
 use plimsoll_sink_api::text::ident;
 use plimsoll_sink_api::{
-    Act, Committed, KeptLetter, LetterFilter, LetterPage, Payload, Replay, Secret, SinkError,
-    islands,
+    Act, Committed, DeadLetterFilter, DeadLetterPage, KeptDeadLetter, Payload, Replay, Secret,
+    SinkError, islands,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
@@ -20,7 +20,7 @@ const WHERE: &str = "WHERE sink = ?1 AND (?2 IS NULL OR topic = ?2)
     AND (?3 IS NULL OR kafka_partition = ?3)
     AND (?4 IS NULL OR kafka_offset IN (SELECT value FROM json_each(?4)))";
 
-fn offsets(filter: &LetterFilter) -> Option<String> {
+fn offsets(filter: &DeadLetterFilter) -> Option<String> {
     (!filter.offsets.is_empty()).then(|| serde_json::json!(filter.offsets).to_string())
 }
 
@@ -28,9 +28,9 @@ fn offsets(filter: &LetterFilter) -> Option<String> {
 pub async fn list(
     database: &Database,
     sink: &str,
-    filter: &LetterFilter,
-    page: &LetterPage,
-) -> Result<Vec<KeptLetter>, SinkError> {
+    filter: &DeadLetterFilter,
+    page: &DeadLetterPage,
+) -> Result<Vec<KeptDeadLetter>, SinkError> {
     let payload = if page.payloads {
         ", key, value, headers, message"
     } else {
@@ -65,7 +65,7 @@ pub async fn list(
     .await
 }
 
-fn kept(row: &SqliteRow, payloads: bool) -> sqlx::Result<KeptLetter> {
+fn kept(row: &SqliteRow, payloads: bool) -> sqlx::Result<KeptDeadLetter> {
     let payload = if payloads {
         Some(Payload {
             key: row.try_get(9)?,
@@ -76,7 +76,7 @@ fn kept(row: &SqliteRow, payloads: bool) -> sqlx::Result<KeptLetter> {
     } else {
         None
     };
-    Ok(KeptLetter {
+    Ok(KeptDeadLetter {
         tp: TopicPartition::new(row.try_get::<&str, _>(0)?, row.try_get(1)?),
         offset: row.try_get(2)?,
         timestamp: row.try_get(3)?,
@@ -136,7 +136,7 @@ async fn everything(
     if !stands {
         return Err(moved("the position moved"));
     }
-    let filter = LetterFilter {
+    let filter = DeadLetterFilter {
         topic: Some(replay.topic.to_owned()),
         partition: Some(replay.partition),
         offsets: replay.letters.to_vec(),
@@ -151,7 +151,7 @@ async fn everything(
 pub async fn remove(
     database: &Database,
     sink: &str,
-    filter: &LetterFilter,
+    filter: &DeadLetterFilter,
 ) -> Result<u64, SinkError> {
     let turn = database.turn().await;
     within(async {
@@ -166,7 +166,7 @@ pub async fn remove(
 async fn drop_all(
     connection: &mut SqliteConnection,
     sink: &str,
-    filter: &LetterFilter,
+    filter: &DeadLetterFilter,
 ) -> Result<u64, SinkError> {
     let mut gone = delete(connection, sink, filter).await?;
     gone.sort();
@@ -202,7 +202,7 @@ async fn position(
 async fn delete(
     connection: &mut SqliteConnection,
     sink: &str,
-    filter: &LetterFilter,
+    filter: &DeadLetterFilter,
 ) -> Result<Vec<(TopicPartition, i64)>, SinkError> {
     sqlx::query(AssertSqlSafe(format!(
         "DELETE FROM plimsoll_dead_letters {WHERE} RETURNING topic, kafka_partition, kafka_offset"

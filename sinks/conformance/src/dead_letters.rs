@@ -4,7 +4,7 @@ use super::odd;
 use super::world::{World, letter, set, tp};
 use super::{Harness, Kept, Record, Said, TableSpec, Type, column};
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Act, DeadLetters, LetterFilter, LetterPage, Positions};
+use plimsoll_sink_api::{Act, DeadLetterFilter, DeadLetterPage, DeadLetters, Positions};
 
 fn record(id: i64) -> Record {
     Record::put([("id", Said::number(&id.to_string()))])
@@ -47,15 +47,15 @@ pub async fn whatever_a_record_holds_its_dead_letter_is_kept<H: Harness>() {
         p.commit_with(&[record(offset)], &[odd.letter(offset + 1)])
             .await
             .unwrap_or_else(|e| panic!("{}: {e}\n{}", odd.what, e.detail.text.reveal()));
-        let filter = LetterFilter {
+        let filter = DeadLetterFilter {
             offsets: vec![offset + 1],
-            ..LetterFilter::default()
+            ..DeadLetterFilter::default()
         };
         let letters = p.letters_of(&filter).await;
         assert_eq!(letters.len(), 1, "{}", odd.what);
         odd.assert_kept(&letters[0], &H::CAPABILITIES);
     }
-    let dropped = p.sink.drop_dead_letters(&LetterFilter::default()).await;
+    let dropped = p.sink.drop_dead_letters(&DeadLetterFilter::default()).await;
     assert_eq!(dropped.unwrap(), all.len() as u64);
     assert!(p.letters().await.is_empty());
 }
@@ -91,8 +91,8 @@ async fn many<H: Harness>(world: &World<H>) -> super::world::Process<H> {
     last.expect("a process")
 }
 
-fn filter(partition: Option<i32>, offsets: &[i64]) -> LetterFilter {
-    LetterFilter {
+fn filter(partition: Option<i32>, offsets: &[i64]) -> DeadLetterFilter {
+    DeadLetterFilter {
         topic: Some("t".to_owned()),
         partition,
         offsets: offsets.to_vec(),
@@ -107,14 +107,14 @@ pub async fn letters_are_listed_by_the_page_in_the_order_of_their_places<H: Harn
         .collect();
     assert_eq!(p.letters_at().await, all);
     for limit in [1, 3, 20] {
-        let mut page = LetterPage {
+        let mut page = DeadLetterPage {
             after: None,
             limit,
             payloads: false,
         };
         let mut found = Vec::new();
         loop {
-            let any = LetterFilter::default();
+            let any = DeadLetterFilter::default();
             let letters = p.sink.dead_letters(&any, &page).await.unwrap();
             let Some(last) = letters.last() else { break };
             assert!(letters.len() <= limit as usize);
@@ -129,7 +129,7 @@ pub async fn letters_are_listed_by_the_page_in_the_order_of_their_places<H: Harn
 pub async fn letters_are_found_by_topic_partition_and_offset<H: Harness>() {
     let world = world::<H>().await;
     let p = many(&world).await;
-    let found = async |filter: LetterFilter| {
+    let found = async |filter: DeadLetterFilter| {
         let letters = p.letters_of(&filter).await;
         let places = letters.iter().map(|l| (l.tp.partition, l.offset));
         places.collect::<Vec<_>>()
@@ -142,13 +142,13 @@ pub async fn letters_are_found_by_topic_partition_and_offset<H: Harness>() {
     );
     assert_eq!(found(filter(Some(1), &[4])).await, [(1, 4)]);
     assert!(found(filter(Some(2), &[])).await.is_empty());
-    let elsewhere = LetterFilter {
+    let elsewhere = DeadLetterFilter {
         topic: Some("another topic".to_owned()),
-        ..LetterFilter::default()
+        ..DeadLetterFilter::default()
     };
     assert!(found(elsewhere).await.is_empty());
     // By the page too.
-    let page = LetterPage {
+    let page = DeadLetterPage {
         after: Some((tp(0), 4)),
         limit: 2,
         payloads: true,
@@ -164,10 +164,10 @@ pub async fn dropped_letters_are_counted_and_noted<H: Harness>() {
     let mut p = world.process(1).await;
     let dead: Vec<_> = [0, 1, 2, 5, 7, 8].map(letter).into();
     p.commit_with(&[], &dead).await.unwrap();
-    let drop = async |filter: &LetterFilter| p.sink.drop_dead_letters(filter).await.unwrap();
+    let drop = async |filter: &DeadLetterFilter| p.sink.drop_dead_letters(filter).await.unwrap();
     assert_eq!(drop(&filter(Some(3), &[])).await, 0);
     assert_eq!(drop(&filter(Some(0), &[5, 6])).await, 1);
-    assert_eq!(drop(&LetterFilter::default()).await, 5);
+    assert_eq!(drop(&DeadLetterFilter::default()).await, 5);
     assert!(p.letters().await.is_empty());
     let dropped = |from, to| Act::Dropped {
         stood_at: Some(9),
