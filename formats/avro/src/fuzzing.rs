@@ -3,9 +3,10 @@
 //! that does not hold panics.
 
 use crate::{Kind, Node, Program, Schema};
+use plimsoll_format_testing::{Want, wanted};
 use plimsoll_record::semantic::{Chars, Parts};
-use plimsoll_record::{Arena, Field, Side, UnknownFields, Wanted};
-use plimsoll_sink_api::{Cell, Column, Holds, Path, Shape, Source};
+use plimsoll_record::{Arena, Side};
+use plimsoll_sink_api::{Cell, Path, Shape};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -98,25 +99,8 @@ fn read<'c>(
     body: &'c [u8],
     arena: &'c Arena,
 ) -> Option<Cell<'c>> {
-    let column = Column {
-        name: "c".to_owned(),
-        source: Source::Value(path.clone()),
-        shape,
-        key: false,
-        type_name: String::new(),
-        holds: Holds::named(""),
-    };
-    let wanted = Wanted {
-        side: Side::Value,
-        fields: vec![Field {
-            path,
-            cell: 0,
-            column: &column,
-        }],
-        bare: None,
-        unknown: UnknownFields::Ignore,
-        root: Path::default(),
-    };
+    let want = [Want::of(0, path.clone()).shaped(shape)];
+    let wanted = wanted(&want, Side::Value);
     let program = Program::compile(schema, &wanted).ok()?;
     let mut cells = [Cell::Absent];
     program.read(body, arena, &mut cells).ok()?;
@@ -126,37 +110,17 @@ fn read<'c>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plimsoll_format_testing::{changed, corpus};
     use proptest::prelude::*;
-
-    fn corpus() -> Vec<Vec<u8>> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/avro");
-        let files = std::fs::read_dir(folder).expect("the corpus");
-        files
-            .map(|file| std::fs::read(file.expect("a file").path()).expect("a readable file"))
-            .collect()
-    }
 
     #[test]
     fn the_corpus_of_avro_holds() {
-        let corpus = corpus();
-        assert!(corpus.len() >= 5, "{} files", corpus.len());
-        corpus.iter().for_each(|data| avro(data));
+        corpus("avro").iter().for_each(|data| avro(data));
     }
 
     proptest! {
         #[test]
-        fn what_the_corpus_becomes_by_chance_holds(
-            from in any::<prop::sample::Index>(),
-            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
-            tail in prop::collection::vec(any::<u8>(), 0..8),
-        ) {
-            let corpus = corpus();
-            let mut data = from.get(&corpus).clone();
-            for (at, byte) in changes {
-                let at = at.index(data.len());
-                data[at] = byte;
-            }
-            data.extend(tail);
+        fn what_the_corpus_becomes_by_chance_holds(data in changed(corpus("avro"))) {
             avro(&data);
         }
 

@@ -3,8 +3,9 @@
 //! that does not hold panics.
 
 use crate::{MessageId, Program, Schema};
-use plimsoll_record::{Arena, Field, Side, UnknownFields, Wanted};
-use plimsoll_sink_api::{Cell, Column, Holds, Path, Shape, Source};
+use plimsoll_format_testing::{Want, wanted};
+use plimsoll_record::{Arena, Side};
+use plimsoll_sink_api::{Cell, Path, Shape};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -103,25 +104,8 @@ struct Reading<'s> {
 impl<'s> Reading<'s> {
     /// One cell of it, if it is good.
     fn read(&self, path: &Path, shape: Shape, arena: &'s Arena) -> Option<Cell<'s>> {
-        let column = Column {
-            name: "c".to_owned(),
-            source: Source::Value(path.clone()),
-            shape,
-            key: false,
-            type_name: String::new(),
-            holds: Holds::named(""),
-        };
-        let wanted = Wanted {
-            side: Side::Value,
-            fields: vec![Field {
-                path,
-                cell: 0,
-                column: &column,
-            }],
-            bare: None,
-            unknown: UnknownFields::Ignore,
-            root: Path::default(),
-        };
+        let want = [Want::of(0, path.clone()).shaped(shape)];
+        let wanted = wanted(&want, Side::Value);
         let program = Program::compile(self.schema, self.id, &wanted).ok()?;
         let mut cells = [Cell::Absent];
         program.read(self.body, arena, &mut cells).ok()?;
@@ -132,37 +116,17 @@ impl<'s> Reading<'s> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plimsoll_format_testing::{changed, corpus};
     use proptest::prelude::*;
-
-    fn corpus() -> Vec<Vec<u8>> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/protobuf");
-        let files = std::fs::read_dir(folder).expect("the corpus");
-        files
-            .map(|file| std::fs::read(file.expect("a file").path()).expect("a readable file"))
-            .collect()
-    }
 
     #[test]
     fn the_corpus_of_protobuf_holds() {
-        let corpus = corpus();
-        assert!(corpus.len() >= 5, "{} files", corpus.len());
-        corpus.iter().for_each(|data| protobuf(data));
+        corpus("protobuf").iter().for_each(|data| protobuf(data));
     }
 
     proptest! {
         #[test]
-        fn what_the_corpus_becomes_by_chance_holds(
-            from in any::<prop::sample::Index>(),
-            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
-            tail in prop::collection::vec(any::<u8>(), 0..8),
-        ) {
-            let corpus = corpus();
-            let mut data = from.get(&corpus).clone();
-            for (at, byte) in changes {
-                let at = at.index(data.len());
-                data[at] = byte;
-            }
-            data.extend(tail);
+        fn what_the_corpus_becomes_by_chance_holds(data in changed(corpus("protobuf"))) {
             protobuf(&data);
         }
 

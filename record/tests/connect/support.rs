@@ -1,11 +1,13 @@
 //! Records through a decoder of Kafka Connect's JSON, and what is shown of its rows.
 
+pub use plimsoll_format_testing::fault as bad;
+use plimsoll_format_testing::shown;
 use plimsoll_protocol::{Position, Span};
 use plimsoll_record::{
-    Arena, BadRecord, Budget, ConnectJson, Connector, Decoder, Envelope, Fault, Filling, Formats,
+    Arena, BadRecord, Budget, ConnectJson, Connector, Decoder, Envelope, Filling, Formats,
     Incoming, Undecoded, UnknownFields,
 };
-use plimsoll_sink_api::canonical::{self, written};
+use plimsoll_sink_api::canonical;
 use plimsoll_sink_api::{Cell, Column, Holds, Mode, Op, Path, Rows, Shape, Source, Table};
 use serde_json::Value;
 use std::sync::Arc;
@@ -166,37 +168,6 @@ pub fn read_with(
     let decoder = decoder(wants, Mode::Append, unknown, Envelope::None);
     let row = decoded(&decoder, wants.len(), None, Some(value))?;
     Ok(row.expect("a row").1)
-}
-
-/// What is wrong with it.
-pub fn bad<T>(result: &Result<T, BadRecord>) -> Option<Fault> {
-    match result {
-        Err(BadRecord::Binary { fault, .. }) => Some(*fault),
-        _ => None,
-    }
-}
-
-/// A cell with its kind: its text, or what else it is.
-fn shown(cell: &Cell<'_>) -> String {
-    match cell {
-        Cell::Absent => "absent".to_owned(),
-        Cell::Unchanged => "unchanged".to_owned(),
-        Cell::Null => "null".to_owned(),
-        Cell::Text(text) => format!("text {text}"),
-        Cell::Json(json) => format!("json {json}"),
-        Cell::Bytes(bytes) => format!("bytes {}", base64(bytes)),
-        Cell::Bool(_)
-        | Cell::Int(_)
-        | Cell::Unsigned(_)
-        | Cell::Float(_)
-        | Cell::Number(_)
-        | Cell::Decimal { .. }
-        | Cell::Date(_)
-        | Cell::Time(_)
-        | Cell::Timestamp(_)
-        | Cell::Uuid(_)
-        | Cell::Interval(_) => written(canonical::Wanted::Text, cell).expect("a text"),
-    }
 }
 
 pub fn base64(bytes: &[u8]) -> String {
