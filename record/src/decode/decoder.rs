@@ -46,6 +46,8 @@ pub struct Decoder {
     mode: Mode,
     columns: Vec<Column>,
     value: Box<dyn Reader>,
+    /// Why no record can be read, where that is known before any comes.
+    unusable: Option<Unavailable>,
     /// Where values are events of an envelope.
     events: Option<Events>,
     /// Whether nothing tells the types of values.
@@ -106,30 +108,35 @@ fn whole(fields: &[Field<'_>]) -> Vec<usize> {
         .collect()
 }
 
-fn value_reader(
-    formats: &Formats,
-    fields: &[Field<'_>],
-    events: Option<&Events>,
-) -> Box<dyn Reader> {
+/// A reader of these fields, and why it will never find them, where that is known.
+type Judged = (Box<dyn Reader>, Result<(), Unavailable>);
+
+fn judged(format: &Arc<dyn Format>, wanted: &Wanted<'_>) -> Judged {
+    (format.reader(wanted), format.judge(wanted))
+}
+
+fn value_reader(formats: &Formats, fields: &[Field<'_>], events: Option<&Events>) -> Judged {
     let Some(events) = events else {
-        return formats.value.reader(&Wanted {
+        let wanted = Wanted {
             side: Side::Value,
             fields: fields.to_vec(),
             bare: None,
             unknown: formats.unknown,
             root: Path::default(),
-        });
+        };
+        return judged(&formats.value, &wanted);
     };
     let paths = events.inside(fields);
     let inside = fields.iter().zip(&paths);
     let inside = inside.map(|(field, path)| Field { path, ..*field });
-    formats.value.reader(&Wanted {
+    let wanted = Wanted {
         side: Side::Value,
         fields: inside.chain(events.own()).collect(),
         bare: None,
         unknown: formats.unknown,
         root: events.root(),
-    })
+    };
+    judged(&formats.value, &wanted)
 }
 
 impl Decoder {
@@ -150,7 +157,7 @@ impl Decoder {
             _ => None,
         };
         let events = Events::new(&formats.envelope, &sorted.value, table.columns.len());
-        let value = value_reader(formats, &sorted.value, events.as_ref());
+        let (value, of_value) = value_reader(formats, &sorted.value, events.as_ref());
         let of_key = |side, fields: &[Field<'_>]| {
             let wanted = Wanted {
                 side,
@@ -160,8 +167,11 @@ impl Decoder {
                 root: Path::default(),
             };
             let any = !fields.is_empty();
-            any.then(|| formats.key.reader(&wanted))
+            any.then(|| judged(&formats.key, &wanted)).unzip()
         };
+        let (key, keys_judged) = of_key(Side::Key, &sorted.key);
+        // What a tombstone's key lacks is told of the tombstone: other records are good.
+        let (tombstone, _) = of_key(Side::Tombstone, &sorted.tombstone);
         Self {
             formats: formats.clone(),
             topic: topic.to_owned(),
@@ -169,15 +179,24 @@ impl Decoder {
             mode: table.mode,
             columns: table.columns.clone(),
             value,
+            unusable: of_value.and(keys_judged.unwrap_or(Ok(()))).err(),
             plain: formats.value.is_untyped(),
             events,
-            key: of_key(Side::Key, &sorted.key),
-            tombstone: of_key(Side::Tombstone, &sorted.tombstone),
+            key,
+            tombstone,
             whole_value: whole(&sorted.value),
             whole_key: whole(&sorted.key),
             own: sorted.own,
             key_columns,
         }
+    }
+
+    /// Whether records can have what the columns take, as far as the config alone tells.
+    ///
+    /// # Errors
+    /// No record will be read.
+    pub fn judge(&self) -> Result<(), &Unavailable> {
+        self.unusable.as_ref().map_or(Ok(()), Err)
     }
 
     /// What a record's value holds, by the paths that columns name.
@@ -244,6 +263,9 @@ impl Decoder {
         arena: &'c Arena,
         rows: &mut Rows<'c>,
     ) -> Result<(), Undecoded> {
+        if let Err(why) = self.judge() {
+            return Err(Undecoded::Unusable(why.clone()));
+        }
         if let Some(events) = &self.events {
             return self.event(events, record, arena, rows);
         }
