@@ -17,6 +17,8 @@ COPY registry/Cargo.toml registry/
 COPY tls/Cargo.toml tls/
 COPY formats/avro/Cargo.toml formats/avro/
 COPY formats/protobuf/Cargo.toml formats/protobuf/
+COPY formats/selfdescribing/Cargo.toml formats/selfdescribing/
+COPY formats/plain/Cargo.toml formats/plain/
 COPY verify/Cargo.toml verify/
 COPY bench/Cargo.toml bench/
 COPY sinks/api/Cargo.toml sinks/api/
@@ -24,7 +26,7 @@ COPY sinks/postgres/Cargo.toml sinks/postgres/
 COPY sinks/sqlite/Cargo.toml sinks/sqlite/
 COPY sinks/cassandra/Cargo.toml sinks/cassandra/
 RUN set -eux; \
-    for crate in . protocol model record registry tls formats/avro formats/protobuf verify bench sinks/api sinks/postgres sinks/sqlite sinks/cassandra; do \
+    for crate in . protocol model record registry tls formats/avro formats/protobuf formats/selfdescribing formats/plain verify bench sinks/api sinks/postgres sinks/sqlite sinks/cassandra; do \
         mkdir -p "$crate/src"; : > "$crate/src/lib.rs"; \
     done; \
     mkdir -p tests/it; : > tests/it/main.rs; \
