@@ -22,6 +22,7 @@ mod old_kafka;
 mod outages;
 mod protobuf;
 mod rights;
+mod schemaless;
 mod secured;
 mod seen;
 mod several;
