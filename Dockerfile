@@ -17,6 +17,8 @@ COPY registry/Cargo.toml registry/
 COPY tls/Cargo.toml tls/
 COPY formats/avro/Cargo.toml formats/avro/
 COPY formats/protobuf/Cargo.toml formats/protobuf/
+COPY formats/selfdescribing/Cargo.toml formats/selfdescribing/
+COPY formats/plain/Cargo.toml formats/plain/
 COPY formats/testing/Cargo.toml formats/testing/
 COPY verify/Cargo.toml verify/
 COPY bench/Cargo.toml bench/
@@ -27,7 +29,7 @@ COPY sinks/postgres/Cargo.toml sinks/postgres/
 COPY sinks/sqlite/Cargo.toml sinks/sqlite/
 COPY sinks/cassandra/Cargo.toml sinks/cassandra/
 RUN set -eux; \
-    for crate in . protocol model record registry tls formats/avro formats/protobuf formats/testing verify bench sinks/api sinks/conformance sinks/memory sinks/postgres sinks/sqlite sinks/cassandra; do \
+    for crate in . protocol model record registry tls formats/avro formats/protobuf formats/selfdescribing formats/plain formats/testing verify bench sinks/api sinks/conformance sinks/memory sinks/postgres sinks/sqlite sinks/cassandra; do \
         mkdir -p "$crate/src"; : > "$crate/src/lib.rs"; \
     done; \
     mkdir -p tests/it; : > tests/it/main.rs; \

@@ -31,7 +31,7 @@ mends: ## the tests of mends against the binary of before them: each must fail
 
 FUZZ_SECONDS ?= 120
 fuzz: ## each fuzz target for FUZZ_SECONDS (120); needs cargo-fuzz and a nightly compiler
-	for target in json config copy unnest avro connect protobuf; do \
+	for target in json config copy unnest avro connect protobuf cbor msgpack csv; do \
 	  cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 

@@ -1,9 +1,9 @@
 //! The one file that names all databases. A new one is a crate and a line here; the
 //! config's keys stand in `config::backend`.
 
-use plimsoll_cassandra::CassandraSettings;
+use plimsoll_cassandra::{CassandraSettings, Ttl};
 use plimsoll_postgres::PostgresSettings;
-use plimsoll_sink_api::{Backend as _, Mode, TableRule};
+use plimsoll_sink_api::{Backend as _, Mode, Source, TableRule};
 use plimsoll_sqlite::SqliteSettings;
 
 /// Makes [`Backend`], and `with_backend!`, which does the same with any of them. `$`: a
@@ -52,6 +52,31 @@ impl Backend {
             Self::Postgres(settings) => modes(&settings.tables),
             Self::Sqlite(settings) => modes(&settings.tables),
             Self::Cassandra(_) => vec![Mode::Upsert],
+        }
+    }
+
+    /// What the config says of where columns come from, by their names; and of how long a
+    /// row lives.
+    #[must_use]
+    pub fn sources(&self) -> Vec<(&str, &Source)> {
+        fn of(rule: &TableRule) -> impl Iterator<Item = (&str, &Source)> {
+            let columns = rule.settings.columns.iter();
+            columns.map(|(name, source)| (name.as_str(), source))
+        }
+        fn life(ttl: &Option<Ttl>) -> Option<(&str, &Source)> {
+            match ttl {
+                Some(Ttl::Source(source)) => Some(("ttl", source)),
+                Some(Ttl::Fixed(_)) | None => None,
+            }
+        }
+        match self {
+            Self::Postgres(settings) => settings.tables.iter().flat_map(of).collect(),
+            Self::Sqlite(settings) => settings.tables.iter().flat_map(of).collect(),
+            Self::Cassandra(settings) => {
+                let tables = settings.tables.iter();
+                let sources = tables.flat_map(|table| of(&table.rule).chain(life(&table.ttl)));
+                sources.collect()
+            }
         }
     }
 

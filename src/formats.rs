@@ -10,6 +10,7 @@ use plimsoll_record::{
     SchemaKind, Schemas, Side, Unavailable, Undecoded, WithFraming,
 };
 use plimsoll_registry::{Registry, Size};
+use plimsoll_selfdescribing::{Cbor, MessagePack, SelfDescribing};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ impl SharedRegistry {
 pub fn formats(sink: &Sink, registry: &SharedRegistry) -> Formats {
     let registry = registry.schemas();
     let format = |encoding: &Encoding| -> Arc<dyn Format> {
-        match encoding.codec {
+        match &encoding.codec {
             Codec::Json if encoding.framing == Framing::None => Arc::new(Json),
             Codec::Json => Arc::new(WithFraming {
                 framing: encoding.framing,
@@ -57,6 +58,10 @@ pub fn formats(sink: &Sink, registry: &SharedRegistry) -> Formats {
                 schemas: schemas(encoding, registry.as_ref()),
             }),
             Codec::Protobuf => Arc::new(protobuf(encoding, schemas(encoding, registry.as_ref()))),
+            Codec::Cbor => Arc::new(SelfDescribing(Cbor)),
+            Codec::MessagePack => Arc::new(SelfDescribing(MessagePack)),
+            Codec::Csv(csv) => Arc::new(csv.clone()),
+            Codec::Primitive(primitive) => Arc::new(*primitive),
         }
     };
     Formats {
@@ -108,7 +113,7 @@ fn read(encoding: &Encoding, path: &Path) -> Result<Registered, Unavailable> {
     let bytes = std::fs::read(path)
         .map_err(|error| halt(format!("{} cannot be read: {error}", path.display())))?;
     let origin = path.display().to_string();
-    match encoding.codec {
+    match &encoding.codec {
         Codec::Protobuf => {
             let message = encoding.message.as_deref();
             // Imports lie beside the file, or below.
@@ -120,7 +125,13 @@ fn read(encoding: &Encoding, path: &Path) -> Result<Registered, Unavailable> {
                 hint: Some(error.hint().to_owned()),
             })
         }
-        Codec::Json | Codec::ConnectJson | Codec::Avro => Ok(Registered {
+        Codec::Json
+        | Codec::ConnectJson
+        | Codec::Avro
+        | Codec::Cbor
+        | Codec::MessagePack
+        | Codec::Csv(_)
+        | Codec::Primitive(_) => Ok(Registered {
             id: None,
             kind: SchemaKind::Untold,
             text: String::from_utf8(bytes)
@@ -133,8 +144,13 @@ fn read(encoding: &Encoding, path: &Path) -> Result<Registered, Unavailable> {
 
 /// What is wrong with a file's schema, whatever the records are.
 fn judge(side: Side, encoding: &Encoding, schema: &Registered) -> Result<(), Unavailable> {
-    match encoding.codec {
-        Codec::Json | Codec::ConnectJson => Ok(()),
+    match &encoding.codec {
+        Codec::Json
+        | Codec::ConnectJson
+        | Codec::Cbor
+        | Codec::MessagePack
+        | Codec::Csv(_)
+        | Codec::Primitive(_) => Ok(()),
         Codec::Avro => Schema::parse(&schema.text, &[])
             .map(|_| ())
             .map_err(|error| halt(format!("{}: {error}", schema.origin))),

@@ -14,7 +14,7 @@ use crate::config::{Config, Sink as Settings, Topics};
 use crate::error::KafkaFault;
 use crate::formats::{SharedRegistry, formats};
 use plimsoll_protocol::{Class, TopicPartition};
-use plimsoll_record::Formats;
+use plimsoll_record::{Decoder, Formats};
 use plimsoll_registry::Registry;
 use plimsoll_sink_api::{Backend, Inspect, Positions, Prepared, Sink, StoredPosition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,7 +122,10 @@ impl Asking<'_> {
             report.line("table", &format!("{topic} → {head}"))?;
             report.more(&columns::lines(&prepared.table))?;
             lacking.extend(sink.missing_privileges(&topic).await.map_err(failed())?);
-            tables.insert(topic, prepared);
+            match Decoder::new(&prepared.table, &topic, 0, &self.formats).judge() {
+                Ok(()) => drop(tables.insert(topic, prepared)),
+                Err(why) => report.fault_of_backend(&why.to_string())?,
+            }
         }
         for privilege in lacking {
             report.fault_of_backend(&format!("the role lacks {privilege}"))?;

@@ -1,24 +1,71 @@
 //! How a sink's records are read: `format`, and the tables `value` and `key`.
 
 use super::reader::Reader;
-use super::settings::{Codec, Encoding, Reads};
+use super::settings::{Backend, Codec, Encoding, Has, Reads};
 use super::spec::words;
+use super::suggest::did_you_mean;
 use super::text::Text;
-use plimsoll_record::{Connector, Decimals, Envelope, Framing, SourceTable, SourceTables};
-use plimsoll_sink_api::Mode;
+use plimsoll_plain::{Csv, Primitive};
+use plimsoll_record::{Connector, Decimals, Envelope, Framing, Side, SourceTable, SourceTables};
+use plimsoll_sink_api::{Mode, Source};
 use std::path::PathBuf;
 
 /// Formats that need nothing else.
 const ALONE: [(&str, ()); 1] = [("json", ())];
 pub(super) const ALONE_WORDS: [&str; 1] = words(&ALONE);
 
-const FORMATS: [(&str, Codec); 4] = [
-    ("json", Codec::Json),
-    ("connect_json", Codec::ConnectJson),
-    ("avro", Codec::Avro),
-    ("protobuf", Codec::Protobuf),
+/// A format, with what was said of lines.
+type CodecOf = fn(Option<Csv>) -> Option<Codec>;
+
+const FORMATS: [(&str, CodecOf); 15] = [
+    ("json", |_| Some(Codec::Json)),
+    ("connect_json", |_| Some(Codec::ConnectJson)),
+    ("avro", |_| Some(Codec::Avro)),
+    ("protobuf", |_| Some(Codec::Protobuf)),
+    ("cbor", |_| Some(Codec::Cbor)),
+    ("msgpack", |_| Some(Codec::MessagePack)),
+    ("csv", |csv| csv.map(Codec::Csv)),
+    (Primitive::Text.as_str(), |_| primitive(Primitive::Text)),
+    (Primitive::Bytes.as_str(), |_| primitive(Primitive::Bytes)),
+    (Primitive::Int16.as_str(), |_| primitive(Primitive::Int16)),
+    (Primitive::Int32.as_str(), |_| primitive(Primitive::Int32)),
+    (Primitive::Int64.as_str(), |_| primitive(Primitive::Int64)),
+    (Primitive::Float32.as_str(), |_| {
+        primitive(Primitive::Float32)
+    }),
+    (Primitive::Float64.as_str(), |_| {
+        primitive(Primitive::Float64)
+    }),
+    (Primitive::Boolean.as_str(), |_| {
+        primitive(Primitive::Boolean)
+    }),
 ];
-pub(super) const FORMAT_WORDS: [&str; 4] = words(&FORMATS);
+pub(super) const FORMAT_WORDS: [&str; 15] = words(&FORMATS);
+
+const fn primitive(primitive: Primitive) -> Option<Codec> {
+    Some(Codec::Primitive(primitive))
+}
+
+/// The lines of CSV.
+fn csv(side: &Reader<'_, '_>) -> Option<Csv> {
+    let fields = side.texts("fields");
+    let mark = |key| side.text_as_it_is(key)?.bytes().next();
+    let (delimiter, quote) = (mark("delimiter"), mark("quote"));
+    let null = side.text_as_it_is("null");
+    if delimiter.is_some() && delimiter == quote {
+        side.fault_of(
+            "delimiter",
+            "is the quote, too",
+            "fields would end where their quotes begin",
+        );
+    }
+    Some(Csv {
+        fields: fields?.into_iter().map(|text| text.value).collect(),
+        delimiter: delimiter?,
+        quote: quote?,
+        null: null?,
+    })
+}
 
 const FRAMINGS: [(&str, Framing); 5] = [
     ("none", Framing::None),
@@ -79,6 +126,8 @@ pub(super) fn read(sink: &mut Reader<'_, '_>, has_registry: bool) -> Option<Read
 /// `has_registry`: there is one to be asked.
 fn encoding(side: &mut Reader<'_, '_>, has_registry: bool) -> Option<Encoding> {
     let codec = side.choice("format", &FORMATS);
+    let csv = csv(side);
+    let codec = codec.and_then(|of| of(csv));
     let framing = side.choice("framing", &FRAMINGS);
     let schema_file = side.text("schema_file");
     let message = side.text("message");
@@ -98,7 +147,7 @@ fn encoding(side: &mut Reader<'_, '_>, has_registry: bool) -> Option<Encoding> {
             Framing::None | Framing::SingleObject | Framing::Glue => side.fault_of(
                 "framing",
                 "leads to no registry, and there is no schema_file",
-                schema_file_hint(codec),
+                schema_file_hint(&codec),
             ),
         }
     }
@@ -110,14 +159,18 @@ fn encoding(side: &mut Reader<'_, '_>, has_registry: bool) -> Option<Encoding> {
     })
 }
 
-const fn schema_file_hint(codec: Codec) -> &'static str {
+const fn schema_file_hint(codec: &Codec) -> &'static str {
     match codec {
         Codec::Protobuf => {
             "name the file with the schema: schema_file = \"order.proto\", message = \"shop.Order\""
         }
-        Codec::Json | Codec::ConnectJson | Codec::Avro => {
-            "name the file with the schema: schema_file = \"order.avsc\""
-        }
+        Codec::Json
+        | Codec::ConnectJson
+        | Codec::Avro
+        | Codec::Cbor
+        | Codec::MessagePack
+        | Codec::Csv(_)
+        | Codec::Primitive(_) => "name the file with the schema: schema_file = \"order.avsc\"",
     }
 }
 
@@ -167,5 +220,38 @@ pub(super) fn check_modes(sink: &Reader<'_, '_>, envelope: &Envelope, modes: &[M
             ),
             "use mode = \"upsert\"; or envelope = \"none\" to keep the events themselves",
         );
+    }
+}
+
+/// A source that the config names has to be there, where the config tells the fields.
+pub(super) fn check_sources(sink: &Reader<'_, '_>, reads: &Reads, backend: &Backend) {
+    for (name, source) in backend.sources() {
+        let (side, encoding, path) = match source {
+            Source::Value(path) => (Side::Value, &reads.value, path),
+            Source::Key(path) => (Side::Key, &reads.key, path),
+            Source::Header(_)
+            | Source::Topic
+            | Source::Partition
+            | Source::Offset
+            | Source::Timestamp => continue,
+        };
+        let side = side.as_str();
+        match (encoding.codec.has(path), path.0.as_slice()) {
+            (Has::Maybe | Has::It, _) => {}
+            (Has::NoFields, _) => sink.fault_of(
+                side,
+                format!("has no fields, and the column \"{name}\" takes \"{source}\""),
+                format!("{name} = \"{side}\" takes all of it"),
+            ),
+            (Has::Only(fields), taken) => {
+                let taken = taken.join(".");
+                let what = format!(
+                    "has no field \"{taken}\" among its fields, and the column \"{name}\" takes \
+                     it"
+                );
+                let hint = did_you_mean(&taken, fields.iter().map(String::as_str));
+                sink.fault_of(side, what, hint);
+            }
+        }
     }
 }

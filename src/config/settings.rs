@@ -1,8 +1,10 @@
 //! The settings after all checks: what the rest of the program reads.
 
 pub use crate::backends::Backend;
+use plimsoll_plain::{Csv, Primitive};
 pub use plimsoll_record::{BatchLimits, UnknownFields};
 use plimsoll_record::{Envelope, Framing, Side};
+use plimsoll_sink_api::Path;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -132,7 +134,7 @@ impl Reads {
 /// How bytes are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoding {
-    /// The format.
+    /// The format, and what it needs to be told.
     pub codec: Codec,
     /// What stands around the bytes.
     pub framing: Framing,
@@ -162,7 +164,7 @@ impl Default for Encoding {
 }
 
 /// A format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Codec {
     /// JSON without a schema.
     Json,
@@ -172,15 +174,61 @@ pub enum Codec {
     Avro,
     /// Protobuf.
     Protobuf,
+    /// CBOR.
+    Cbor,
+    /// MessagePack.
+    MessagePack,
+    /// A line of CSV.
+    Csv(Csv),
+    /// One value, which is all of the bytes.
+    Primitive(Primitive),
+}
+
+/// Whether bytes of a format have something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Has<'f> {
+    /// That is for each record to say.
+    Maybe,
+    /// They do.
+    It,
+    /// They have only these fields.
+    Only(&'f [String]),
+    /// They have none.
+    NoFields,
 }
 
 impl Codec {
     /// Whether its bytes are read by a schema.
     #[must_use]
-    pub fn has_schemas(self) -> bool {
+    pub fn has_schemas(&self) -> bool {
         match self {
-            Self::Json | Self::ConnectJson => false,
+            Self::Json
+            | Self::ConnectJson
+            | Self::Cbor
+            | Self::MessagePack
+            | Self::Csv(_)
+            | Self::Primitive(_) => false,
             Self::Avro | Self::Protobuf => true,
+        }
+    }
+
+    /// Whether its bytes have what stands at a path.
+    #[must_use]
+    pub fn has(&self, path: &Path) -> Has<'_> {
+        match (self, path.0.as_slice()) {
+            (_, []) => Has::It,
+            (Self::Csv(csv), [name]) if csv.fields.contains(name) => Has::It,
+            (Self::Csv(csv), _) => Has::Only(&csv.fields),
+            (Self::Primitive(_), _) => Has::NoFields,
+            (
+                Self::Json
+                | Self::ConnectJson
+                | Self::Avro
+                | Self::Protobuf
+                | Self::Cbor
+                | Self::MessagePack,
+                _,
+            ) => Has::Maybe,
         }
     }
 }

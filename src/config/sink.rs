@@ -55,6 +55,7 @@ pub(super) fn read(
     let backend = backend::read(&reader, name, topics.as_ref());
     if let (Some(reads), Some(backend)) = (&reads, &backend) {
         formats::check_modes(&reader, &reads.envelope, &backend.modes());
+        formats::check_sources(&reader, reads, backend);
     }
     reader.finish();
     Some(Sink {

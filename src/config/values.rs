@@ -64,6 +64,25 @@ impl<'c, 'd> Reader<'c, 'd> {
         Some(text)
     }
 
+    /// A text that may be blank, or its default.
+    pub(super) fn text_as_it_is(&self, key: &str) -> Option<String> {
+        let (setting, value) = self.find(key);
+        let Some(value) = value else {
+            return self.text_or_default(key);
+        };
+        let text = self.string(&self.place_of(key), value, "a string")?;
+        let Kind::Text(checks) = setting.kind else {
+            misread(setting);
+        };
+        match text.fails(checks) {
+            None => Some(text.value),
+            Some((what, hint)) => {
+                self.fault_in(&text, what, self.fill(hint.unwrap_or(setting.hint)));
+                None
+            }
+        }
+    }
+
     /// What a text says, or its default.
     pub(super) fn text_or_default(&self, key: &str) -> Option<String> {
         match (self.text(key), self.setting(key).absent) {

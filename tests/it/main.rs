@@ -23,6 +23,7 @@ mod old_kafka;
 mod outages;
 mod protobuf;
 mod rights;
+mod schemaless;
 mod secured;
 mod seen;
 mod several;

@@ -82,6 +82,15 @@ pub enum BadRecord {
         /// Whose bytes.
         side: Side,
     },
+    /// Another number of fields than the config names.
+    FieldCount {
+        /// Whose bytes.
+        side: Side,
+        /// How many there are.
+        found: usize,
+        /// How many it names.
+        named: usize,
+    },
     /// Bytes of a format whose values have types that do not read as a value, or not as
     /// one that a cell can take.
     Binary {
@@ -178,6 +187,7 @@ impl BadRecord {
             | Self::Tombstone
             | Self::OtherFormat { .. }
             | Self::OtherMessage { .. }
+            | Self::FieldCount { .. }
             | Self::Unframed { .. } => None,
         }
     }
@@ -202,6 +212,7 @@ impl BadRecord {
             Self::Unframed { why, .. } => why.condition(),
             Self::OtherFormat { .. } => "other_format",
             Self::OtherMessage { .. } => "other_message",
+            Self::FieldCount { .. } => "wrong_field_count",
             Self::Binary { fault, .. } => fault.condition(),
         }
     }
@@ -225,6 +236,7 @@ impl BadRecord {
             | Self::Unframed { .. }
             | Self::OtherFormat { .. }
             | Self::OtherMessage { .. }
+            | Self::FieldCount { .. }
             | Self::Tombstone => {}
         }
         self
@@ -331,6 +343,12 @@ impl fmt::Display for BadRecord {
                 f,
                 "the {} is another message than the one that the config names; hint: without \
                  message = \"…\" any message of the schema is read",
+                side.as_str()
+            ),
+            Self::FieldCount { side, found, named } => write!(
+                f,
+                "the {} has another number of fields, {found}, than the config names, {named}; \
+                 hint: look at fields, delimiter and quote",
                 side.as_str()
             ),
             Self::Binary {

@@ -51,6 +51,8 @@ pub struct Decoder {
     columns: Vec<Column>,
     value: Box<dyn Reader>,
     around: Around,
+    /// Why no record can be read, where that is known before any comes.
+    unusable: Option<Unavailable>,
     /// Whether nothing tells the types of values.
     plain: bool,
     key: Option<Box<dyn Reader>>,
@@ -138,30 +140,39 @@ impl Around {
     }
 }
 
-fn value_reader(formats: &Formats, fields: &[Field<'_>], around: &Around) -> Box<dyn Reader> {
+/// A reader of these fields, and why it will never find them, where that is known.
+type Judged = (Box<dyn Reader>, Result<(), Unavailable>);
+
+fn judged(format: &Arc<dyn Format>, wanted: &Wanted<'_>) -> Judged {
+    (format.reader(wanted), format.judge(wanted))
+}
+
+fn value_reader(formats: &Formats, fields: &[Field<'_>], around: &Around) -> Judged {
     let events = match around {
         Around::Nothing => {
-            return formats.value.reader(&Wanted {
+            let wanted = Wanted {
                 side: Side::Value,
                 fields: fields.to_vec(),
                 bare: None,
                 unknown: formats.unknown,
                 root: Path::default(),
-            });
+            };
+            return judged(&formats.value, &wanted);
         }
-        Around::Rows(changes) => return changes.reader(&*formats.value),
+        Around::Rows(changes) => return judged(&formats.value, &changes.wanted()),
         Around::Event(events) => events,
     };
     let paths = events.inside(fields);
     let inside = fields.iter().zip(&paths);
     let inside = inside.map(|(field, path)| Field { path, ..*field });
-    formats.value.reader(&Wanted {
+    let wanted = Wanted {
         side: Side::Value,
         fields: inside.chain(events.own()).collect(),
         bare: None,
         unknown: formats.unknown,
         root: events.root(),
-    })
+    };
+    judged(&formats.value, &wanted)
 }
 
 impl Decoder {
@@ -182,7 +193,7 @@ impl Decoder {
             _ => None,
         };
         let around = Around::of(formats, &sorted.value, table.columns.len());
-        let value = value_reader(formats, &sorted.value, &around);
+        let (value, of_value) = value_reader(formats, &sorted.value, &around);
         let of_key = |side, fields: &[Field<'_>]| {
             let wanted = Wanted {
                 side,
@@ -192,8 +203,11 @@ impl Decoder {
                 root: Path::default(),
             };
             let any = !fields.is_empty();
-            any.then(|| formats.key.reader(&wanted))
+            any.then(|| judged(&formats.key, &wanted)).unzip()
         };
+        let (key, keys_judged) = of_key(Side::Key, &sorted.key);
+        // What a tombstone's key lacks is told of the tombstone: other records are good.
+        let (tombstone, _) = of_key(Side::Tombstone, &sorted.tombstone);
         Self {
             formats: formats.clone(),
             topic: topic.to_owned(),
@@ -201,15 +215,24 @@ impl Decoder {
             mode: table.mode,
             columns: table.columns.clone(),
             value,
+            unusable: of_value.and(keys_judged.unwrap_or(Ok(()))).err(),
             plain: formats.value.is_untyped(),
             around,
-            key: of_key(Side::Key, &sorted.key),
-            tombstone: of_key(Side::Tombstone, &sorted.tombstone),
+            key,
+            tombstone,
             whole_value: whole(&sorted.value),
             whole_key: whole(&sorted.key),
             own: sorted.own,
             key_columns,
         }
+    }
+
+    /// Whether records can have what the columns take, as far as the config alone tells.
+    ///
+    /// # Errors
+    /// No record will be read.
+    pub fn judge(&self) -> Result<(), &Unavailable> {
+        self.unusable.as_ref().map_or(Ok(()), Err)
     }
 
     /// What a record's value holds, by the paths that columns name.
@@ -279,6 +302,9 @@ impl Decoder {
         arena: &'c Arena,
         rows: &mut Rows<'c>,
     ) -> Result<(), Undecoded> {
+        if let Err(why) = self.judge() {
+            return Err(Undecoded::Unusable(why.clone()));
+        }
         match &self.around {
             Around::Nothing => {}
             Around::Event(events) => return self.event(events, record, arena, rows),

@@ -53,6 +53,16 @@ pub enum Fault {
     Base64,
     /// A string with an escape that is none.
     Escape,
+    /// A byte that no value begins with, in a format whose bytes say what they are.
+    Unassigned,
+    /// Under a tag or an extension's type, what it does not stand for.
+    TagContent,
+    /// A key of a map that is no name.
+    MapKey,
+    /// Something between a closing quote and what ends its field.
+    Quote,
+    /// A line behind the first one.
+    Lines,
 }
 
 impl Fault {
@@ -85,6 +95,11 @@ impl Fault {
             Self::OtherType => "wrong_type",
             Self::Base64 => "invalid_base64",
             Self::Escape => "bad_string",
+            Self::Unassigned => "unassigned_code",
+            Self::TagContent => "invalid_tag_content",
+            Self::MapKey => "invalid_map_key",
+            Self::Quote => "invalid_quote",
+            Self::Lines => "several_lines",
         }
     }
 
@@ -117,6 +132,11 @@ impl Fault {
             Self::OtherType => "has a value that is not of the type that its schema says",
             Self::Base64 => "has bytes that are not base64",
             Self::Escape => "has a string with a broken escape",
+            Self::Unassigned => "has a byte that no value begins with",
+            Self::TagContent => "has a value that is not what its tag or its type says",
+            Self::MapKey => "has a map with a key that is neither text nor a number",
+            Self::Quote => "has something behind a closing quote",
+            Self::Lines => "has more than one line",
         }
     }
 
@@ -133,9 +153,10 @@ impl Fault {
             | Self::Boolean
             | Self::Block
             | Self::Tag
-            | Self::WireType => {
-                "the bytes were not written with this schema: look at format and framing, and \
-                 at the schema that the record names"
+            | Self::WireType
+            | Self::Unassigned => {
+                "the bytes were written in another way: look at format and framing, and at the \
+                 schema, where the record names one"
             }
             Self::TooDeep | Self::TooMany => "no sender means this; look at who writes the topic",
             Self::TooLarge => "take single fields of it by their paths",
@@ -144,7 +165,12 @@ impl Fault {
             Self::Digits => "the sender writes more digits than a database can keep",
             Self::Infinite => "no date is infinite; write NULL or a far date at the source",
             Self::Time => "times in JSON lie in the years 1 to 9999, times of day within a day",
-            Self::OutOfRange => "the sender writes what its own type cannot hold",
+            Self::OutOfRange | Self::TagContent => {
+                "the sender writes what its own type cannot hold"
+            }
+            Self::MapKey => "take what the map is in as bytes, or let the sender name its fields",
+            Self::Quote => "a quote within quotes is written twice; or set another quote",
+            Self::Lines => "a record is one row: let the sender send a record for each line",
             Self::Bits => "the schema's length and the value disagree; look at the connector",
             Self::NoSchema => {
                 "set schemas.enable = true in the connector's converter; or read it without a \

@@ -139,9 +139,18 @@ pub trait Format: fmt::Debug + Send + Sync {
     /// What reads these fields. Made once per table and partition.
     fn reader(&self, wanted: &Wanted<'_>) -> Box<dyn Reader>;
 
-    /// Whether its values have no types but JSON's own.
+    /// Whether nothing tells what its numbers and texts stand for, as in JSON.
     fn is_untyped(&self) -> bool {
         false
+    }
+
+    /// What can be said of these fields before any record is there, by formats whose
+    /// fields the config tells.
+    ///
+    /// # Errors
+    /// No record will ever have what is wanted.
+    fn judge(&self, _wanted: &Wanted<'_>) -> Result<(), Unavailable> {
+        Ok(())
     }
 
     /// What a record's bytes hold, for people. What is wrong with them is for reading to

@@ -281,6 +281,34 @@ fn apicurios_headers_that_name_a_schema_otherwise_are_bad() {
 }
 
 #[test]
+fn a_map_of_a_binary_format_is_known_by_its_first_name() {
+    for (bytes, looks) in [
+        (&wire("cbor").value[..], Some(Looks::Cbor)),
+        (&wire("msgpack").value[..], Some(Looks::MessagePack)),
+        (b"\xbf\x62id\x01\xff", Some(Looks::Cbor)),
+        (
+            b"\xb8\x01\x78\x18abcdefghijklmnopqrstuvwx\x01",
+            Some(Looks::Cbor),
+        ),
+        (b"\xd9\xd9\xf7\x01", Some(Looks::Cbor)),
+        (b"\xde\0\x01\xd9\x02id\x01", Some(Looks::MessagePack)),
+        // No name, one that is cut off, and one that nobody gives.
+        (b"\xa1\x01\x01", None),
+        (b"\xa0", None),
+        (b"\xa1\x63id", None),
+        (b"\xa1\x60\x01", None),
+        (b"\xa1\x62\0\x01\x01", None),
+        (b"\xa1\x61\xff\x01", None),
+        (b"\x81\xc0\x01", None),
+        // Texts in Latin-1.
+        (b"\xe9t\xe9", None),
+        (b"hello", None),
+    ] {
+        assert_eq!(Looks::of(bytes), looks, "{bytes:x?}");
+    }
+}
+
+#[test]
 fn what_begins_otherwise_says_what_it_seems_to_be() {
     use Framing::{Confluent, Glue, SingleObject};
     let seen = |bytes: &[u8], framing| plain(bytes).split(framing).expect_err("bad").to_string();

@@ -3,6 +3,7 @@
 use super::Framing;
 use crate::{BadRecord, Side};
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// Why a framing cannot be taken from some bytes. It holds none of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,10 @@ pub enum Looks {
     AvroFile,
     /// Something compressed by gzip.
     Gzip,
+    /// A map of CBOR.
+    Cbor,
+    /// A map of MessagePack.
+    MessagePack,
 }
 
 impl Looks {
@@ -61,12 +66,39 @@ impl Looks {
             [0xc3, 0x01, ..] => Some(Self::Framed(Framing::SingleObject)),
             [b'O', b'b', b'j', 0x01, ..] => Some(Self::AvroFile),
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            // CBOR's own mark.
+            [0xd9, 0xd9, 0xf7, ..] => Some(Self::Cbor),
+            [0xa1..=0xb7, rest @ ..]
+            | [0xb8, _, rest @ ..]
+            | [0xb9, _, _, rest @ ..]
+            | [0xbf, rest @ ..]
+                if has_name(rest, 0x60..=0x77, 0x78) =>
+            {
+                Some(Self::Cbor)
+            }
+            [0x81..=0x8f, rest @ ..] | [0xde, _, _, rest @ ..]
+                if has_name(rest, 0xa0..=0xbf, 0xd9) =>
+            {
+                Some(Self::MessagePack)
+            }
             _ => match bytes.trim_ascii_start().first() {
                 Some(b'{' | b'[' | b'"') => Some(Self::Json),
                 _ => None,
             },
         }
     }
+}
+
+/// Whether bytes begin with a text that may be a field's name: its length in one of these
+/// bytes, or behind this one.
+fn has_name(bytes: &[u8], short: RangeInclusive<u8>, long: u8) -> bool {
+    let (length, text) = match bytes {
+        [first, text @ ..] if short.contains(first) => (first - short.start(), text),
+        [first, length, text @ ..] if *first == long => (*length, text),
+        _ => return false,
+    };
+    let name = text.get(..length.into()).map(std::str::from_utf8);
+    matches!(name, Some(Ok(name)) if !name.is_empty() && !name.contains(char::is_control))
 }
 
 impl Looks {
@@ -77,6 +109,8 @@ impl Looks {
                            \"json\", framing = \"none\""
                 .to_owned(),
             Self::Framed(framing) => format!("framing = \"{}\"?", framing.as_str()),
+            Self::Cbor => "format = \"cbor\"?".to_owned(),
+            Self::MessagePack => "format = \"msgpack\"?".to_owned(),
             Self::AvroFile => "it is a whole file of Avro, which is not read".to_owned(),
             Self::Gzip => "it is compressed by gzip, which is not read: let the producer \
                            compress, by compression.type"

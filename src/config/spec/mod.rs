@@ -300,7 +300,8 @@ impl Setting {
 impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Text(text) => write!(f, "\"{text}\""),
+            // As TOML escapes it, too.
+            Self::Text(text) => write!(f, "{text:?}"),
             Self::Boolean(is) => write!(f, "{is}"),
             Self::Integer(n) => write!(f, "{n}"),
             Self::Size(n) => write!(f, "\"{}\"", super::size::show_size(*n)),

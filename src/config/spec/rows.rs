@@ -378,6 +378,9 @@ pub(super) const TOPIC: &[Check] = &[
 const BAD_TOPIC: &str = "is not a valid topic name";
 const TOPIC_HINT: &str = "a name has 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-'";
 
+/// Of a format that is not the default.
+const IN_TABLE: &str = "is set in the table of the value";
+
 static IN_SINK: Group = Group {
     place: "sinks.NAME",
     settings: &[
@@ -410,11 +413,26 @@ static IN_SINK: Group = Group {
                 refused: &[
                     ("avro", "needs to know where its schemas are"),
                     ("protobuf", "needs to know where its schemas are"),
+                    ("csv", "needs to know the names of the fields"),
+                    ("connect_json", IN_TABLE),
+                    ("cbor", IN_TABLE),
+                    ("msgpack", IN_TABLE),
+                    ("text", IN_TABLE),
+                    ("bytes", IN_TABLE),
+                    ("int16", IN_TABLE),
+                    ("int32", IN_TABLE),
+                    ("int64", IN_TABLE),
+                    ("float32", IN_TABLE),
+                    ("float64", IN_TABLE),
+                    ("boolean", IN_TABLE),
                 ],
             }),
         )
         .default(Value::Text("json"))
-        .hint("value = { format = \"avro\", framing = \"confluent\" }, and [schema_registry]")
+        .hint(
+            "value = { format = \"avro\", framing = \"confluent\" }, and [schema_registry]; value = \
+             { format = \"csv\", fields = [\"id\", \"note\"] }; value = { format = \"text\" }",
+        )
         .doc("The format of the values: short for `value = { format = … }`."),
         Setting::new("start", Kind::Start(&START))
             .default(Value::Text("earliest"))
@@ -466,7 +484,7 @@ static VALUE: Table = Table {
     name: "value",
     doc: "How values are read.",
     groups: &[&IN_VALUE],
-    rules: &[&SCHEMAS, &ENVELOPES],
+    rules: &[&SCHEMAS, &LINES, &EVENTS, &ENVELOPES],
     foreign: &[],
 };
 
@@ -501,15 +519,73 @@ static KEY: Table = Table {
     name: "key",
     doc: "How keys are read.",
     groups: &[&IN_KEY],
-    rules: &[&SCHEMAS],
+    rules: &[&SCHEMAS, &LINES],
     foreign: &[],
 };
 
 const BRINGS: &str =
     "does not go with format = \"connect_json\", whose records bring their schemas";
 
+const OTHER_FORMAT: &str = "leave it out, or set the format that the topic has";
+
+/// Formats of which nobody's serializer registers a schema.
+const SCHEMALESS: &[&str] = &[
+    "cbor", "msgpack", "csv", "text", "bytes", "int16", "int32", "int64", "float32", "float64",
+    "boolean",
+];
+
+/// Formats without fields that are named in their bytes.
+const NAMELESS: &[&str] = &[
+    "csv", "text", "bytes", "int16", "int32", "int64", "float32", "float64", "boolean",
+];
+
+/// What lines of CSV need to be told.
+static LINES: [Rule; 2] = [
+    Rule::Refused {
+        settings: &["format"],
+        words: &["csv"],
+        when: When::Lacks(&["fields"]),
+        why: "needs to know the names of the fields",
+        hint: "name them in the order of the line: fields = [\"id\", \"note\"]",
+    },
+    Rule::Refused {
+        settings: &["fields", "delimiter", "quote", "null"],
+        words: &[],
+        when: When::Is(
+            "format",
+            &[
+                "json",
+                "connect_json",
+                "avro",
+                "protobuf",
+                "cbor",
+                "msgpack",
+                "text",
+                "bytes",
+                "int16",
+                "int32",
+                "int64",
+                "float32",
+                "float64",
+                "boolean",
+            ],
+        ),
+        why: "goes only with format = \"csv\"",
+        hint: OTHER_FORMAT,
+    },
+];
+
+/// Change events are made of fields.
+static EVENTS: [Rule; 1] = [Rule::Refused {
+    settings: &["envelope"],
+    words: &["debezium", "debezium_flat", "maxwell", "canal"],
+    when: When::Is("format", NAMELESS),
+    why: "is read in formats whose bytes name their fields",
+    hint: OTHER_FORMAT,
+}];
+
 /// Where the schemas of a format are, and whether it has any.
-static SCHEMAS: [Rule; 7] = [
+static SCHEMAS: [Rule; 9] = [
     Rule::Refused {
         settings: &["format"],
         words: &["avro", "protobuf"],
@@ -522,28 +598,42 @@ static SCHEMAS: [Rule; 7] = [
         words: &[],
         when: When::Is("format", &["json"]),
         why: "does not go with format = \"json\", which needs no schema",
-        hint: "leave it out, or set the format that the topic has",
+        hint: OTHER_FORMAT,
+    },
+    Rule::Refused {
+        settings: &["schema_file"],
+        words: &[],
+        when: When::Is("format", SCHEMALESS),
+        why: "goes only with formats that are read by a schema",
+        hint: OTHER_FORMAT,
+    },
+    Rule::Refused {
+        settings: &["framing"],
+        words: &["confluent", "apicurio", "single_object", "glue"],
+        when: When::Is("format", SCHEMALESS),
+        why: "is what a registry's serializers write, and none of them writes this format",
+        hint: OTHER_FORMAT,
     },
     Rule::Refused {
         settings: &["framing"],
         words: &["single_object"],
         when: When::Is("format", &["json"]),
         why: "is one of Avro, and does not go with format = \"json\"",
-        hint: "leave it out, or set the format that the topic has",
+        hint: OTHER_FORMAT,
     },
     Rule::Refused {
         settings: &["framing"],
         words: &["confluent", "apicurio", "single_object", "glue"],
         when: When::Is("format", &["connect_json"]),
         why: BRINGS,
-        hint: "leave it out, or set the format that the topic has",
+        hint: OTHER_FORMAT,
     },
     Rule::Refused {
         settings: &["schema_file"],
         words: &[],
         when: When::Is("format", &["connect_json"]),
         why: BRINGS,
-        hint: "leave it out, or set the format that the topic has",
+        hint: OTHER_FORMAT,
     },
     Rule::Refused {
         settings: &["framing"],
@@ -555,9 +645,27 @@ static SCHEMAS: [Rule; 7] = [
     Rule::Refused {
         settings: &["message"],
         words: &[],
-        when: When::Is("format", &["json", "connect_json", "avro"]),
+        when: When::Is(
+            "format",
+            &[
+                "json",
+                "connect_json",
+                "avro",
+                "cbor",
+                "msgpack",
+                "csv",
+                "text",
+                "bytes",
+                "int16",
+                "int32",
+                "int64",
+                "float32",
+                "float64",
+                "boolean",
+            ],
+        ),
         why: "goes only with format = \"protobuf\"",
-        hint: "leave it out, or set the format that the topic has",
+        hint: OTHER_FORMAT,
     },
 ];
 
@@ -568,11 +676,17 @@ static IN_KEY: Group = Group {
             .default(Value::Text("json"))
             .doc(
                 "The format of the keys. `\"json\"` may be a bare text; `\"connect_json\"` brings \
-                 its schema, as Kafka Connect's JsonConverter writes it by default.",
+                 its schema, as Kafka Connect's JsonConverter writes it by default. `\"text\"`, \
+                 `\"bytes\"` and numbers are all of the bytes: `\"int64\"` is what Kafka's \
+                 LongSerializer writes.",
             ),
         FRAMING,
         SCHEMA_FILE,
         MESSAGE,
+        FIELDS,
+        DELIMITER,
+        QUOTE,
+        NULL,
     ],
 };
 
@@ -592,6 +706,50 @@ const MESSAGE: Setting = text("message", &[]).doc(
      `\"shop.Order\"`. Left out, the records say it; or the schema has one message.",
 );
 
+const NAMES: Texts = Texts {
+    checks: &[Check::Matches(
+        r"\S",
+        "is no name",
+        "a field that nobody takes has a name, too",
+    )],
+    unique: true,
+};
+
+/// A byte of a text in ASCII; a line ends at others.
+const MARK: &[Check] = &[Check::Matches(
+    r"^[\t -~]$",
+    "is not one character of ASCII",
+    "such as \",\", \";\" or \"\\t\"",
+)];
+
+const FIELDS: Setting = Setting::new("fields", Kind::Texts(NAMES))
+    .hint("name them in the order of the line: fields = [\"id\", \"note\"]")
+    .doc("CSV: the names of the fields, in the order of the line.");
+
+const DELIMITER: Setting = text("delimiter", MARK)
+    .default(Value::Text(","))
+    .also("one character of ASCII")
+    .doc("CSV: what stands between fields; `\"\\t\"` is a tab.");
+
+const QUOTE: Setting = text("quote", MARK)
+    .default(Value::Text("\""))
+    .also("one character of ASCII")
+    .doc("CSV: what stands around a field that has delimiters, quotes or newlines in it.");
+
+const NULL: Setting = text(
+    "null",
+    &[Check::Matches(
+        r"^[^\r\n]*$",
+        "has a newline in it",
+        "fields end at newlines",
+    )],
+)
+.default(Value::Text(""))
+.doc(
+    "CSV: the text that is NULL where it stands without quotes. `\"\\\\N\"` leaves the empty \
+     text to be one.",
+);
+
 static IN_VALUE: Group = Group {
     place: "sinks.NAME.value",
     settings: &[
@@ -599,11 +757,16 @@ static IN_VALUE: Group = Group {
             .default(Value::Text("json"))
             .doc(
                 "The format of the values. `\"connect_json\"` brings its schema, as Kafka \
-                 Connect's JsonConverter writes it by default.",
+                 Connect's JsonConverter writes it by default. `\"text\"`, `\"bytes\"` and numbers \
+                 are all of the bytes.",
             ),
         FRAMING,
         SCHEMA_FILE,
         MESSAGE,
+        FIELDS,
+        DELIMITER,
+        QUOTE,
+        NULL,
         choice("envelope", &ENVELOPE_WORDS)
             .default(Value::Text("none"))
             .also("all but `\"none\"` need `mode = \"upsert\"`")

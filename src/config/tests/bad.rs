@@ -333,6 +333,83 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
         ],
     );
     case(
+        "a value in short that is none",
+        &[KAFKA, SINK, "format = \"text\"\n", POSTGRES],
+    );
+    case(
+        "lines without the names of their fields",
+        &[KAFKA, SINK, "value = { format = \"csv\" }\n", POSTGRES],
+    );
+    case(
+        "marks of lines that are none",
+        &[
+            KAFKA,
+            SINK,
+            "value = { format = \"csv\", fields = [\"a\", \"a\"], delimiter = \",,\", quote = \"§\", \
+             null = \"a\\n\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
+        "a delimiter that is the quote",
+        &[
+            KAFKA,
+            SINK,
+            "value = { format = \"csv\", fields = [\"a\"], delimiter = \"\\\"\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
+        "what only lines have",
+        &[
+            KAFKA,
+            SINK,
+            "value = { fields = [\"a\"], delimiter = \",\" }\nkey = { format = \"text\", quote = \
+             \"'\", null = \"\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
+        "what formats that need no schema do not have",
+        &[
+            "[schema_registry]\nurl = [\"http://r\"]\n",
+            KAFKA,
+            SINK,
+            "value = { format = \"cbor\", framing = \"confluent\", message = \"M\" }\nkey = { \
+             format = \"int64\", schema_file = \"k.avsc\" }\n",
+            POSTGRES,
+        ],
+    );
+    case(
+        "events that name no fields",
+        &[
+            KAFKA,
+            SINK,
+            "value = { format = \"csv\", fields = [\"a\"], envelope = \"debezium_flat\" }\n",
+            "[sinks.a.postgres]\nurl = \"${DATABASE_URL}\"\ntable = \"t\"\nmode = \"upsert\"\n",
+        ],
+    );
+    case(
+        "fields of what has none",
+        &[
+            KAFKA,
+            SINK,
+            "value = { format = \"text\" }\nkey = { format = \"int64\" }\n",
+            POSTGRES,
+            "columns = { a = \"value\", b = \"value.b\", c = \"key.c\" }\n",
+        ],
+    );
+    case(
+        "fields that a line does not have",
+        &[
+            KAFKA,
+            SINK,
+            "value = { format = \"csv\", fields = [\"note\", \"name\"] }\n",
+            POSTGRES,
+            "columns = { a = \"value.note\", b = \"value.nota\", c = \"value.name.x\", d = \"value\" }\n",
+        ],
+    );
+    case(
         "a registry nowhere",
         &["[schema_registry]\n", KAFKA, SINK, POSTGRES],
     );

@@ -7,6 +7,7 @@ use crate::config::{
     UnknownFields, load, parse, reads,
 };
 use plimsoll_cassandra::{CassandraSettings, Consistency, Ttl};
+use plimsoll_plain::{Csv, Primitive};
 use plimsoll_record::{Envelope, Framing};
 use plimsoll_registry::Login;
 use plimsoll_sink_api::{Missing, Mode, Source, TableRule};
@@ -143,6 +144,39 @@ fn keys_and_values_have_formats_of_their_own() {
         ..encoding(Codec::Protobuf, Framing::None, Some("k.proto"))
     };
     assert_eq!(sink.reads.key, key);
+}
+
+#[test]
+fn bytes_without_a_schema_are_told_by_the_config() {
+    let of = |lines: &str| {
+        let mut config = good(&format!(
+            "[kafka]\nbootstrap_servers = \"k\"\n[sinks.a]\ntopics = \
+             [\"t\"]\n{lines}\n[sinks.a.sqlite]\npath = \"x.db\"\ntable = \"t\"\nmode = \
+             \"upsert\"\ncolumns = {{ id = \"key\", note = \"value\" }}\n"
+        ));
+        let reads = config.sinks.remove(0).reads;
+        (reads.value.codec, reads.key.codec)
+    };
+    let (value, key) = of("value = { format = \"text\" }\nkey = { format = \"int64\" }");
+    assert_eq!(value, Codec::Primitive(Primitive::Text));
+    assert_eq!(key, Codec::Primitive(Primitive::Int64));
+    let (value, key) = of("value = { format = \"cbor\" }\nkey = { format = \"msgpack\" }");
+    assert_eq!((value, key), (Codec::Cbor, Codec::MessagePack));
+    let (value, key) = of(
+        "value = { format = \"csv\", fields = [\"a\", \"b\"] }\nkey = { format = \
+                           \"csv\", fields = [\"id\"], delimiter = \"\\t\", quote = \"'\", null = \
+                           \"\\\\N\" }",
+    );
+    let csv = |fields: &[&str], delimiter, quote, null: &str| {
+        Codec::Csv(Csv {
+            fields: fields.iter().map(|&name| name.to_owned()).collect(),
+            delimiter,
+            quote,
+            null: null.to_owned(),
+        })
+    };
+    assert_eq!(value, csv(&["a", "b"], b',', b'"', ""));
+    assert_eq!(key, csv(&["id"], b'\t', b'\'', "\\N"));
 }
 
 #[test]

@@ -113,6 +113,10 @@ const BEYOND: &[&str] = &[
     "another format in short",
     "framings that lead to no schema",
     "a framing that says no more",
+    // Two values of one table, and fields by their names.
+    "a delimiter that is the quote",
+    "fields of what has none",
+    "fields that a line does not have",
 ];
 
 #[test]
@@ -312,6 +316,10 @@ fn needs_another(home: &Home) -> bool {
         "schema_file",
         "message",
         "source_tables",
+        "fields",
+        "delimiter",
+        "quote",
+        "null",
     ]
     .contains(&home.setting.name)
 }

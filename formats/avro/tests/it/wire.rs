@@ -81,8 +81,8 @@ fn spoilt_bytes_are_bad_records() {
     assert_eq!(error.condition(), "trailing_bytes");
     assert_eq!(
         error.behind(5).to_string(),
-        "the value as Avro has bytes behind its end (byte 178); hint: the bytes were not written \
-         with this schema: look at format and framing, and at the schema that the record names"
+        "the value as Avro has bytes behind its end (byte 178); hint: the bytes were written in \
+         another way: look at format and framing, and at the schema, where the record names one"
     );
     assert_eq!(fault(&read(&first, &body, 1)), Some(Fault::Trailing));
     assert_eq!(fault(&read(&first, &[], 1)), Some(Fault::Truncated));

@@ -413,6 +413,6 @@ fn looks(body: &[u8]) -> Option<Looks> {
             canonical::json(text).ok().map(|_| Looks::Json)
         }
         looks @ Looks::Framed(Framing::Confluent) | looks @ Looks::Gzip => Some(looks),
-        Looks::Framed(_) | Looks::AvroFile => None,
+        Looks::Framed(_) | Looks::AvroFile | Looks::Cbor | Looks::MessagePack => None,
     }
 }

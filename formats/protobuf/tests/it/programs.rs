@@ -364,8 +364,8 @@ fn bytes_of_something_else_are_told_apart() {
     let named = of(&[number(1, 1), vec![0x12, 5, b'n']].concat());
     assert_eq!(
         named.behind(5).to_string(),
-        "the value as Protobuf ends too early (byte 8); hint: the bytes were not written with \
-         this schema: look at format and framing, and at the schema that the record names"
+        "the value as Protobuf ends too early (byte 8); hint: the bytes were written in \
+         another way: look at format and framing, and at the schema, where the record names one"
     );
 }
 

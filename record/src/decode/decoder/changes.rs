@@ -46,15 +46,15 @@ impl Changes {
         })
     }
 
-    /// What reads an event's own fields.
-    pub(super) fn reader(&self, format: &dyn Format) -> Box<dyn Reader> {
-        format.reader(&Wanted {
+    /// An event's own fields.
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
             side: Side::Value,
             fields: self.events.fields(),
             bare: None,
             unknown: UnknownFields::Ignore,
             root: Path::default(),
-        })
+        }
     }
 
     /// What the first row of an event holds.

@@ -160,7 +160,7 @@ impl Events {
         }
     }
 
-    /// Makes of JSON without a schema what can be made of it: days, and nothing of what
+    /// Makes of values without a schema what can be made of them: days, and nothing of what
     /// could be several things.
     ///
     /// # Errors
@@ -182,7 +182,10 @@ impl Events {
                     return Err(i);
                 }
                 // Milliseconds, or microseconds.
-                (Holds::Times, Cell::Number(_)) => return Err(i),
+                (
+                    Holds::Times,
+                    Cell::Number(_) | Cell::Int(_) | Cell::Unsigned(_) | Cell::Float(_),
+                ) => return Err(i),
                 // Debezium tells JSON as a text.
                 (_, Cell::Json(raw)) if column.shape == Shape::Json && raw.starts_with('"') => {
                     if let Some(json) = inner(raw, arena) {
@@ -190,6 +193,10 @@ impl Events {
                     }
                 }
                 (Holds::Days, Cell::Number(days)) => match days.parse() {
+                    Ok(days) => *cell = Cell::Date(days),
+                    Err(_) => return Err(i),
+                },
+                (Holds::Days, &Cell::Int(days)) => match i32::try_from(days) {
                     Ok(days) => *cell = Cell::Date(days),
                     Err(_) => return Err(i),
                 },

@@ -1,0 +1,6 @@
+//! Records into rows, by what is public.
+
+mod csv;
+mod judged;
+mod primitive;
+mod support;

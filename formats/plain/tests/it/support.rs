@@ -1,0 +1,79 @@
+//! A table, and what its columns get of a record.
+
+use plimsoll_protocol::{Position, Span};
+use plimsoll_record::{
+    Arena, BadRecord, Budget, Decoder, Envelope, Filling, Format, Formats, Incoming, Json,
+    Undecoded, UnknownFields,
+};
+use plimsoll_sink_api::{Cell, Column, Holds, Mode, Op, Rows, Shape, Table};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// `name = source`, each with a shape; the first one is the key.
+pub fn table(mode: Mode, columns: &[(&str, &str, Shape)]) -> Table {
+    let columns = columns.iter().enumerate();
+    let column = |(i, (name, source, shape)): (usize, &(&str, &str, Shape))| Column {
+        name: (*name).to_owned(),
+        source: source.parse().expect("a source"),
+        shape: *shape,
+        key: mode == Mode::Upsert && i == 0,
+        type_name: String::new(),
+        holds: Holds::Other,
+    };
+    Table {
+        name: "t".to_owned(),
+        mode,
+        columns: columns.map(column).collect(),
+    }
+}
+
+/// Values of a format, keys of another; JSON where there is none.
+pub fn formats(value: Option<Arc<dyn Format>>, key: Option<Arc<dyn Format>>) -> Formats {
+    Formats {
+        value: value.unwrap_or_else(|| Arc::new(Json)),
+        key: key.unwrap_or_else(|| Arc::new(Json)),
+        unknown: UnknownFields::Ignore,
+        envelope: Envelope::None,
+    }
+}
+
+pub fn decoder(table: &Table, formats: &Formats) -> Decoder {
+    Decoder::new(table, "t", 0, formats)
+}
+
+/// The row of a record, as the tests write it down.
+pub fn row(
+    table: &Table,
+    formats: &Formats,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+) -> Result<Vec<String>, BadRecord> {
+    let mut filling = Filling::new(Budget::new(1 << 24));
+    let incoming = Incoming {
+        offset: 0,
+        timestamp: None,
+        key,
+        value,
+    };
+    filling.push(&incoming, std::iter::empty(), None, Instant::now());
+    let end = Position::new(1).expect("an offset");
+    let chunk = filling.seal(Span::new(Position::ZERO, end).expect("a span"));
+    let (arena, mut rows) = (Arena::new(), Rows::with_capacity(table.columns.len(), 1));
+    match decoder(table, formats).decode(&chunk.record(0), &arena, &mut rows) {
+        Ok(()) => {
+            let (row, cells) = rows.row(0);
+            let deleted = (row.op == Op::Delete).then(|| "deleted".to_owned());
+            Ok(deleted.into_iter().chain(cells.iter().map(shown)).collect())
+        }
+        Err(Undecoded::Bad(bad)) => Err(bad),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn shown(cell: &Cell<'_>) -> String {
+    match cell {
+        Cell::Absent => "absent".to_owned(),
+        Cell::Null => "null".to_owned(),
+        other => format!("{other:?}"),
+    }
+}

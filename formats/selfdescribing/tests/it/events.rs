@@ -1,0 +1,102 @@
+//! Debezium's change events in these formats: as in JSON without a schema, a number does not
+//! say what it counts.
+
+use ciborium::Value;
+use plimsoll_protocol::{Position, Span};
+use plimsoll_record::{
+    Arena, BadRecord, Budget, Connector, Decoder, Envelope, Filling, Formats, Incoming, Undecoded,
+    UnknownFields,
+};
+use plimsoll_selfdescribing::{Cbor, SelfDescribing};
+use plimsoll_sink_api::{Cell, Column, Holds, Mode, Rows, Shape, Table};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What a column of a type gets of a field of the row that a create puts.
+fn put(type_name: &str, shape: Shape, value: Value) -> Result<String, BadRecord> {
+    let column = |name: &str, type_name: &str, shape, key| Column {
+        name: name.to_owned(),
+        source: format!("value.{name}").parse().expect("a source"),
+        shape,
+        key,
+        type_name: type_name.to_owned(),
+        holds: Holds::named(type_name),
+    };
+    let table = Table {
+        name: "t".to_owned(),
+        mode: Mode::Upsert,
+        columns: vec![
+            column("id", "bigint", Shape::Scalar, true),
+            column("v", type_name, shape, false),
+        ],
+    };
+    let formats = Formats {
+        key: Arc::new(SelfDescribing(Cbor)),
+        value: Arc::new(SelfDescribing(Cbor)),
+        unknown: UnknownFields::Ignore,
+        envelope: Envelope::Debezium(Connector::default()),
+    };
+    let row = Value::Map(vec![("id".into(), 1.into()), ("v".into(), value)]);
+    let event = Value::Map(vec![("op".into(), "c".into()), ("after".into(), row)]);
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&event, &mut bytes).expect("bytes");
+
+    let mut filling = Filling::new(Budget::new(1 << 20));
+    let incoming = Incoming {
+        offset: 0,
+        timestamp: None,
+        key: None,
+        value: Some(&bytes),
+    };
+    filling.push(&incoming, std::iter::empty(), None, Instant::now());
+    let end = Position::new(1).expect("an offset");
+    let chunk = filling.seal(Span::new(Position::ZERO, end).expect("a span"));
+    let (arena, mut rows) = (Arena::new(), Rows::with_capacity(2, 1));
+    let decoder = Decoder::new(&table, "t", 0, &formats);
+    match decoder.decode(&chunk.record(0), &arena, &mut rows) {
+        Ok(()) => Ok(format!("{:?}", rows.row(0).1[1])),
+        Err(Undecoded::Bad(bad)) => Err(bad),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn scalar(type_name: &str, value: impl Into<Value>) -> Result<String, &'static str> {
+    put(type_name, Shape::Scalar, value.into()).map_err(|bad| bad.condition())
+}
+
+#[test]
+fn numbers_are_days_or_ambiguous() {
+    assert_eq!(
+        scalar("date", 20_512),
+        Ok(format!("{:?}", Cell::Date(20_512)))
+    );
+    assert_eq!(scalar("date", i64::MAX), Err("ambiguous_value"));
+    for type_name in ["timestamp with time zone", "time"] {
+        assert_eq!(scalar(type_name, 1), Err("ambiguous_value"));
+        assert_eq!(scalar(type_name, u64::MAX), Err("ambiguous_value"));
+        assert_eq!(scalar(type_name, 1.5), Err("ambiguous_value"));
+    }
+    // Digits or base64.
+    assert_eq!(scalar("numeric", "MTIz"), Err("ambiguous_value"));
+    assert_eq!(scalar("numeric", "1.50"), Ok("Text(\"1.50\")".to_owned()));
+    assert_eq!(scalar("bigint", 7), Ok("Int(7)".to_owned()));
+}
+
+#[test]
+fn what_a_tag_tells_is_not_ambiguous() {
+    let moment = scalar(
+        "timestamp with time zone",
+        Value::Tag(1, Box::new(1.into())),
+    );
+    assert!(moment.is_ok_and(|moment| moment.starts_with("Timestamp(")));
+    let days = scalar("date", Value::Tag(100, Box::new(1.into())));
+    assert_eq!(days, Ok("Date(1)".to_owned()));
+}
+
+#[test]
+fn json_that_is_a_text_becomes_json() {
+    let json = put("jsonb", Shape::Json, "{\"a\": 1}".into());
+    assert_eq!(json, Ok("Json(\"{\\\"a\\\": 1}\")".to_owned()));
+    let text = put("jsonb", Shape::Json, "a".into());
+    assert_eq!(text, Ok("Json(\"\\\"a\\\"\")".to_owned()));
+}
