@@ -1,7 +1,7 @@
 # Everything here works on a fresh machine with Rust and a C toolchain.
 # One profile for all: what the demo built, the tests use again.
 
-.PHONY: help demo test storm kafkas upgrade mends fuzz servers lint mutants mutants-protocol model bench
+.PHONY: help demo test storm debezium kafkas upgrade mends fuzz servers lint mutants mutants-protocol model bench
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -17,6 +17,10 @@ test: ## every test, beside a real Kafka and a real Postgres
 storm: export STORM_MINUTES ?= 10
 storm: ## every kind of fault at random, STORM_MINUTES long (10); STORM_SEED replays one
 	scripts/with-servers cargo test --release --workspace --test it -- storm::every --nocapture
+
+debezium: export DEBEZIUM_MINUTES ?= 5
+debezium: ## a real Debezium's tables against their source, DEBEZIUM_MINUTES long (5); DEBEZIUM_SEED replays one
+	scripts/with-servers cargo test --release --workspace --test it -- --ignored debezium::long --nocapture
 
 KAFKAS ?= 4.1 3.9 2.8 2.7 0.11 0.10.1
 kafkas: ## smoke, kill and recreate tests beside old and new Kafkas, each fetched once

@@ -295,6 +295,100 @@ fn changes_of_mariadb_reach_their_rows() {
     assert_eq!(rows, expected);
 }
 
+/// What one record of JSON does, and the texts of its row; or why it is bad.
+fn one(
+    table: &Table,
+    formats: &Formats,
+    key: Option<&str>,
+    value: Option<&str>,
+) -> Result<(Op, Vec<String>), &'static str> {
+    let mut filling = Filling::new(Budget::new(1 << 20));
+    let incoming = Incoming {
+        offset: 0,
+        timestamp: None,
+        key: key.map(str::as_bytes),
+        value: value.map(str::as_bytes),
+    };
+    filling.push(&incoming, std::iter::empty(), None, Instant::now());
+    let end = Position::new(1).unwrap();
+    let chunk = filling.seal(Span::new(Position::ZERO, end).unwrap());
+    let (arena, mut rows) = (Arena::new(), Rows::with_capacity(2, 1));
+    let decoder = Decoder::new(table, "t", 0, formats);
+    match decoder.decode(&chunk.record(0), &arena, &mut rows) {
+        Ok(()) => {}
+        Err(Undecoded::Bad(why)) => return Err(why.condition()),
+        Err(other) => panic!("{other}"),
+    }
+    let (head, cells) = rows.row(0);
+    let text = |cell: &Cell<'_>| match cell {
+        Cell::Absent => "absent".to_owned(),
+        cell => written(Wanted::Text, cell).unwrap(),
+    };
+    Ok((head.op, cells.iter().map(text).collect()))
+}
+
+fn plain(envelope: Envelope) -> Formats {
+    Formats {
+        envelope,
+        ..Formats::json(UnknownFields::Ignore)
+    }
+}
+
+#[test]
+fn a_flattened_delete_without_a_key_tells_its_row_itself() {
+    let table = table(&[("a", true), ("b", false)]);
+    let deleted = "{\"a\":1,\"b\":\"two\",\"__deleted\":\"true\"}";
+    let texts = |a: &str| vec![a.to_owned(), "absent".to_owned()];
+    let of = |key| one(&table, &plain(flat()), key, Some(deleted));
+    assert_eq!(of(None), Ok((Op::Delete, texts("1"))));
+    // The record's own goes before.
+    assert_eq!(of(Some("{\"a\":2}")), Ok((Op::Delete, texts("2"))));
+}
+
+#[test]
+fn a_key_without_a_schema_is_read_alike_where_its_row_is_put_and_deleted() {
+    let mut table = table(&[("day", true), ("b", false)]);
+    table.columns[0].holds = Holds::Days;
+    let key = Some("{\"day\":20000}");
+    let day = |result: Result<(Op, Vec<String>), _>| result.map(|(_, texts)| texts[0].clone());
+    let put = "{\"op\":\"c\",\"after\":{\"day\":20000,\"b\":\"two\"}}";
+    let delete = "{\"op\":\"d\",\"before\":{\"day\":20000}}";
+    let formats = plain(debezium());
+    for (key, value) in [
+        (key, Some(put)),
+        (key, Some(delete)),
+        (None, Some(delete)),
+        (key, None),
+    ] {
+        let found = day(one(&table, &formats, key, value));
+        assert_eq!(found, Ok("2024-10-04".to_owned()), "{key:?} {value:?}");
+    }
+    // Milliseconds, or microseconds.
+    table.columns[0].holds = Holds::Times;
+    for value in [Some(put), Some(delete), None] {
+        assert_eq!(
+            day(one(&table, &formats, key, value)),
+            Err("ambiguous_value")
+        );
+    }
+}
+
+#[test]
+fn infinite_decimals_are_spelled_as_databases_read_them() {
+    let mut table = table(&[("id", true), ("amount", false)]);
+    let of = |table: &Table, word: &str| {
+        let event = format!("{{\"op\":\"c\",\"after\":{{\"id\":1,\"amount\":\"{word}\"}}}}");
+        one(table, &plain(debezium()), None, Some(&event))
+            .unwrap()
+            .1[1]
+            .clone()
+    };
+    assert_eq!(of(&table, "POSITIVE_INFINITY"), "POSITIVE_INFINITY");
+    table.columns[1].holds = Holds::Numbers;
+    assert_eq!(of(&table, "POSITIVE_INFINITY"), "Infinity");
+    assert_eq!(of(&table, "NEGATIVE_INFINITY"), "-Infinity");
+}
+
 #[test]
 fn what_may_mean_several_things_without_a_schema_is_bad() {
     let columns = [("id", true), ("amount", false)];
@@ -312,22 +406,9 @@ fn what_may_mean_several_things_without_a_schema_is_bad() {
             ..Formats::json(UnknownFields::Ignore)
         };
         let event = format!("{{\"op\":\"c\",\"after\":{{\"id\":1,\"amount\":{value}}}}}");
-        let mut filling = Filling::new(Budget::new(1 << 20));
-        let incoming = Incoming {
-            offset: 0,
-            timestamp: None,
-            key: None,
-            value: Some(event.as_bytes()),
-        };
-        filling.push(&incoming, std::iter::empty(), None, Instant::now());
-        let end = Position::new(1).unwrap();
-        let chunk = filling.seal(Span::new(Position::ZERO, end).unwrap());
-        let (arena, mut rows) = (Arena::new(), Rows::with_capacity(2, 1));
-        let decoder = Decoder::new(table, "t", 0, &formats);
-        match decoder.decode(&chunk.record(0), &arena, &mut rows) {
-            Ok(()) => written(Wanted::Text, &rows.row(0).1[1]).unwrap(),
-            Err(Undecoded::Bad(why)) => why.condition().to_owned(),
-            Err(other) => panic!("{other}"),
+        match one(table, &formats, None, Some(&event)) {
+            Ok((_, texts)) => texts[1].clone(),
+            Err(condition) => condition.to_owned(),
         }
     };
     let numbers = holds(Holds::Numbers);

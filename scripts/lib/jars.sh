@@ -10,7 +10,8 @@ jars_fetch() {
   say "fetching $name (once, $size)"
   mkdir -p "$(dirname "$libs")"
   fresh=$(mktemp -d "$libs.XXXXXX")
-  mvn -B -q -f "$pom" "$goal" -DoutputDirectory="$fresh" </dev/null >&2 ||
+  # Anew, even if Maven remembers that it unpacked them into a folder that is gone.
+  mvn -B -q -f "$pom" "$goal" -DoutputDirectory="$fresh" -DoverWriteReleases=true </dev/null >&2 ||
     die "$name's jars could not be fetched; hint: mvn -f ${pom#"$PWD"/} $goal shows why"
   cp "$pom" "$fresh/.pom"
   chmod 755 "$fresh" # mktemp's are for the owner alone

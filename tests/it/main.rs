@@ -10,6 +10,7 @@ mod change_events;
 mod commands;
 mod connect_json;
 mod dead_letters;
+mod debezium;
 mod harness;
 mod identity;
 mod image;

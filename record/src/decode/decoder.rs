@@ -350,7 +350,7 @@ impl Decoder {
             Some(value) => self.value.read(record, value, arena, &mut told)?,
         };
         if held == Held::Null {
-            return self.tombstone(record, arena, rows);
+            return self.tombstone(events, record, arena, rows);
         }
         match events.change(&told)? {
             Change::Nothing => Ok(()),
@@ -358,6 +358,7 @@ impl Decoder {
                 // Without a key, the event tells the row.
                 let _ = self.key_of_row(record, arena, cells)?;
                 events.fill_key(&told, cells);
+                self.read_plain(events, arena, cells)?;
                 self.check_key(record, cells)
             }),
             Change::Put { stood } => add(record, Op::Put, rows, |cells| {
@@ -366,14 +367,8 @@ impl Decoder {
                     let column = self.columns[i].name.clone();
                     BadRecord::ValueUnavailable { column }
                 })?;
-                if self.plain {
-                    events
-                        .read_plain(&self.columns, arena, cells)
-                        .map_err(|i| {
-                            let column = self.columns[i].name.clone();
-                            BadRecord::Ambiguous { column }
-                        })?;
-                }
+                self.read_plain(events, arena, cells)?;
+                events.spell_infinities(&self.columns, cells);
                 self.beside(record, arena, cells)
             }),
         }
@@ -382,6 +377,7 @@ impl Decoder {
     /// Behind a change event that deleted a row: the same again.
     fn tombstone<'c>(
         &self,
+        events: &Events,
         record: &Record<'c>,
         arena: &'c Arena,
         rows: &mut Rows<'c>,
@@ -390,11 +386,30 @@ impl Decoder {
             let held = self.key_of_row(record, arena, cells)?;
             // Of a table without a key, whose deletes tell their rows themselves.
             if held == Held::Value {
+                self.read_plain(events, arena, cells)?;
                 self.check_key(record, cells)?;
             }
             Ok(held)
         });
         deleted.map(|_| ())
+    }
+
+    /// Reads what a change event tells without a schema: also of a key, which must be the
+    /// one that its row was written under.
+    fn read_plain<'c>(
+        &self,
+        events: &Events,
+        arena: &'c Arena,
+        cells: &mut [Cell<'c>],
+    ) -> Result<(), BadRecord> {
+        if !self.plain {
+            return Ok(());
+        }
+        let read = events.read_plain(&self.columns, arena, cells);
+        read.map_err(|i| {
+            let column = self.columns[i].name.clone();
+            BadRecord::Ambiguous { column }
+        })
     }
 
     /// The cells of a row that stand beside its value.

@@ -2,6 +2,7 @@
 //! messages, and arbitrary text.
 
 mod bad;
+mod formats_docs;
 mod good;
 mod random;
 mod reference;

@@ -43,6 +43,11 @@ impl Registry {
         format!("http://{}{PATH}", self.0)
     }
 
+    /// How Apicurio's own clients reach it.
+    pub fn native_url(&self) -> String {
+        format!("http://{}/apis/registry/v2", self.0)
+    }
+
     /// Registers a schema of Avro under a subject of its own, and gives its id.
     pub fn register(&self, schema: &str) -> u32 {
         self.register_as("AVRO", schema, &[])

@@ -48,8 +48,9 @@ pub struct Events {
     decimals: Decimals,
     /// Cells of a row.
     width: usize,
-    /// The columns of its key that the value tells, each with its place behind the marks.
-    before: Vec<usize>,
+    /// The columns of its key that the value tells; of one that is not flat, `before`
+    /// tells them as well, behind the marks.
+    keys: Vec<usize>,
     paths: Vec<Path>,
     columns: Vec<Column>,
 }
@@ -67,12 +68,10 @@ impl Events {
             .iter()
             .map(|name| Path(vec![(*name).into()]))
             .collect();
-        let mut before = Vec::new();
+        let of_key = || fields.iter().filter(|field| field.column.key);
+        let keys = of_key().map(|field| field.cell).collect();
         if !flat {
-            for field in fields.iter().filter(|field| field.column.key) {
-                before.push(field.cell);
-                paths.push(below("before", field.path));
-            }
+            paths.extend(of_key().map(|field| below("before", field.path)));
         }
         let shape = |path: &Path| match path.0.as_slice() {
             [name] if ["after", "source", "status", "databaseName"].contains(&name.as_str()) => {
@@ -93,7 +92,7 @@ impl Events {
             unavailable: Unavailable::of(&connector.unavailable),
             decimals: connector.decimals,
             width,
-            before,
+            keys,
             columns: paths.iter().map(column).collect(),
             paths,
         })
@@ -152,10 +151,27 @@ impl Events {
 
     /// The key of the row that was, where the record's own key does not tell it.
     pub fn fill_key<'c>(&self, value: &[Cell<'c>], cells: &mut [Cell<'c>]) {
-        let known = &value[self.width + self.paths.len() - self.before.len()..];
-        for (&cell, before) in self.before.iter().zip(known) {
+        let before = self.width + self.paths.len() - self.keys.len();
+        for (i, &cell) in self.keys.iter().enumerate() {
             if matches!(cells[cell], Cell::Absent) {
-                cells[cell] = *before;
+                // Flattened, a delete holds the row that was.
+                let known = if self.flat { cell } else { before + i };
+                cells[cell] = value[known];
+            }
+        }
+    }
+
+    /// Makes of Debezium's words for infinite decimals those that databases read.
+    pub fn spell_infinities(&self, columns: &[Column], cells: &mut [Cell<'_>]) {
+        for (column, cell) in columns.iter().zip(cells) {
+            match (column.holds, &*cell) {
+                (Holds::Numbers, Cell::Text("POSITIVE_INFINITY")) => {
+                    *cell = Cell::Text("Infinity");
+                }
+                (Holds::Numbers, Cell::Text("NEGATIVE_INFINITY")) => {
+                    *cell = Cell::Text("-Infinity");
+                }
+                _ => {}
             }
         }
     }
