@@ -352,16 +352,17 @@ impl Decoder {
         if held == Held::Null {
             return self.tombstone(events, record, arena, rows);
         }
-        match events.change(&told)? {
-            Change::Nothing => Ok(()),
-            Change::Delete => add(record, Op::Delete, rows, |cells| {
+        let delete = |rows: &mut Rows<'c>| {
+            add(record, Op::Delete, rows, |cells| {
                 // Without a key, the event tells the row.
                 let _ = self.key_of_row(record, arena, cells)?;
                 events.fill_key(&told, cells);
                 self.read_plain(events, arena, cells)?;
                 self.check_key(record, cells)
-            }),
-            Change::Put { stood } => add(record, Op::Put, rows, |cells| {
+            })
+        };
+        let put = |stood: bool, rows: &mut Rows<'c>| {
+            add(record, Op::Put, rows, |cells| {
                 cells.copy_from_slice(&told[..cells.len()]);
                 events.mark_unchanged(cells, stood).map_err(|i| {
                     let column = self.columns[i].name.clone();
@@ -370,7 +371,17 @@ impl Decoder {
                 self.read_plain(events, arena, cells)?;
                 events.spell_infinities(&self.columns, cells);
                 self.beside(record, arena, cells)
-            }),
+            })
+        };
+        match events.change(&told)? {
+            Change::Nothing => Ok(()),
+            Change::Delete => delete(rows),
+            Change::Put { stood: true } if record.key.is_none() && events.moves(&told) => {
+                let before = rows.len();
+                delete(rows)?;
+                put(true, rows).inspect_err(|_| rows.truncate(before))
+            }
+            Change::Put { stood } => put(stood, rows),
         }
     }
 

@@ -149,16 +149,34 @@ impl Events {
         }
     }
 
+    /// The columns of the key, and the places where a value tells them of the row that
+    /// was.
+    fn before(&self) -> impl Iterator<Item = (usize, usize)> {
+        let before = self.width + self.paths.len() - self.keys.len();
+        // Flattened, a delete holds the row that was.
+        let known = move |(i, &cell): (usize, &usize)| match self.flat {
+            true => (cell, cell),
+            false => (cell, before + i),
+        };
+        self.keys.iter().enumerate().map(known)
+    }
+
     /// The key of the row that was, where the record's own key does not tell it.
     pub fn fill_key<'c>(&self, value: &[Cell<'c>], cells: &mut [Cell<'c>]) {
-        let before = self.width + self.paths.len() - self.keys.len();
-        for (i, &cell) in self.keys.iter().enumerate() {
+        for (cell, known) in self.before() {
             if matches!(cells[cell], Cell::Absent) {
-                // Flattened, a delete holds the row that was.
-                let known = if self.flat { cell } else { before + i };
                 cells[cell] = value[known];
             }
         }
+    }
+
+    /// Whether the row that was has another key than the one that is. Of a table with a
+    /// key Debezium tells that by a delete and a create.
+    pub fn moves(&self, value: &[Cell<'_>]) -> bool {
+        let mut before = self.before();
+        before.any(|(cell, known)| {
+            !matches!(value[known], Cell::Absent) && value[known] != value[cell]
+        })
     }
 
     /// Makes of Debezium's words for infinite decimals those that databases read.
