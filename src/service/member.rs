@@ -8,11 +8,11 @@ use uuid::Uuid;
 #[must_use]
 pub fn member() -> Member {
     let id = Uuid::new_v4();
-    let host =
-        std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".to_owned());
+    let system = rustix::system::uname();
+    let host = system.nodename().to_string_lossy();
     let short = &id.simple().to_string()[..8];
     Member {
         owner: Owner(id.as_u128()),
-        name: format!("{}-{}-{short}", host.trim(), std::process::id()),
+        name: format!("{}-{}-{short}", host, std::process::id()),
     }
 }
