@@ -1,16 +1,15 @@
 //! Events of Maxwell and of Canal, as rows: in the end they are the rows of the source.
 
-use plimsoll_protocol::{Position, Span};
+use plimsoll_format_testing::one;
 use plimsoll_record::{
-    Arena, Budget, Decoder, Envelope, Filling, Formats, Incoming, MAX_ROWS, SourceTable,
-    SourceTables, Undecoded, UnknownFields,
+    Arena, Decoder, Envelope, Formats, MAX_ROWS, SourceTable, SourceTables, Undecoded,
+    UnknownFields,
 };
 use plimsoll_sink_api::canonical::{Wanted, written};
 use plimsoll_sink_api::{Cell, Column, Holds, Mode, Op, Rows, Shape, Table};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 /// Column, shape, type; the first one is the key.
 const COLUMNS: [(&str, Shape, &str); 6] = [
@@ -55,16 +54,11 @@ fn decoder(envelope: &Envelope, unknown: UnknownFields) -> Decoder {
 }
 
 fn with_record<T>(value: Option<&str>, then: impl FnOnce(&plimsoll_record::Record<'_>) -> T) -> T {
-    let mut filling = Filling::new(Budget::new(1 << 22));
-    let incoming = Incoming {
-        offset: 7,
-        timestamp: None,
-        key: Some(br#"{"database":"shop","table":"plain","pk.id":1}"#),
-        value: value.map(str::as_bytes),
-    };
-    filling.push(&incoming, std::iter::empty(), None, Instant::now());
-    let at = |offset| Position::new(offset).unwrap();
-    let chunk = filling.seal(Span::new(at(7), at(8)).unwrap());
+    let chunk = one(
+        7,
+        Some(br#"{"database":"shop","table":"plain","pk.id":1}"#),
+        value.map(str::as_bytes),
+    );
     then(&chunk.record(0))
 }
 

@@ -3,17 +3,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_protocol::{Position, Span};
+use plimsoll_format_testing::one as one_record;
 use plimsoll_record::{
-    Arena, Budget, ConnectJson, Connector, Decimals, Decoder, Envelope, Filling, Format, Formats,
-    Incoming, Json, Undecoded, UnknownFields,
+    Arena, ConnectJson, Connector, Decimals, Decoder, Envelope, Format, Formats, Json, Undecoded,
+    UnknownFields,
 };
 use plimsoll_sink_api::canonical::{Wanted, written};
 use plimsoll_sink_api::{Cell, Column, Holds, Mode, Op, Rows, Shape, Table};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 fn data(name: &str) -> String {
     let path = format!("{}/tests/data/debezium/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -79,16 +78,7 @@ fn folded(
         }
         seen += 1;
         let (key, value) = (bytes(&record["key"]), bytes(&record["value"]));
-        let mut filling = Filling::new(Budget::new(1 << 20));
-        let incoming = Incoming {
-            offset,
-            timestamp: None,
-            key: key.as_deref(),
-            value: value.as_deref(),
-        };
-        filling.push(&incoming, std::iter::empty(), None, Instant::now());
-        let at = |offset| Position::new(offset).unwrap();
-        let chunk = filling.seal(Span::new(at(offset), at(offset + 1)).unwrap());
+        let chunk = one_record(offset, key.as_deref(), value.as_deref());
         let arena = Arena::new();
         let mut decoded = Rows::with_capacity(columns.len(), 1);
         match decoder.decode(&chunk.record(0), &arena, &mut decoded) {
@@ -301,16 +291,7 @@ fn one(
     key: Option<&str>,
     value: Option<&str>,
 ) -> Result<(Op, Vec<String>), &'static str> {
-    let mut filling = Filling::new(Budget::new(1 << 20));
-    let incoming = Incoming {
-        offset: 0,
-        timestamp: None,
-        key: key.map(str::as_bytes),
-        value: value.map(str::as_bytes),
-    };
-    filling.push(&incoming, std::iter::empty(), None, Instant::now());
-    let end = Position::new(1).unwrap();
-    let chunk = filling.seal(Span::new(Position::ZERO, end).unwrap());
+    let chunk = one_record(0, key.map(str::as_bytes), value.map(str::as_bytes));
     let (arena, mut rows) = (Arena::new(), Rows::with_capacity(2, 1));
     let decoder = Decoder::new(table, "t", 0, formats);
     match decoder.decode(&chunk.record(0), &arena, &mut rows) {

@@ -171,16 +171,8 @@ async fn serve(
     let registry = SharedRegistry::of(config);
     let handle = metrics::install().map_err(|e| RunError::System(format!("metrics: {e}")))?;
     if let Some(address) = config.listen {
-        let listener = tokio::net::TcpListener::bind(address)
-            .await
-            .map_err(|why| RunError::Listen { address, why })?;
-        info!("metrics and health on http://{address}");
         let router = http::router(health.clone(), registry.clone(), handle);
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                error!("http: {error}");
-            }
-        });
+        listen(address, router).await?;
     }
     let reminding = health.clone();
     tokio::spawn(async move {
@@ -239,6 +231,20 @@ async fn serve(
     health.farewell();
     info!("ended");
     ended
+}
+
+/// Answers as long as the process lives.
+async fn listen(address: SocketAddr, router: axum::Router) -> Result<(), RunError> {
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|why| RunError::Listen { address, why })?;
+    info!("metrics and health on http://{address}");
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            error!("http: {error}");
+        }
+    });
+    Ok(())
 }
 
 type Joined = Option<Result<Result<(), RunError>, tokio::task::JoinError>>;

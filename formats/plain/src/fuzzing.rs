@@ -4,13 +4,10 @@
 
 use crate::line::{Line, Marks};
 use crate::{Csv, Primitive};
-use plimsoll_protocol::{Position, Span};
-use plimsoll_record::{
-    Arena, Budget, Field, Filling, Format, Incoming, Record, Side, Undecoded, UnknownFields, Wanted,
-};
-use plimsoll_sink_api::{Cell, Column, Holds, Path, Shape, Source};
+use plimsoll_format_testing::{Want, one, wanted};
+use plimsoll_record::{Arena, Format, Record, Side, Undecoded};
+use plimsoll_sink_api::{Cell, Path, Shape};
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 const MARKS: Marks = Marks {
     delimiter: b',',
@@ -92,25 +89,8 @@ fn primitives(data: &[u8]) {
 
 /// The text of one cell, if the record is good; `None` within: null.
 fn read(format: &dyn Format, path: &Path, shape: Shape, data: &[u8]) -> Option<Option<String>> {
-    let column = Column {
-        name: "c".to_owned(),
-        source: Source::Value(path.clone()),
-        shape,
-        key: false,
-        type_name: String::new(),
-        holds: Holds::named(""),
-    };
-    let wanted = Wanted {
-        side: Side::Value,
-        fields: vec![Field {
-            path,
-            cell: 0,
-            column: &column,
-        }],
-        bare: None,
-        unknown: UnknownFields::Ignore,
-        root: Path::default(),
-    };
+    let want = [Want::of(0, path.clone()).shaped(shape)];
+    let wanted = wanted(&want, Side::Value);
     let reader = format.reader(&wanted);
     with_record(data, |record, bytes| {
         let (arena, mut cells) = (Arena::new(), [Cell::Absent]);
@@ -128,16 +108,7 @@ fn read(format: &dyn Format, path: &Path, shape: Shape, data: &[u8]) -> Option<O
 
 /// Calls with a record of this value.
 fn with_record<T>(data: &[u8], call: impl FnOnce(&Record<'_>, &[u8]) -> T) -> T {
-    let mut filling = Filling::new(Budget::new(1 << 24));
-    let incoming = Incoming {
-        offset: 0,
-        timestamp: None,
-        key: None,
-        value: Some(data),
-    };
-    filling.push(&incoming, std::iter::empty(), None, Instant::now());
-    let end = Position::new(1).expect("an offset");
-    let chunk = filling.seal(Span::new(Position::ZERO, end).expect("a span"));
+    let chunk = one(0, None, Some(data));
     let record = chunk.record(0);
     let bytes = record.value.expect("a value");
     call(&record, bytes)
@@ -146,21 +117,12 @@ fn with_record<T>(data: &[u8], call: impl FnOnce(&Record<'_>, &[u8]) -> T) -> T 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plimsoll_format_testing::corpus;
     use proptest::prelude::*;
-
-    fn corpus() -> Vec<Vec<u8>> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/csv");
-        let files = std::fs::read_dir(folder).expect("the corpus");
-        files
-            .map(|file| std::fs::read(file.expect("a file").path()).expect("a readable file"))
-            .collect()
-    }
 
     #[test]
     fn the_corpus_of_csv_holds() {
-        let corpus = corpus();
-        assert!(corpus.len() >= 5, "{} files", corpus.len());
-        corpus.iter().for_each(|data| csv(data));
+        corpus("csv").iter().for_each(|data| csv(data));
     }
 
     proptest! {

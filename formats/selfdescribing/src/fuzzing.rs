@@ -6,8 +6,9 @@ use crate::plan::Plan;
 use crate::token::Tokens;
 use crate::walk::Run;
 use crate::{Cbor, MessagePack};
-use plimsoll_record::{Arena, Field, Side, UnknownFields, Wanted};
-use plimsoll_sink_api::{Cell, Column, Holds, Path, Shape, Source};
+use plimsoll_format_testing::{Want, wanted};
+use plimsoll_record::{Arena, Side};
+use plimsoll_sink_api::{Cell, Path, Shape};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -74,25 +75,8 @@ fn read<'c, T: Tokens>(
     data: &'c [u8],
     arena: &'c Arena,
 ) -> Option<Cell<'c>> {
-    let column = Column {
-        name: "c".to_owned(),
-        source: Source::Value(path.clone()),
-        shape,
-        key: false,
-        type_name: String::new(),
-        holds: Holds::named(""),
-    };
-    let wanted = Wanted {
-        side: Side::Value,
-        fields: vec![Field {
-            path,
-            cell: 0,
-            column: &column,
-        }],
-        bare: None,
-        unknown: UnknownFields::Ignore,
-        root: Path::default(),
-    };
+    let want = [Want::of(0, path.clone()).shaped(shape)];
+    let wanted = wanted(&want, Side::Value);
     let mut cells = [Cell::Absent];
     let plan = Plan::of(&wanted);
     Run::<T>::read(&plan, data, arena, &mut cells).ok()?;
@@ -102,46 +86,24 @@ fn read<'c, T: Tokens>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plimsoll_format_testing::{changed, corpus};
     use proptest::prelude::*;
-
-    fn corpus(target: &str) -> Vec<Vec<u8>> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus");
-        let files = std::fs::read_dir(format!("{folder}/{target}")).expect("the corpus");
-        files
-            .map(|file| std::fs::read(file.expect("a file").path()).expect("a readable file"))
-            .collect()
-    }
 
     #[test]
     fn the_corpora_hold() {
         for (target, run) in [("cbor", cbor as fn(&[u8])), ("msgpack", msgpack)] {
-            let corpus = corpus(target);
-            assert!(corpus.len() >= 5, "{} files of {target}", corpus.len());
-            corpus.iter().for_each(|data| run(data));
+            corpus(target).iter().for_each(|data| run(data));
         }
     }
 
     proptest! {
         #[test]
         fn what_the_corpora_become_by_chance_holds(
-            is_cbor: bool,
-            from in any::<prop::sample::Index>(),
-            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
-            tail in prop::collection::vec(any::<u8>(), 0..8),
+            as_cbor in changed(corpus("cbor")),
+            as_msgpack in changed(corpus("msgpack")),
         ) {
-            let (target, run) = if is_cbor {
-                ("cbor", cbor as fn(&[u8]))
-            } else {
-                ("msgpack", msgpack as fn(&[u8]))
-            };
-            let corpus = corpus(target);
-            let mut data = from.get(&corpus).clone();
-            for (at, byte) in changes {
-                let at = at.index(data.len());
-                data[at] = byte;
-            }
-            data.extend(tail);
-            run(&data);
+            cbor(&as_cbor);
+            msgpack(&as_msgpack);
         }
 
         #[test]

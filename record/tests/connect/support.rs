@@ -1,17 +1,14 @@
 //! Records through a decoder of Kafka Connect's JSON, and what is shown of its rows.
 
 pub use plimsoll_format_testing::fault as bad;
-use plimsoll_format_testing::shown;
-use plimsoll_protocol::{Position, Span};
+use plimsoll_format_testing::{one, shown};
 use plimsoll_record::{
-    Arena, BadRecord, Budget, ConnectJson, Connector, Decoder, Envelope, Filling, Formats,
-    Incoming, Undecoded, UnknownFields,
+    Arena, BadRecord, ConnectJson, Connector, Decoder, Envelope, Formats, Undecoded, UnknownFields,
 };
 use plimsoll_sink_api::canonical;
 use plimsoll_sink_api::{Cell, Column, Holds, Mode, Op, Path, Rows, Shape, Source, Table};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// A column.
 #[derive(Clone)]
@@ -94,16 +91,7 @@ fn decoded(
     key: Option<&str>,
     value: Option<&str>,
 ) -> Result<Option<Shown>, BadRecord> {
-    let mut filling = Filling::new(Budget::new(1 << 24));
-    let incoming = Incoming {
-        offset: 7,
-        timestamp: None,
-        key: key.map(str::as_bytes),
-        value: value.map(str::as_bytes),
-    };
-    filling.push(&incoming, std::iter::empty(), None, Instant::now());
-    let at = |offset| Position::new(offset).unwrap();
-    let chunk = filling.seal(Span::new(at(7), at(8)).unwrap());
+    let chunk = one(7, key.map(str::as_bytes), value.map(str::as_bytes));
     let (arena, mut rows) = (Arena::new(), Rows::with_capacity(columns, 1));
     match decoder.decode(&chunk.record(0), &arena, &mut rows) {
         Ok(()) => {

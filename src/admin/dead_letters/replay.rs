@@ -2,7 +2,7 @@
 //! built, written; and the letter goes in the same transaction.
 
 use super::Which;
-use super::superseded::{Newer, Superseded};
+use super::superseded::Superseded;
 use crate::admin::error::AdminError;
 use crate::admin::positions::find_sink;
 use crate::admin::{block_on, client_name, with_sink};
@@ -279,23 +279,9 @@ impl Replaying<'_> {
                 None => None,
                 Some((superseded, reader)) => {
                     superseded.look(reader, position).await?;
-                    match superseded.newer(offset) {
-                        Newer::None => {}
-                        Newer::At(by) => {
-                            tally.superseded += 1;
-                            return Ok(format!(
-                                "superseded by offset {by}, which has the same key, as far as can \
-                                 be told; hint: `plimsoll dead-letters drop`"
-                            ));
-                        }
-                        Newer::Unknown(first) => {
-                            tally.superseded += 1;
-                            return Ok(format!(
-                                "not replayed: the log behind it is gone up to {first}, so nobody \
-                                 can tell whether a later record has its key; hint: produce it \
-                                 again, then `plimsoll dead-letters drop`"
-                            ));
-                        }
+                    if let Some(said) = superseded.newer(offset).said() {
+                        tally.superseded += 1;
+                        return Ok(said);
                     }
                     Some(position)
                 }

@@ -36,6 +36,24 @@ pub(super) enum Newer {
     Unknown(Position),
 }
 
+impl Newer {
+    /// Why a letter is not replayed; `None`: it may be.
+    pub(super) fn said(self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::At(by) => Some(format!(
+                "superseded by offset {by}, which has the same key, as far as can be told; hint: \
+                 `plimsoll dead-letters drop`"
+            )),
+            Self::Unknown(first) => Some(format!(
+                "not replayed: the log behind it is gone up to {first}, so nobody can tell whether \
+                 a later record has its key; hint: produce it again, then `plimsoll dead-letters \
+                 drop`"
+            )),
+        }
+    }
+}
+
 struct Letter {
     /// Of all rows that it would write.
     keys: Vec<Form>,

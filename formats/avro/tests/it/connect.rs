@@ -5,14 +5,11 @@ use crate::debezium::TYPES;
 use crate::real::{events, registry};
 use crate::support::{Want, compile_as, read_by, shown, want, wanted};
 use plimsoll_avro::Schema;
-use plimsoll_protocol::{Position, Span};
-use plimsoll_record::{
-    Arena, Budget, ConnectJson, Filling, Format, Held, Incoming, Side, Undecoded, UnknownFields,
-};
+use plimsoll_format_testing::one;
+use plimsoll_record::{Arena, ConnectJson, Format, Held, Side, Undecoded, UnknownFields};
 use plimsoll_sink_api::Cell;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 /// Of a table and an offset.
 type Texts = BTreeMap<(String, i64), [Option<String>; 2]>;
@@ -42,16 +39,7 @@ fn connect_events() -> Texts {
 
 /// The one cell of a side of a message, or what is wrong with it.
 fn connect(want: &Want, side: Side, text: &str) -> Result<String, &'static str> {
-    let mut filling = Filling::new(Budget::new(1 << 20));
-    let incoming = Incoming {
-        offset: 0,
-        timestamp: None,
-        key: None,
-        value: Some(text.as_bytes()),
-    };
-    filling.push(&incoming, std::iter::empty(), None, Instant::now());
-    let end = Position::new(1).expect("an offset");
-    let chunk = filling.seal(Span::new(Position::ZERO, end).expect("a span"));
+    let chunk = one(0, None, Some(text.as_bytes()));
     let record = chunk.record(0);
     let bytes = record.value.expect("a value");
     let (arena, mut cells) = (Arena::new(), [Cell::Absent]);

@@ -1,13 +1,11 @@
 //! A table, and what its columns get of a record.
 
-use plimsoll_protocol::{Position, Span};
+use plimsoll_format_testing::one;
 use plimsoll_record::{
-    Arena, BadRecord, Budget, Decoder, Envelope, Filling, Format, Formats, Incoming, Json,
-    Undecoded, UnknownFields,
+    Arena, BadRecord, Decoder, Envelope, Format, Formats, Json, Undecoded, UnknownFields,
 };
 use plimsoll_sink_api::{Cell, Column, Holds, Mode, Op, Rows, Shape, Table};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// `name = source`, each with a shape; the first one is the key.
 pub fn table(mode: Mode, columns: &[(&str, &str, Shape)]) -> Table {
@@ -48,16 +46,7 @@ pub fn row(
     key: Option<&[u8]>,
     value: Option<&[u8]>,
 ) -> Result<Vec<String>, BadRecord> {
-    let mut filling = Filling::new(Budget::new(1 << 24));
-    let incoming = Incoming {
-        offset: 0,
-        timestamp: None,
-        key,
-        value,
-    };
-    filling.push(&incoming, std::iter::empty(), None, Instant::now());
-    let end = Position::new(1).expect("an offset");
-    let chunk = filling.seal(Span::new(Position::ZERO, end).expect("a span"));
+    let chunk = one(0, key, value);
     let (arena, mut rows) = (Arena::new(), Rows::with_capacity(table.columns.len(), 1));
     match decoder(table, formats).decode(&chunk.record(0), &arena, &mut rows) {
         Ok(()) => {

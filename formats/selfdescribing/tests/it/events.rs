@@ -2,15 +2,13 @@
 //! say what it counts.
 
 use ciborium::Value;
-use plimsoll_protocol::{Position, Span};
+use plimsoll_format_testing::one;
 use plimsoll_record::{
-    Arena, BadRecord, Budget, Connector, Decoder, Envelope, Filling, Formats, Incoming, Undecoded,
-    UnknownFields,
+    Arena, BadRecord, Connector, Decoder, Envelope, Formats, Undecoded, UnknownFields,
 };
 use plimsoll_selfdescribing::{Cbor, SelfDescribing};
 use plimsoll_sink_api::{Cell, Column, Holds, Mode, Rows, Shape, Table};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// What a column of a type gets of a field of the row that a create puts.
 fn put(type_name: &str, shape: Shape, value: Value) -> Result<String, BadRecord> {
@@ -41,16 +39,7 @@ fn put(type_name: &str, shape: Shape, value: Value) -> Result<String, BadRecord>
     let mut bytes = Vec::new();
     ciborium::into_writer(&event, &mut bytes).expect("bytes");
 
-    let mut filling = Filling::new(Budget::new(1 << 20));
-    let incoming = Incoming {
-        offset: 0,
-        timestamp: None,
-        key: None,
-        value: Some(&bytes),
-    };
-    filling.push(&incoming, std::iter::empty(), None, Instant::now());
-    let end = Position::new(1).expect("an offset");
-    let chunk = filling.seal(Span::new(Position::ZERO, end).expect("a span"));
+    let chunk = one(0, None, Some(&bytes));
     let (arena, mut rows) = (Arena::new(), Rows::with_capacity(2, 1));
     let decoder = Decoder::new(&table, "t", 0, &formats);
     match decoder.decode(&chunk.record(0), &arena, &mut rows) {

@@ -1,14 +1,12 @@
 //! What is wanted, and what is read of it.
 
-use plimsoll_protocol::{Position, Span};
+use plimsoll_format_testing::one;
 use plimsoll_record::{
-    Arena, BadRecord, Budget, Fault, Field, Filling, Format, Incoming, Record, Side, Undecoded,
-    UnknownFields, Wanted,
+    Arena, BadRecord, Fault, Field, Format, Record, Side, Undecoded, UnknownFields, Wanted,
 };
 use plimsoll_selfdescribing::{Cbor, MessagePack, SelfDescribing};
 use plimsoll_sink_api::canonical::{self, written};
 use plimsoll_sink_api::{Cell, Column, Holds, Path, Shape, Source};
-use std::time::Instant;
 
 pub const CBOR: &dyn Format = &SelfDescribing(Cbor);
 pub const MSGPACK: &dyn Format = &SelfDescribing(MessagePack);
@@ -108,16 +106,7 @@ impl Wants {
 
 /// Calls with a record of this value.
 pub fn with_record<T>(bytes: &[u8], call: impl FnOnce(&Record<'_>, &[u8]) -> T) -> T {
-    let mut filling = Filling::new(Budget::new(1 << 24));
-    let incoming = Incoming {
-        offset: 0,
-        timestamp: None,
-        key: None,
-        value: Some(bytes),
-    };
-    filling.push(&incoming, std::iter::empty(), None, Instant::now());
-    let end = Position::new(1).expect("an offset");
-    let chunk = filling.seal(Span::new(Position::ZERO, end).expect("a span"));
+    let chunk = one(0, None, Some(bytes));
     let record = chunk.record(0);
     call(&record, record.value.expect("a value"))
 }
