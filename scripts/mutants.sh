@@ -244,7 +244,7 @@ mutant "the position behind the acknowledgements (Cassandra)" sinks/cassandra/sr
         early.reach(batch.span.to(), self.elapsed_ms());
         positions::advance(state, &tp, &held, batch, &early)
             .await
-            .map_err(|f| self.resolved(f))?;
+            .map_err(|f| self.judged(f))?;
         let sent = write::rows/' plimsoll-cassandra $UNWRITTEN
 mutant "timestamps of the generation (Cassandra)" sinks/cassandra/src/rows.rs \
   's/generation\.writes_at\(offset\)/offset * 2 + 1/' plimsoll-cassandra $SET_BACK

@@ -46,7 +46,8 @@ impl<K, V: Clone> Cache<K, V> {
         found.map(|entry| entry.value.clone())
     }
 
-    /// Adds an entry of so many bytes. One that is larger than all may be is not kept.
+    /// Adds an entry of so many bytes. One that is larger than all may be is not kept, nor is
+    /// anything beside it.
     pub fn add(&self, key: K, value: V, bytes: usize) {
         let mut entries = self.entries.write().unwrap_or_else(|e| e.into_inner());
         entries.insert(0, Entry { key, value, bytes });

@@ -88,7 +88,7 @@ impl Folder {
             let what = format!("{} does not hold a schema: {error}", told());
             halt(what, "remove it: the registry is asked again")
         })?;
-        // Of two places with one hash the second one is not kept.
+        // Of two places with one hash only the last one is kept.
         Ok((written.place == place.to_string()).then(|| written.document()))
     }
 

@@ -2,6 +2,7 @@
 //! faults that follow a script: what no real database does on demand.
 
 mod answers;
+mod between_rows;
 mod claims;
 mod epochs;
 mod lanes;

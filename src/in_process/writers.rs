@@ -44,6 +44,17 @@ pub(super) async fn write(
         on_bad_record,
         ..lane(sink, looks, control)
     };
+    write_by(lane, sink, tp, records).await;
+    controls.recv().unwrap()
+}
+
+/// The same by a lane of the test's own.
+pub(super) async fn write_by(
+    lane: Lane<MemorySink>,
+    sink: &MemorySink,
+    tp: TopicPartition,
+    records: &[(&str, i32)],
+) {
     let (member, identity) = (&lane.member, &lane.identity);
     let start = NewPosition {
         tp: tp.clone(),
@@ -61,5 +72,4 @@ pub(super) async fn write(
     batches.try_send(batch).unwrap();
     drop(batches);
     writer.run(receiver).await;
-    controls.recv().unwrap()
 }

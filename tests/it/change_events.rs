@@ -208,6 +208,13 @@ fn rows_that_other_partitions_have_yet_to_write_are_waited_for() {
     until(&["1 a", "2 b"]);
     refused(4.0);
     assert_eq!(rows(), ["1 a", "2 b"]);
+    wait::within(Duration::from_secs(60), "the wait is told", || {
+        let (status, body) = process.get("/readyz").unwrap_or_default();
+        match body.contains("\"retrying\"") && body.contains("unique_violation") {
+            true => Ok(()),
+            false => Err(format!("{status} {body}")),
+        }
+    });
     send(1, "u", 2, "c", "null");
     until(&["1 b", "2 c"]);
     refused(4.0);

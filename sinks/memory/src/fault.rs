@@ -67,7 +67,7 @@ pub(super) fn coded(code: &str, condition: &str) -> SinkError {
 }
 
 /// Rows whose first column is `bad` are refused, and where it is `odd`, too, with a
-/// code that could mean the table.
+/// code that could mean the table; where it is `lone`, for want of another row.
 pub(super) fn judge(rows: &Rows<'_>) -> Result<(), SinkError> {
     let any = |what: &str| {
         let mut rows = rows.iter();
@@ -75,6 +75,11 @@ pub(super) fn judge(rows: &Rows<'_>) -> Result<(), SinkError> {
     };
     if any("bad") {
         return Err(SinkError::new(Class::Rejected, "check_violation"));
+    }
+    if any("lone") {
+        let mut error = SinkError::new(Class::Rejected, "foreign_key_violation");
+        error.detail.between_rows = true;
+        return Err(error);
     }
     match any("odd") {
         true => Err(coded("XX000", "internal_error")),

@@ -42,7 +42,8 @@ const PLAIN: &str = "memory";
 
 impl Default for MemorySink {
     /// One table with one column, `n`: a row whose `n` is `bad` is refused, and one
-    /// whose `n` is `odd`, too, with a code that could mean the table.
+    /// whose `n` is `odd`, too, with a code that could mean the table; one whose `n` is
+    /// `lone`, for want of another row.
     fn default() -> Self {
         let settings = TableSettings {
             table: PLAIN.to_owned(),

@@ -22,9 +22,14 @@ const CONSTRAINT: i64 = 19;
 const MISMATCH: i64 = 20;
 const NOTADB: i64 = 26;
 
-/// Extended codes.
-const CONSTRAINT_FOREIGN_KEY: i64 = CONSTRAINT | 3 << 8;
-const CONSTRAINT_UNIQUE: i64 = CONSTRAINT | 8 << 8;
+/// FOREIGNKEY, PRIMARYKEY, UNIQUE, ROWID. An upsert may go by another key than the primary
+/// one.
+const BETWEEN_ROWS: [i64; 4] = [
+    CONSTRAINT | 3 << 8,
+    CONSTRAINT | 6 << 8,
+    CONSTRAINT | 8 << 8,
+    CONSTRAINT | 10 << 8,
+];
 
 /// The low byte of an extended code is the primary one.
 const PRIMARY: i64 = 0xff;
@@ -157,7 +162,7 @@ fn from_database(error: &dyn DatabaseError) -> SinkError {
         code: Some(name.to_owned()),
         condition: condition.to_owned(),
         hint: hint(code).map(str::to_owned),
-        between_rows: code == CONSTRAINT_FOREIGN_KEY || code == CONSTRAINT_UNIQUE,
+        between_rows: BETWEEN_ROWS.contains(&code),
         text: Secret::new(message),
         ..Detail::default()
     };

@@ -8,7 +8,7 @@ use crate::kafka::LogReader;
 use plimsoll_protocol::{Position, Span, TopicPartition};
 use plimsoll_record::{Arena, Chunk, Decoder};
 use plimsoll_sink_api::{Column, Rows};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Letters of one partition, and how far the log behind them was looked at.
 pub(super) struct Superseded<'a> {
@@ -52,6 +52,35 @@ impl Newer {
             )),
         }
     }
+}
+
+/// Keys of one record, which may be thousands.
+struct Keys {
+    exact: HashSet<Form>,
+    /// Those with a part of which nobody knows the form.
+    vague: Vec<Form>,
+}
+
+impl Keys {
+    fn of(all: Vec<Form>) -> Self {
+        let (vague, exact): (Vec<Form>, Vec<Form>) = all.into_iter().partition(is_vague);
+        Self {
+            exact: exact.into_iter().collect(),
+            vague,
+        }
+    }
+
+    fn may_have(&self, key: &Form) -> bool {
+        let meets = |other: &Form| may_be_equal(key, other);
+        match is_vague(key) {
+            true => self.exact.iter().any(meets) || self.vague.iter().any(meets),
+            false => self.exact.contains(key) || self.vague.iter().any(meets),
+        }
+    }
+}
+
+fn is_vague(form: &Form) -> bool {
+    form.iter().any(String::is_empty)
 }
 
 struct Letter {
@@ -132,8 +161,8 @@ impl<'a> Superseded<'a> {
             if decoded.await?.is_err() {
                 continue;
             }
-            let later = self.keys(&rows);
-            let meets = |key| later.iter().any(|later| may_be_equal(key, later));
+            let later = Keys::of(self.keys(&rows));
+            let meets = |key| later.may_have(key);
             for (_, letter) in self.letters.range_mut(..record.offset) {
                 if letter.by.is_none() && letter.keys.iter().any(meets) {
                     letter.by = Some(record.offset);

@@ -15,7 +15,7 @@ use plimsoll_protocol::{
     then,
 };
 use plimsoll_record::Chunk;
-use plimsoll_sink_api::{Batch, Claimed, Committed, Op, Prepared, Sink, SinkError};
+use plimsoll_sink_api::{Batch, Claimed, Committed, Prepared, Sink, SinkError};
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
@@ -41,7 +41,7 @@ impl<S: Sink> Writer<S> {
             let batch = self.batch(table, chunk, part, built);
             let error = match self.attempt(&batch).await? {
                 Ok(committed) => return Ok(Written::Committed(committed)),
-                Err(error) => of_tombstone(error, built),
+                Err(error) => of_tombstone(error, chunk, part),
             };
             attempts += 1;
             let times = reread.iter().filter(|class| **class == error.class).count();
@@ -268,9 +268,8 @@ fn outcome(error: &SinkError, part: &Part, rereads: usize) -> Outcome {
 }
 
 /// A record without a value has nothing but its key to be refused for.
-fn of_tombstone(error: SinkError, built: &Built<'_>) -> SinkError {
-    let mut rows = built.rows.iter();
-    let only = matches!((rows.next(), rows.next()), (Some((row, _)), None) if row.op == Op::Delete);
+fn of_tombstone(error: SinkError, chunk: &Chunk, part: &Part) -> SinkError {
+    let only = part.records.len() == 1 && chunk.record(part.records.start).value.is_none();
     match error.class {
         Class::Rejected | Class::Suspect if only && error.detail.hint.is_none() => {
             error.hint("the record is a tombstone: its key has to fit the key of the table")

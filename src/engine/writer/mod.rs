@@ -29,6 +29,11 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tracing::{debug, error};
 
+/// How often a change event is tried that other rows are in the way of, before its partition
+/// halts, to begin again a minute later: with waits that double, over some half a minute. The
+/// records that wait behind it take memory that the partition may need which is waited for.
+const MOST_WAITS: u64 = 10;
+
 /// The writer of one partition, for one generation.
 pub struct Writer<S: Sink> {
     lane: Arc<Lane<S>>,
@@ -151,7 +156,7 @@ impl<S: Sink> Writer<S> {
             if self.leased.now() == Assignment::Gone {
                 return Done::Drop;
             }
-            let trouble = match self.commit_part(chunk, &mut part, &mut todo).await {
+            let trouble = match self.commit_part(chunk, &mut part, &mut todo, &tried).await {
                 Ok(()) => {
                     tried = Tried::default();
                     continue;
@@ -233,6 +238,7 @@ impl<S: Sink> Writer<S> {
         chunk: &Chunk,
         part: &mut Part,
         todo: &mut Vec<Part>,
+        tried: &Tried,
     ) -> Result<(), Trouble> {
         let mut reread = Vec::new();
         loop {
@@ -264,14 +270,15 @@ impl<S: Sink> Writer<S> {
                     self.acknowledge(chunk, part, &built, committed);
                     return Ok(());
                 }
-                // What comes next is another attempt, or none.
+                // What comes next is another attempt, or none. To wait for other rows is one
+                // trouble, however often it is tried.
+                Ok(Written::RereadFirst) if tried.waits > 0 => {}
                 Ok(Written::RereadFirst) => self.retried(),
+                Err(Trouble::BadRecord(error)) if self.may_fit_later(&error) => {
+                    return Err(Trouble::BadRecord(error));
+                }
                 Err(trouble) => {
-                    // It goes on, and is told as one trouble.
-                    let waits = matches!(&trouble, Trouble::BadRecord(e) if self.may_fit_later(e));
-                    if !waits {
-                        self.retried();
-                    }
+                    self.retried();
                     return Err(trouble);
                 }
             }
@@ -285,21 +292,28 @@ impl<S: Sink> Writer<S> {
         error.detail.between_rows && self.lane.formats.envelope != Envelope::None
     }
 
-    /// Waits for what other partitions write.
+    /// Waits for what other partitions write, unless this one is to be left meanwhile.
     async fn wait_for_rows(&self, error: &SinkError, tried: &mut Tried) -> Trouble {
-        tried.waits += 1;
         let error = error.clone().hint(
             "another partition may have yet to write a row that it refers to, or to delete one \
              that it collides with: it is tried until it fits; a constraint that the source does \
              not have, or that it checks at a transaction's end, has to be dropped here",
         );
+        if tried.waits == MOST_WAITS {
+            self.retried();
+            return Trouble::Suspect(error);
+        }
+        tried.waits += 1;
         self.note_retrying(tried.waits, &error);
         self.count_retry(error.class);
-        let trouble = self.again(tried).await;
-        if matches!(trouble, Trouble::End(_)) {
-            self.retried();
+        tokio::select! {
+            biased;
+            () = self.leased.ending() => {
+                self.retried();
+                Trouble::End(Done::Drop)
+            }
+            () = tokio::time::sleep(tried.backoff.next_wait()) => Trouble::Again,
         }
-        trouble
     }
 
     /// Gets what the first record of a part cannot be decoded without; or it halts the

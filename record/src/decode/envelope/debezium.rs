@@ -175,7 +175,8 @@ impl Events {
     pub fn moves(&self, value: &[Cell<'_>]) -> bool {
         let mut before = self.before();
         before.any(|(cell, known)| {
-            !matches!(value[known], Cell::Absent) && value[known] != value[cell]
+            // Where there is no `before`, a schema makes nulls of its fields.
+            !matches!(value[known], Cell::Absent | Cell::Null) && value[known] != value[cell]
         })
     }
 
