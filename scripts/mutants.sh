@@ -224,7 +224,7 @@ mutant "the claim's bump (Postgres)" sinks/postgres/src/claim.rs 's/epoch = p\.e
 mutant "the proof of a statement (Postgres)" sinks/postgres/src/statement.rs \
   's/    fence::proven\(&answer\)\?;\n//' plimsoll-postgres $PROVEN::one_statement_of_append_$BELIEVED
 mutant "the proof of COPY's last message (Postgres)" sinks/postgres/src/commit.rs \
-  's/\[answer\] => fence::proven\(answer\)/[_] => Ok(())/' \
+  's/\[answer\]\) => fence::proven\(answer\)/[_]) => Ok(())/' \
   plimsoll-postgres $PROVEN::copy_into_append_$BELIEVED
 mutant "the proof of a commit without rows (Postgres)" sinks/postgres/src/fence.rs \
   's/\.and_then\(\|row\| proven\(&row\)\)/.map(|_| ())/' \
