@@ -42,14 +42,35 @@ fn declared() -> impl Strategy<Value = Declared> {
     ]
 }
 
+/// A field's number. Some take more than one byte, and are not in order.
+fn number(i: usize) -> usize {
+    if i % 3 == 2 { 1_000 - i } else { i + 1 }
+}
+
+/// Whether a byte begins the tag of a map whose entries are no messages. prost-reflect
+/// does not look at how a map's entry is written.
+fn is_odd_map(fields: &[Declared], byte: u8) -> bool {
+    let odd = |number: usize| {
+        let first = |wire_type: usize| number << 3 | wire_type;
+        let begins = |tag: usize| match tag {
+            0..0x80 => tag as u8,
+            _ => tag as u8 | 0x80,
+        };
+        (0..8)
+            .filter(|wire_type| *wire_type != 2)
+            .any(|wire_type| begins(first(wire_type)) == byte)
+    };
+    let mut fields = fields.iter().enumerate();
+    fields.any(|(i, field)| matches!(field, Declared::Map(..)) && odd(number(i)))
+}
+
 /// The text of a schema with a message of these fields, which may contain itself.
 fn text(fields: &[Declared]) -> String {
     let mut text =
         "syntax = \"proto3\"; enum E { A = 0; B = 1; C = -1; D = 300; } message M { ".to_owned();
     let mut set = String::new();
     for (i, field) in fields.iter().enumerate() {
-        // Some numbers take more than one byte, and are not in order.
-        let number = if i % 3 == 2 { 1_000 - i } else { i + 1 };
+        let number = number(i);
         let declared = match *field {
             Declared::Plain(kind) => KINDS[kind].to_owned(),
             Declared::Optional(kind) => format!("optional {}", KINDS[kind]),
@@ -319,6 +340,7 @@ proptest! {
             }
             (Err(_), Err(_)) => {}
             (Ok(_), Err(why)) => prop_assert!(!cut, "prost does not read it: {}", why),
+            (Err(_), Ok(_)) if !cut && is_odd_map(&fields, byte) => {}
             (result @ Err(_), Ok(_)) => prop_assert!(false, "prost reads it: {:?}", fault(&result)),
         }
     }
