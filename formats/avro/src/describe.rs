@@ -2,6 +2,7 @@
 
 use crate::{Kind, Node, Schema};
 use plimsoll_record::{Described, DescribedField, LookInto};
+use plimsoll_sink_api::Kind as Typed;
 use std::fmt::Display;
 
 /// The fields of a schema's records.
@@ -16,6 +17,7 @@ pub fn describe(schema: &Schema, into: LookInto<'_>) -> Described {
         _ => described.fields.push(DescribedField {
             path: Vec::new(),
             kind: words(root),
+            typed: typed(root),
             opened: false,
         }),
     }
@@ -34,6 +36,7 @@ fn add(described: &mut Described, path: &[String], record: Node<'_>, into: LookI
         described.fields.push(DescribedField {
             path,
             kind: words(node),
+            typed: typed(node),
             opened,
         });
     }
@@ -58,6 +61,22 @@ fn words(node: Node<'_>) -> String {
         }
         Kind::Null | Kind::Boolean | Kind::Float | Kind::Double | Kind::Enum(_) => with(None),
     }
+}
+
+/// What a column of its own has to hold.
+fn typed(node: Node<'_>) -> Option<Typed> {
+    Some(match node.kind() {
+        Kind::Null => return None,
+        Kind::Boolean => Typed::Boolean,
+        Kind::Int(whole) | Kind::Long(whole) => whole.map_or(Typed::Integer, |it| it.kind()),
+        Kind::Float | Kind::Double => Typed::Float,
+        Kind::Bytes(octets) | Kind::Fixed(_, octets) => octets.map_or(Typed::Bytes, |it| it.kind()),
+        Kind::String(chars) => chars.map_or(Typed::Text, |it| it.kind()),
+        Kind::Enum(_) => Typed::Text,
+        Kind::Record(parts) => parts.map_or(Typed::Json, |it| it.kind()),
+        Kind::Array(_) | Kind::Map(_) => Typed::Json,
+        Kind::Union(branches) => return branches.into_iter().filter_map(typed).reduce(Typed::with),
+    })
 }
 
 #[cfg(test)]
@@ -103,6 +122,20 @@ mod tests {
                 "customer.friend.friend null or record",
                 "customer.friend null or record opened",
                 "customer null or record opened",
+            ]
+        );
+        let typed = described.fields.iter().filter_map(|field| field.typed);
+        assert_eq!(
+            typed.take(8).collect::<Vec<_>>(),
+            [
+                Typed::Integer,
+                Typed::Timestamp,
+                Typed::LocalTimestamp,
+                Typed::Decimal,
+                Typed::Json,
+                Typed::Json,
+                Typed::Text,
+                Typed::Uuid,
             ]
         );
     }

@@ -7,7 +7,7 @@ use plimsoll_record::{
     LookInto, Looks, Need, Reader, Record, Side, Unavailable, Undecoded, UnknownFields, Wanted,
     quote,
 };
-use plimsoll_sink_api::{Cell, Path, Shape};
+use plimsoll_sink_api::{Cell, Kind, Path, Shape};
 
 /// CSV, as the config tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +107,7 @@ impl Format for Csv {
         let field = |name: &String| DescribedField {
             path: vec![name.clone()],
             kind: "text".to_owned(),
+            typed: Some(Kind::Text),
             opened: false,
         };
         Ok(Described {

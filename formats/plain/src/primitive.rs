@@ -6,7 +6,7 @@ use plimsoll_record::{
     Arena, BadRecord, Described, DescribedField, Fault, Fetching, Field, Format, Held, JsonText,
     LookInto, Looks, Need, Reader, Record, Side, Unavailable, Undecoded, Wanted,
 };
-use plimsoll_sink_api::{Cell, Float, Shape};
+use plimsoll_sink_api::{Cell, Float, Kind, Shape};
 
 /// What all bytes of a key or a value are. Numbers are big-endian, as Kafka's serializers
 /// write them.
@@ -43,6 +43,16 @@ impl Primitive {
             Self::Float32 => "float32",
             Self::Float64 => "float64",
             Self::Boolean => "boolean",
+        }
+    }
+
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Text => Kind::Text,
+            Self::Bytes => Kind::Bytes,
+            Self::Int16 | Self::Int32 | Self::Int64 => Kind::Integer,
+            Self::Float32 | Self::Float64 => Kind::Float,
+            Self::Boolean => Kind::Boolean,
         }
     }
 
@@ -119,6 +129,7 @@ impl Format for Primitive {
             fields: vec![DescribedField {
                 path: Vec::new(),
                 kind: self.as_str().to_owned(),
+                typed: Some(self.kind()),
                 opened: false,
             }],
         })

@@ -2,6 +2,7 @@
 
 use crate::schema::{Count, FieldKind, Meaning, MessageField, MessageId, One, Scalar, Schema};
 use plimsoll_record::{Described, DescribedField, LookInto};
+use plimsoll_sink_api::Kind;
 
 /// The fields of a message.
 pub fn describe(schema: &Schema, message: MessageId, into: LookInto<'_>) -> Described {
@@ -15,6 +16,7 @@ pub fn describe(schema: &Schema, message: MessageId, into: LookInto<'_>) -> Desc
         _ => described.fields.push(DescribedField {
             path: Vec::new(),
             kind: root.name.to_string(),
+            typed: Some(typed_message(root.meaning)),
             opened: false,
         }),
     }
@@ -38,6 +40,7 @@ fn add(
         described.fields.push(DescribedField {
             path,
             kind: words(schema, field),
+            typed: Some(typed(schema, field)),
             opened: below.is_some(),
         });
     }
@@ -59,6 +62,52 @@ fn words(schema: &Schema, field: &MessageField) -> String {
         Count::Maybe => format!("{} or null", one(schema, field.kind)),
         Count::List => format!("repeated {}", one(schema, field.kind)),
         Count::Map => "map".to_owned(),
+    }
+}
+
+/// What a column of its own has to hold.
+fn typed(schema: &Schema, field: &MessageField) -> Kind {
+    match (field.count, field.kind) {
+        (Count::List | Count::Map, _) => Kind::Json,
+        (Count::Always | Count::Maybe, FieldKind::Scalar(scalar)) => typed_scalar(scalar),
+        (Count::Always | Count::Maybe, FieldKind::Message { id, .. }) => {
+            typed_message(schema.types.message(id).meaning)
+        }
+    }
+}
+
+const fn typed_message(meaning: Meaning) -> Kind {
+    match meaning {
+        Meaning::Fields | Meaning::Struct | Meaning::Value | Meaning::List | Meaning::Any => {
+            Kind::Json
+        }
+        Meaning::One(one) => match one {
+            One::Timestamp => Kind::Timestamp,
+            One::Duration => Kind::Interval,
+            One::Mask => Kind::Text,
+            One::Wrapper(scalar) => typed_scalar(scalar),
+            One::Date => Kind::Date,
+            One::TimeOfDay => Kind::Time,
+            One::Digits | One::Decimal => Kind::Decimal,
+        },
+    }
+}
+
+const fn typed_scalar(scalar: Scalar) -> Kind {
+    match scalar {
+        Scalar::Bool => Kind::Boolean,
+        Scalar::Int32
+        | Scalar::Int64
+        | Scalar::Uint32
+        | Scalar::Sint32
+        | Scalar::Sint64
+        | Scalar::Fixed32
+        | Scalar::Sfixed32
+        | Scalar::Sfixed64 => Kind::Integer,
+        Scalar::Uint64 | Scalar::Fixed64 => Kind::BigInteger,
+        Scalar::Float | Scalar::Double => Kind::Float,
+        Scalar::String | Scalar::Enum(_) => Kind::Text,
+        Scalar::Bytes => Kind::Bytes,
     }
 }
 
@@ -141,6 +190,22 @@ mod tests {
                 "customer.friend shop.Order.Customer or null",
                 "customer shop.Order.Customer or null opened",
                 "state enum",
+            ]
+        );
+        let typed = described.fields.iter().filter_map(|field| field.typed);
+        assert_eq!(
+            typed.collect::<Vec<_>>(),
+            [
+                Kind::Integer,
+                Kind::Text,
+                Kind::Timestamp,
+                Kind::Integer,
+                Kind::Json,
+                Kind::Json,
+                Kind::Text,
+                Kind::Json,
+                Kind::Json,
+                Kind::Text,
             ]
         );
     }

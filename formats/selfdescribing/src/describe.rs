@@ -3,7 +3,7 @@
 use crate::token::{Token, Tokens};
 use crate::walk::Walk;
 use plimsoll_record::{Described, DescribedField, Fault, LookInto};
-use plimsoll_sink_api::Cell;
+use plimsoll_sink_api::{Cell, Clock, Kind};
 
 impl<T: Tokens> Walk<'_, T> {
     /// The fields of the value that is next, each with its path.
@@ -35,6 +35,7 @@ impl<T: Tokens> Walk<'_, T> {
             described.fields.push(DescribedField {
                 path: path.to_vec(),
                 kind: kind(&token).to_owned(),
+                typed: typed(&token),
                 opened,
             });
         }
@@ -62,4 +63,32 @@ const fn kind(token: &Token<'_>) -> &'static str {
         Cell::Uuid(_) => "uuid",
         Cell::Interval(_) => "interval",
     }
+}
+
+fn typed(token: &Token<'_>) -> Option<Kind> {
+    let cell = match token {
+        Token::List(_) | Token::Map(_) => return Some(Kind::Json),
+        Token::Scalar(cell) => cell,
+    };
+    Some(match cell {
+        Cell::Absent | Cell::Unchanged | Cell::Null => return None,
+        Cell::Bool(_) => Kind::Boolean,
+        Cell::Int(_) => Kind::Integer,
+        Cell::Unsigned(number) if i64::try_from(*number).is_ok() => Kind::Integer,
+        Cell::Unsigned(_) => Kind::BigInteger,
+        Cell::Float(_) => Kind::Float,
+        Cell::Number(_) | Cell::Decimal { .. } => Kind::Decimal,
+        // Not every sender uses the types that there are.
+        Cell::Text(text) => Kind::of_text(text),
+        Cell::Json(_) => Kind::Json,
+        Cell::Bytes(_) => Kind::Bytes,
+        Cell::Date(_) => Kind::Date,
+        Cell::Time(_) => Kind::Time,
+        Cell::Timestamp(at) => match at.clock {
+            Clock::Utc => Kind::Timestamp,
+            Clock::Local => Kind::LocalTimestamp,
+        },
+        Cell::Uuid(_) => Kind::Uuid,
+        Cell::Interval(_) => Kind::Interval,
+    })
 }

@@ -1,7 +1,8 @@
 //! What records hold, for people who look for columns to it: names and types, and no
 //! value.
 
-use serde_json::Value;
+use plimsoll_sink_api::Kind;
+use serde_json::{Number, Value};
 
 /// The fields that some bytes hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct DescribedField {
     pub path: Vec<String>,
     /// Its type, in the format's own words.
     pub kind: String,
+    /// What a column of its own has to hold; `None`: nothing but null is known of it.
+    pub typed: Option<Kind>,
     /// Whether its own fields are there, too.
     pub opened: bool,
 }
@@ -45,6 +48,7 @@ impl Described {
             self.fields.push(DescribedField {
                 path: path.to_vec(),
                 kind: kind(value).to_owned(),
+                typed: typed(value),
                 opened,
             });
         }
@@ -73,6 +77,27 @@ const fn kind(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
+    }
+}
+
+/// JSON has no types of times and of UUIDs: their texts tell them apart.
+fn typed(value: &Value) -> Option<Kind> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(_) => Kind::Boolean,
+        Value::Number(number) => of_number(number),
+        Value::String(text) => Kind::of_text(text),
+        Value::Array(_) | Value::Object(_) => Kind::Json,
+    })
+}
+
+fn of_number(number: &Number) -> Kind {
+    if number.is_i64() {
+        Kind::Integer
+    } else if number.is_u64() {
+        Kind::BigInteger
+    } else {
+        Kind::Decimal
     }
 }
 
@@ -108,6 +133,31 @@ mod tests {
         );
         assert_eq!(lines(&of("7", &|_| true)), [" number"]);
         assert!(lines(&of("{}", &|_| true)).is_empty());
+    }
+
+    #[test]
+    fn what_a_column_has_to_hold_is_told_by_the_values_alone() {
+        let json = r#"{"a":-1,"b":18446744073709551615,"c":1.0,"d":1e99,"e":"x","f":true,
+            "g":null,"h":{},"i":[],"j":"2024-05-06T07:08:09Z","k":"2024-05-06",
+            "l":"936da01f-9abd-4d9d-80c7-02af85c822a8","m":123456789012345678901234567890}"#;
+        let described = of(json, &|_| false);
+        let typed: Vec<Option<Kind>> = described.fields.iter().map(|f| f.typed).collect();
+        let expected = [
+            Some(Kind::Integer),
+            Some(Kind::BigInteger),
+            Some(Kind::Decimal),
+            Some(Kind::Decimal),
+            Some(Kind::Text),
+            Some(Kind::Boolean),
+            None,
+            Some(Kind::Json),
+            Some(Kind::Json),
+            Some(Kind::Timestamp),
+            Some(Kind::Date),
+            Some(Kind::Uuid),
+            Some(Kind::Decimal),
+        ];
+        assert_eq!(typed, expected);
     }
 
     #[test]

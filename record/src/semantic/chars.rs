@@ -1,7 +1,7 @@
 //! Text that is something else.
 
 use crate::Fault;
-use plimsoll_sink_api::{Cell, Shape, canonical};
+use plimsoll_sink_api::{Cell, Kind, Shape, canonical};
 use std::fmt;
 
 /// What a text is.
@@ -23,6 +23,15 @@ impl fmt::Display for Chars {
 }
 
 impl Chars {
+    /// What a column of its own has to hold.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Json => Kind::Json,
+            Self::Uuid => Kind::Uuid,
+        }
+    }
+
     /// By the name that Debezium gives to a type of text. Others stay what they are:
     /// what a database of the source's kind reads again (ZonedTimestamp, Interval, Xml,
     /// Ltree, Enum …).

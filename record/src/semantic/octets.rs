@@ -1,7 +1,7 @@
 //! Bytes that are something else.
 
 use crate::{Arena, Fault};
-use plimsoll_sink_api::{Cell, Column, Interval};
+use plimsoll_sink_api::{Cell, Column, Interval, Kind};
 use std::fmt;
 
 /// What bytes are.
@@ -55,6 +55,18 @@ impl fmt::Display for Octets {
 }
 
 impl Octets {
+    /// What a column of its own has to hold.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Decimal { .. } => Kind::Decimal,
+            // Digits 0 and 1: a number would lose the zeros that they begin with.
+            Self::Bits { .. } => Kind::Text,
+            Self::Duration => Kind::Interval,
+            Self::Uuid => Kind::Uuid,
+        }
+    }
+
     /// By the name that Connect or Debezium gives to a type of bytes, and the parameters
     /// that stand beside it.
     #[must_use]

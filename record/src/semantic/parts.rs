@@ -2,7 +2,7 @@
 
 use crate::{Arena, Fault};
 use plimsoll_sink_api::canonical::{Wanted, write};
-use plimsoll_sink_api::{Cell, Float};
+use plimsoll_sink_api::{Cell, Float, Kind};
 use std::fmt;
 
 /// What a record is.
@@ -67,6 +67,15 @@ impl fmt::Display for Parts {
 }
 
 impl Parts {
+    /// What a column of its own has to hold, in every database.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Decimal => Kind::Decimal,
+            Self::Point | Self::Shape => Kind::Text,
+        }
+    }
+
     /// By the name that Debezium gives to a type of records.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

@@ -1,7 +1,7 @@
 //! Whole numbers that count something.
 
 use crate::Fault;
-use plimsoll_sink_api::{Cell, Clock, Interval, TimeOfDay, Timestamp, Unit};
+use plimsoll_sink_api::{Cell, Clock, Interval, Kind, TimeOfDay, Timestamp, Unit};
 use std::fmt;
 
 /// What a whole number counts.
@@ -60,6 +60,20 @@ const fn symbol(unit: Unit) -> &'static str {
 }
 
 impl Whole {
+    /// What a column of its own has to hold.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Date => Kind::Date,
+            Self::Time(_) => Kind::Time,
+            // Now one, now the other.
+            Self::TimeOrLength(_) => Kind::Text,
+            Self::Timestamp(_, Clock::Utc) => Kind::Timestamp,
+            Self::Timestamp(_, Clock::Local) => Kind::LocalTimestamp,
+            Self::Length(_) => Kind::Interval,
+        }
+    }
+
     /// By the name that Connect or Debezium gives to a type of whole numbers.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

@@ -2,7 +2,7 @@
 //! knows each database by this alone.
 
 use crate::snapshot::Snapshot;
-use crate::{Batch, Committed, DeadLetters, Positions, Sink, SinkError};
+use crate::{Batch, Committed, DeadLetters, NewTable, Positions, Sink, SinkError};
 use std::fmt;
 use std::future::Future;
 
@@ -51,6 +51,12 @@ pub trait Backend: Clone + fmt::Debug + Send + Sync + 'static {
         let _ = (topic, error);
         false
     }
+
+    /// Whether an error of `prepare` says that the table is not there.
+    fn lacks_table(&self, error: &SinkError) -> bool {
+        let said = &error.detail.condition;
+        said.starts_with("table \"") && said.ends_with("\" does not exist")
+    }
 }
 
 /// What the rows of a dry run went through.
@@ -94,6 +100,19 @@ pub trait Inspect: Sink {
     /// # Errors
     /// The database did not answer, or does not tell this role.
     fn missing_migrations(&self) -> impl Future<Output = Result<Option<String>, SinkError>> + Send;
+
+    /// The statement that makes a table, with the name that the config gives it. Nothing
+    /// is asked.
+    ///
+    /// # Errors
+    /// There can be no such table.
+    fn create_table(&self, table: &NewTable) -> Result<String, SinkError>;
+
+    /// Makes it by that statement.
+    ///
+    /// # Errors
+    /// As [`Inspect::create_table`]; it is there; the database did not answer, or refuses.
+    fn make_table(&self, table: &NewTable) -> impl Future<Output = Result<(), SinkError>> + Send;
 
     /// The statements that make the `log` tables of these topics, where it makes any.
     fn log_tables(&self, topics: &[String]) -> Vec<String> {

@@ -13,7 +13,9 @@ mod batch;
 pub mod canonical;
 mod dead_letters;
 mod error;
+mod kind;
 pub mod mapping;
+mod new_table;
 mod ownership;
 mod positions;
 mod sink;
@@ -29,6 +31,8 @@ pub use dead_letters::{
     DeadLetterFilter, DeadLetterPage, DeadLetters, KeptDeadLetter, Payload, Replay,
 };
 pub use error::{Detail, Secret, SinkError};
+pub use kind::Kind;
+pub use new_table::{Dialect, NewColumn, NewTable};
 pub use ownership::{Identity, Owned, Ownership, Setting, claimable, no_position, setting};
 pub use positions::{PositionChange, Positions, SetOutcome, StoredPosition};
 pub use sink::{Blocked, Claimed, Committed, Member, NewPosition, Settled, Sink};

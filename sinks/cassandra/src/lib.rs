@@ -11,6 +11,7 @@ mod acts;
 mod catalogue;
 mod claims;
 mod connect;
+mod ddl;
 mod dead_letters;
 mod encode;
 mod error;

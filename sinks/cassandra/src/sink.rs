@@ -9,14 +9,14 @@ use crate::schema::{Looks, Schema};
 use crate::state::{Lazy, State};
 use crate::write::{self, Way};
 use crate::{
-    CassandraSettings, CassandraTable, Consistency, catalogue, dead_letters, migrate, positions,
-    starts,
+    CassandraSettings, CassandraTable, Consistency, catalogue, ddl, dead_letters, migrate,
+    positions, starts,
 };
 use plimsoll_protocol::{Claim, Class, Generation, Marks, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Identity,
-    Inspect, KeptDeadLetter, Member, NewPosition, PositionChange, Positions, Prepared, Replay,
-    SetOutcome, Settled, Sink, SinkError, StoredPosition, mapping,
+    Inspect, KeptDeadLetter, Member, NewPosition, NewTable, PositionChange, Positions, Prepared,
+    Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, mapping,
 };
 use scylla::client::session::Session;
 use std::collections::HashMap;
@@ -71,6 +71,16 @@ impl CassandraSink {
         let mut tables = self.settings.tables.iter();
         let found = tables.find(|table| table.rule.covers(topic));
         found.ok_or_else(|| mapping::no_table(topic))
+    }
+
+    /// Keyspace and name of a topic's table.
+    fn table_name(&self, topic: &str) -> Result<(String, String), SinkError> {
+        let name = mapping::table_name(&self.table(topic)?.rule.settings, topic);
+        match name.split_once('.') {
+            Some((keyspace, table)) => Ok((keyspace.to_owned(), table.to_owned())),
+            None => Err(plan::halt(format!("table \"{name}\" has no keyspace"))
+                .hint(format!("table = \"KEYSPACE.{name}\""))),
+        }
     }
 
     /// What reading rows needs.
@@ -165,11 +175,8 @@ impl Sink for CassandraSink {
     async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<CassandraPlan>>, SinkError> {
         let settings = self.table(topic)?;
         let session = self.lazy.session(&self.settings).await?;
-        let name = mapping::table_name(&settings.rule.settings, topic);
-        let Some((keyspace, table)) = name.split_once('.') else {
-            return Err(plan::halt(format!("table \"{name}\" has no keyspace"))
-                .hint(format!("table = \"KEYSPACE.{name}\"")));
-        };
+        let (keyspace, table) = self.table_name(topic)?;
+        let (keyspace, table) = (keyspace.as_str(), table.as_str());
         let looks = self.looks.get_or_try_init(|| Looks::prepare(&session));
         let schema = looks.await?.look(&session, keyspace, table).await?;
         if let Some(planned) = self.plans().get(topic)
@@ -400,5 +407,16 @@ impl Inspect for CassandraSink {
     async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
         let session = self.lazy.session(&self.settings).await?;
         migrate::missing(&session, &self.settings).await
+    }
+
+    fn create_table(&self, table: &NewTable) -> Result<String, SinkError> {
+        let (keyspace, name) = self.table_name(&table.topic)?;
+        ddl::create(&keyspace, &name, table)
+    }
+
+    async fn make_table(&self, table: &NewTable) -> Result<(), SinkError> {
+        let statement = self.create_table(table)?;
+        let session = self.lazy.session(&self.settings).await?;
+        ddl::make(&session, &statement).await
     }
 }

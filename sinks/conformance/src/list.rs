@@ -38,6 +38,10 @@ macro_rules! suite {
             letters_of_a_partition_whose_position_is_lost_are_there,
             a_batch_that_is_refused_leaves_no_letter,
         ]);
+        $crate::suite!($harness, $within, made: [
+            a_table_that_is_made_takes_a_row_of_every_kind,
+            a_table_that_is_there_is_not_made_again,
+        ]);
         $crate::suite!($harness, $within, positions: [
             a_start_is_settled_once,
             configured_starts_are_written_for_all_partitions_or_for_none,

@@ -19,9 +19,9 @@ use plimsoll_conformance::{ColumnSpec, Kept, Type, column};
 use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Act, Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun,
-    Identity, Inspect, KeptDeadLetter, Member, Missing, Mode, NewPosition, PositionChange,
-    Positions, Prepared, Replay, Rows, SetOutcome, Settled, Sink, SinkError, StoredPosition,
-    TableRule, TableSettings, mapping, no_position,
+    Identity, Inspect, KeptDeadLetter, Member, Missing, Mode, NewPosition, NewTable,
+    PositionChange, Positions, Prepared, Replay, Rows, SetOutcome, Settled, Sink, SinkError,
+    StoredPosition, TableRule, TableSettings, mapping, no_position,
 };
 use state::{SINK, State, moved};
 use std::sync::{Arc, Mutex};
@@ -486,5 +486,24 @@ impl Inspect for MemorySink {
 
     async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
         self.asked(|_| None)
+    }
+
+    fn create_table(&self, table: &NewTable) -> Result<String, SinkError> {
+        let settings = mapping::rule(&self.rules, &table.topic)?;
+        let name = mapping::table_name(settings, &table.topic);
+        table.statement(&table::DIALECT.name(&name), &table::DIALECT)
+    }
+
+    async fn make_table(&self, table: &NewTable) -> Result<(), SinkError> {
+        // It reads no statement, and refuses what has none.
+        let _ = self.create_table(table)?;
+        let settings = mapping::rule(&self.rules, &table.topic)?;
+        let name = mapping::table_name(settings, &table.topic);
+        if self.asked(|s| s.tables.contains_key(&name))? {
+            let what = format!("table \"{name}\" is there already");
+            return Err(SinkError::new(Class::Halt, what));
+        }
+        self.create(&name, table::made(table));
+        Ok(())
     }
 }

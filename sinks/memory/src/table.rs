@@ -6,8 +6,8 @@ use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::canonical::Unfit;
 use plimsoll_sink_api::mapping::{Candidate, Target, Unique};
 use plimsoll_sink_api::{
-    Cell, Committed, Missing, Mode, Op, Prepared, Rows, Secret, Shape, SinkError, Source, Table,
-    TableSettings,
+    Cell, Committed, Dialect, Kind, Missing, Mode, NewColumn, NewTable, Op, Prepared, Rows, Secret,
+    Shape, SinkError, Source, Table, TableSettings,
 };
 
 /// A table.
@@ -56,6 +56,54 @@ pub(super) fn log_table() -> Vec<ColumnSpec> {
         key("kafka_offset", Type::Int),
         column("event_data", Type::Json),
     ]
+}
+
+/// As a database with types would write it.
+pub(super) const DIALECT: Dialect = Dialect {
+    database: "memory",
+    type_of: |kind| match type_of(kind) {
+        Type::Int => "int",
+        Type::Decimal => "decimal",
+        Type::Float => "float",
+        Type::Bool => "bool",
+        Type::Text => "text",
+        Type::Bytes => "bytes",
+        Type::Json => "json",
+        Type::Time => "time",
+        Type::Date => "date",
+        Type::Uuid => "uuid",
+    },
+    reserved: &[],
+    says_not_null: true,
+    needs_key: false,
+    longest_name: None,
+    folds_case: false,
+};
+
+const fn type_of(kind: Kind) -> Type {
+    match kind {
+        Kind::Boolean => Type::Bool,
+        Kind::Integer => Type::Int,
+        Kind::BigInteger | Kind::Decimal => Type::Decimal,
+        Kind::Float => Type::Float,
+        Kind::Bytes => Type::Bytes,
+        Kind::Date => Type::Date,
+        Kind::Timestamp => Type::Time,
+        Kind::Uuid => Type::Uuid,
+        Kind::Json => Type::Json,
+        Kind::Text | Kind::Time | Kind::LocalTimestamp | Kind::Interval => Type::Text,
+    }
+}
+
+/// The columns of a new table. Their names are kept for as long as the process lives, as
+/// those that tests write down are.
+pub(super) fn made(table: &NewTable) -> Vec<ColumnSpec> {
+    let spec = |column: &NewColumn| {
+        let name = Box::leak(column.name.clone().into_boxed_str());
+        let spec = plimsoll_conformance::column(name, type_of(column.kind));
+        if column.key { spec.key() } else { spec }
+    };
+    table.columns.iter().map(spec).collect()
 }
 
 /// Judges a table, and plans what is written to it.

@@ -84,9 +84,14 @@ impl TableName {
         })
     }
 
+    /// The same, where a part is written by another rule.
+    pub(crate) fn written(&self, mut name: impl FnMut(&str) -> String) -> String {
+        self.join(|part| name(&part.text))
+    }
+
     /// For people.
     pub(crate) fn shown(&self) -> String {
-        self.join(|part| part.text.clone())
+        self.written(str::to_owned)
     }
 
     /// The schema, quoted; `…` where none is named, and the search path counts.

@@ -20,6 +20,7 @@ mod commit;
 mod connect;
 mod control;
 mod copy;
+mod ddl;
 mod dead;
 mod dead_letters;
 mod encode;

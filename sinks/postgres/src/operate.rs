@@ -7,12 +7,12 @@ use crate::plan::{self, PgPlan};
 use crate::privileges::Lack;
 use crate::sink::PostgresSink;
 use crate::sweep::Purpose;
-use crate::{dead_letters, log, migrate, set, state};
+use crate::{commit, ddl, dead_letters, log, migrate, set, state};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::{
     Batch, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Inspect,
-    KeptDeadLetter, PositionChange, Positions, Prepared, Replay, SetOutcome, Sink, SinkError,
-    StoredPosition,
+    KeptDeadLetter, NewTable, PositionChange, Positions, Prepared, Replay, SetOutcome, Sink,
+    SinkError, StoredPosition,
 };
 
 impl Positions for PostgresSink {
@@ -95,6 +95,18 @@ impl Inspect for PostgresSink {
     async fn missing_migrations(&self) -> Result<Option<String>, SinkError> {
         self.on_control(async |conn| migrate::missing(conn, &self.names).await)
             .await
+    }
+
+    fn create_table(&self, table: &NewTable) -> Result<String, SinkError> {
+        ddl::create(&self.table_name(&table.topic)?, table)
+    }
+
+    async fn make_table(&self, table: &NewTable) -> Result<(), SinkError> {
+        let name = self.table_name(&table.topic)?;
+        let statement = ddl::create(&name, table)?;
+        self.on_control(async |conn| commit::simple(conn, statement).await)
+            .await
+            .map_err(|error| ddl::refused(error, &name))
     }
 
     fn log_tables(&self, topics: &[String]) -> Vec<String> {

@@ -68,6 +68,11 @@ impl PostgresSink {
         Err(SinkError::new(Class::Unavailable, what))
     }
 
+    /// The name of a topic's table.
+    pub(crate) fn table_name(&self, topic: &str) -> Result<TableName, SinkError> {
+        table_name(mapping::rule(&self.settings.tables, topic)?, topic)
+    }
+
     /// Names of the `log` tables of these topics. The config was read with all of them.
     pub(crate) fn log_table_names(&self, topics: &[String]) -> Vec<TableName> {
         let logs = mapping::log_tables(&self.settings.tables, topics);
@@ -138,13 +143,18 @@ async fn make(session: &mut Session, name: &TableName) -> Result<Made, SinkError
     {
         return Ok(Made::ByAnother);
     }
+    told_of_schema(&mut error, name);
+    Err(error)
+}
+
+/// Adds what to do about a schema in which no table can be made.
+pub(crate) fn told_of_schema(error: &mut SinkError, name: &TableName) {
     let schema = name.schema();
     let hint = match error.detail.code.as_deref() {
         Some("42501") => format!("GRANT CREATE ON SCHEMA {schema} TO …, or create the table"),
         Some("3F000") => format!("CREATE SCHEMA {schema}: plimsoll only makes the table"),
-        _ => return Err(error),
+        _ => return,
     };
     error.class = Class::Halt;
     error.detail.hint = Some(hint);
-    Err(error)
 }

@@ -22,6 +22,7 @@ mod affinity;
 mod catalogue;
 mod commit;
 mod connection;
+mod ddl;
 mod dead_letters;
 mod default;
 mod encode;
@@ -49,8 +50,8 @@ use connection::{Database, Lane, Open, within};
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Identity,
-    Inspect, KeptDeadLetter, Member, Mode, NewPosition, PositionChange, Positions, Prepared,
-    Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, mapping,
+    Inspect, KeptDeadLetter, Member, Mode, NewPosition, NewTable, PositionChange, Positions,
+    Prepared, Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, mapping,
 };
 use std::sync::Arc;
 
@@ -216,6 +217,15 @@ impl Inspect for SqliteSink {
             true => migrations::missing(&self.database).await,
             false => Ok(Some(self.migrations())),
         }
+    }
+
+    fn create_table(&self, table: &NewTable) -> Result<String, SinkError> {
+        let settings = mapping::rule(&self.settings.tables, &table.topic)?;
+        ddl::create(&mapping::table_name(settings, &table.topic), table)
+    }
+
+    async fn make_table(&self, table: &NewTable) -> Result<(), SinkError> {
+        ddl::make(&self.database, self.create_table(table)?).await
     }
 
     fn log_tables(&self, topics: &[String]) -> Vec<String> {

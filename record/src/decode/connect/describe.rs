@@ -1,6 +1,9 @@
 //! A schema of Connect's in words, for people who look for columns to it.
 
+use super::scalar::Scalar;
+use super::schema::Type;
 use crate::decode::{Described, DescribedField, LookInto};
+use plimsoll_sink_api::Kind;
 use serde_json::Value;
 
 /// The fields that a message says that it holds; nothing, where it brings no schema.
@@ -18,6 +21,7 @@ pub fn describe(bytes: &[u8], into: LookInto<'_>) -> Described {
         described.fields.push(DescribedField {
             path: Vec::new(),
             kind: words(&schema),
+            typed: typed(&schema),
             opened: false,
         });
     }
@@ -35,6 +39,7 @@ fn add(described: &mut Described, path: &[String], schema: &Value, into: LookInt
         described.fields.push(DescribedField {
             path,
             kind: words(field),
+            typed: typed(field),
             opened,
         });
     }
@@ -52,6 +57,23 @@ fn words(schema: &Value) -> String {
         words.push_str(" or null");
     }
     words
+}
+
+fn typed(schema: &Value) -> Option<Kind> {
+    Some(match Type::of(schema)? {
+        Type::Scalar(scalar) => match scalar {
+            Scalar::Int(_, None) => Kind::Integer,
+            Scalar::Int(_, Some(whole)) => whole.kind(),
+            Scalar::Float | Scalar::Double => Kind::Float,
+            Scalar::Boolean | Scalar::Bit => Kind::Boolean,
+            Scalar::String => Kind::Text,
+            Scalar::Chars(chars) => chars.kind(),
+            Scalar::Bytes => Kind::Bytes,
+            Scalar::Octets(octets) => octets.kind(),
+        },
+        Type::Struct(_, Some(parts)) => parts.kind(),
+        Type::Struct(_, None) | Type::Array(_) | Type::Map(_) | Type::Pairs(_) => Kind::Json,
+    })
 }
 
 #[cfg(test)]
@@ -84,6 +106,11 @@ mod tests {
                 "after.tags array or null",
                 "after struct: shop.Value or null opened",
             ]
+        );
+        let typed = described.fields.iter().filter_map(|field| field.typed);
+        assert_eq!(
+            typed.collect::<Vec<_>>(),
+            [Kind::Text, Kind::LocalTimestamp, Kind::Json, Kind::Json]
         );
     }
 

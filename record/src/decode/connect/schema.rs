@@ -27,7 +27,8 @@ impl Type {
         Self::of(&serde_json::from_str(text).ok()?)
     }
 
-    fn of(schema: &Value) -> Option<Self> {
+    /// Of a schema that is read.
+    pub fn of(schema: &Value) -> Option<Self> {
         let name = schema["name"].as_str().unwrap_or_default();
         let parameter = |key: &str| schema["parameters"][key].as_str();
         let int = |bits| Scalar::Int(bits, Whole::named(name));
