@@ -3,7 +3,7 @@
 
 use plimsoll_cassandra::{CassandraSettings, Ttl};
 use plimsoll_postgres::PostgresSettings;
-use plimsoll_sink_api::{Backend as _, Mode, Source, TableRule};
+use plimsoll_sink_api::{Backend as _, Mode, Source, TableRule, TableSettings, rule_for};
 use plimsoll_sqlite::SqliteSettings;
 
 /// Makes [`Backend`], and `with_backend!`, which does the same with any of them. `$`: a
@@ -76,6 +76,20 @@ impl Backend {
                 let tables = settings.tables.iter();
                 let sources = tables.flat_map(|table| of(&table.rule).chain(life(&table.ttl)));
                 sources.collect()
+            }
+        }
+    }
+
+    /// What the config says of a topic's table.
+    #[must_use]
+    pub fn table(&self, topic: &str) -> Option<&TableSettings> {
+        match self {
+            Self::Postgres(settings) => rule_for(&settings.tables, topic),
+            Self::Sqlite(settings) => rule_for(&settings.tables, topic),
+            Self::Cassandra(settings) => {
+                let mut tables = settings.tables.iter().map(|table| &table.rule);
+                let rule = tables.find(|rule| rule.covers(topic));
+                rule.map(|rule| &rule.settings)
             }
         }
     }

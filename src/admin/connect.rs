@@ -4,8 +4,10 @@
 use super::error::AdminError;
 use super::kafka::{Kafka, Known, ask_kafka};
 use super::list::explained;
+use super::proposal::propose;
 use super::report::Report;
 use super::standing::{join, logs, lost};
+use super::survey::Surveyor;
 use super::text::count;
 use super::told::{OfSink, Told};
 use super::{block_on, client_name, columns, sample};
@@ -14,9 +16,9 @@ use crate::config::{Config, Sink as Settings, Topics};
 use crate::error::KafkaFault;
 use crate::formats::{SharedRegistry, formats};
 use plimsoll_protocol::{Class, TopicPartition};
-use plimsoll_record::{Decoder, Formats};
+use plimsoll_record::{Chunk, Decoder, Formats};
 use plimsoll_registry::Registry;
-use plimsoll_sink_api::{Backend, Inspect, Positions, Prepared, Sink, StoredPosition};
+use plimsoll_sink_api::{Backend, Inspect, Mode, Positions, Prepared, Sink, StoredPosition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
@@ -103,12 +105,18 @@ impl Asking<'_> {
     ) -> Result<(), AdminError> {
         let failed = || AdminError::sink(&self.settings.name);
         let mut tables = Tables::<B::Sink>::new();
+        let mut missing = Vec::new();
         let mut lacking = BTreeSet::new();
         for topic in self.topics() {
             let prepared = match sink.prepare(&topic).await {
                 Ok(prepared) => prepared,
                 Err(error) if backend.will_make(&topic, &error) => {
                     report.line("table", &format!("{topic} → run makes its log table"))?;
+                    continue;
+                }
+                Err(error) if backend.lacks_table(&error) => {
+                    report.fault_of_backend(&error.to_string())?;
+                    missing.push(topic);
                     continue;
                 }
                 // Nothing else will be answered either.
@@ -133,7 +141,8 @@ impl Asking<'_> {
         self.ask_state(backend, sink, report).await?;
         match (self.sample, &self.known) {
             (Some(wanted), Some(known)) => {
-                self.try_sample(sink, known, &tables, wanted, report).await
+                let topics = (&tables, missing.as_slice());
+                self.try_sample(sink, known, topics, wanted, report).await
             }
             _ => Ok(()),
         }
@@ -232,7 +241,7 @@ impl Asking<'_> {
         &self,
         sink: &S,
         known: &Known<'_>,
-        tables: &Tables<S>,
+        (tables, missing): (&Tables<S>, &[String]),
         wanted: usize,
         report: &mut Report<'_, W>,
     ) -> Result<(), AdminError> {
@@ -265,13 +274,72 @@ impl Asking<'_> {
                     count(tried.records, "record"),
                     count(usize::try_from(tried.rows).unwrap_or(usize::MAX), "row"),
                     S::DRY_RUN.as_str(),
-                    tried.bad.len()
+                    tried.bad.records()
                 ),
             )?;
             report.more(&tried.fields)?;
-            for bad in &tried.bad {
-                report.fault(bad)?;
+            let bad = tried.bad.lines();
+            for fault in tried.faults.iter().chain(&bad).chain(&tried.together) {
+                report.fault(fault)?;
             }
+            if let Some(hint) = &tried.hint {
+                report.line("hint", hint)?;
+            }
+        }
+        for topic in missing {
+            if chunks.iter().any(|(tp, _)| *tp.topic == **topic) {
+                self.propose(sink, topic, &chunks, report).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the records of a topic hold whose table is not there, and a table for them.
+    async fn propose<S: Inspect, W: Write>(
+        &self,
+        sink: &S,
+        topic: &str,
+        chunks: &[(TopicPartition, Chunk)],
+        report: &mut Report<'_, W>,
+    ) -> Result<(), AdminError> {
+        let Some(settings) = self.settings.backend.table(topic) else {
+            return Ok(());
+        };
+        let surveyor = Surveyor {
+            formats: &self.formats,
+            topic,
+            named: &settings.columns,
+        };
+        let survey = surveyor.look(chunks).await?;
+        let said = format!(
+            "{} of {topic}: {} bad",
+            count(survey.records, "record"),
+            survey.bad.records()
+        );
+        report.line("sample", &said)?;
+        report.more(&survey.lines())?;
+        for bad in survey.bad.lines() {
+            report.fault(&bad)?;
+        }
+        // It is made by the service, or nothing is known of its columns.
+        if settings.mode == Mode::Log || survey.is_empty() {
+            return Ok(());
+        }
+        let proposal = propose(&survey, settings, topic);
+        match proposal.script(sink) {
+            Ok(script) => report.paste(&script)?,
+            Err(error) => return Ok(report.fault_of_backend(&error.to_string())?),
+        }
+        if !proposal.sources.is_empty() {
+            let name = self.settings.backend.name();
+            report.line(
+                "hint",
+                &format!(
+                    "with it, in [sinks.{}.{name}]: {}",
+                    self.settings.name,
+                    proposal.columns()
+                ),
+            )?;
         }
         Ok(())
     }

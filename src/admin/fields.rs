@@ -2,16 +2,18 @@
 //! and kinds only: no value is kept.
 
 use super::columns::value_path;
-use super::text::{Side, align};
+use super::naming::plain;
+use super::text::{Side, align, in_how_many};
 use plimsoll_record::{Described, DescribedField};
+use plimsoll_sink_api::text::nearest;
 use plimsoll_sink_api::{Column, Path, Source, Table};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Objects used as maps have a field per key; nobody reads more lines.
-const FIELDS_LIMIT: usize = 200;
+pub(super) const FIELDS_LIMIT: usize = 200;
 
 /// A topic has one for each version of its schema; the last records have a few of them.
-const SCHEMAS_LIMIT: usize = 10;
+pub(super) const SCHEMAS_LIMIT: usize = 10;
 
 /// What was seen of one field.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ struct Field {
 pub(super) struct Fields<'t> {
     table: &'t Table,
     records: usize,
+    /// Those that have any field.
+    with_fields: usize,
     schemas: BTreeSet<String>,
     seen: BTreeMap<Vec<String>, Field>,
     more: bool,
@@ -35,6 +39,7 @@ impl<'t> Fields<'t> {
         Self {
             table,
             records: 0,
+            with_fields: 0,
             schemas: BTreeSet::new(),
             seen: BTreeMap::new(),
             more: false,
@@ -44,10 +49,14 @@ impl<'t> Fields<'t> {
     /// Takes what one record holds.
     pub(super) fn add(&mut self, described: Described) {
         self.records += 1;
+        self.with_fields += usize::from(!described.fields.is_empty());
         if self.schemas.len() < SCHEMAS_LIMIT {
             self.schemas.extend(described.schema);
         }
-        for DescribedField { path, kind, opened } in described.fields {
+        for field in described.fields {
+            let DescribedField {
+                path, kind, opened, ..
+            } = field;
             // Its fields have their lines, and so has all of it where a column takes that.
             if opened && !self.is_taken(&path) {
                 continue;
@@ -111,12 +120,10 @@ impl<'t> Fields<'t> {
                 ]);
             }
         }
-        let in_no_record = self.table.columns.iter().filter(|column| {
-            // An empty path is the whole value; it has its line.
-            value_path(&column.source)
-                .is_some_and(|path| !path.is_empty() && !self.seen.contains_key(path))
-        });
-        rows.extend(in_no_record.map(|column| row(column, "in no record")));
+        rows.extend(
+            self.in_no_record()
+                .map(|column| row(column, "in no record")),
+        );
         let schemas = self.schemas.iter().map(|schema| format!("by {schema}"));
         let mut lines: Vec<String> = schemas.collect();
         lines.extend(align(&rows, &[Side::Left; 5]));
@@ -124,6 +131,96 @@ impl<'t> Fields<'t> {
             lines.push(format!("and more than {FIELDS_LIMIT} fields, not shown"));
         }
         lines
+    }
+
+    /// Columns whose field no record has.
+    fn in_no_record(&self) -> impl Iterator<Item = &'t Column> {
+        self.taking_fields()
+            .filter(|(_, path)| !self.seen.contains_key(*path))
+            .map(|(column, _)| column)
+    }
+
+    /// Columns that take a field, and its path; one that is empty is the whole value.
+    fn taking_fields(&self) -> impl Iterator<Item = (&'t Column, &'t [String])> + use<'t> {
+        let columns = self.table.columns.iter();
+        let fields = columns.filter_map(|column| Some((column, value_path(&column.source)?)));
+        fields.filter(|(_, path)| !path.is_empty())
+    }
+
+    /// Fields that no column takes.
+    fn untaken(&self) -> impl Iterator<Item = &[String]> {
+        let paths = self.seen.keys().map(Vec::as_slice);
+        paths.filter(|path| !path.is_empty() && !self.is_taken(path))
+    }
+
+    /// Columns that no record fills, each with the one field that nobody takes and that is
+    /// called the same in another spelling.
+    pub(super) fn pairs(&self) -> Vec<(&'t str, Source)> {
+        let same = |column: &Column| {
+            let name = plain(&column.name);
+            let mut fields = self.untaken().filter(|path| plain(&path.join("_")) == name);
+            let only = fields.next().filter(|_| fields.next().is_none())?;
+            Some(Source::Value(Path(only.to_vec())))
+        };
+        self.in_no_record()
+            .filter_map(|column| Some((column.name.as_str(), same(column)?)))
+            .collect()
+    }
+
+    /// Why no record of such a topic becomes a row, or one without what it is for.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut lacking = self.in_no_record().peekable();
+        if self.with_fields == 0 || lacking.peek().is_none() {
+            return Vec::new();
+        }
+        if self.in_no_record().count() == self.taking_fields().count() {
+            let of: Vec<String> = lacking.map(|column| column.source.to_string()).collect();
+            let what = format!(
+                "no record of the sample has any field that a column takes: {}",
+                of.join(", ")
+            );
+            return vec![format!("{what}; hint: {}", self.other_fields())];
+        }
+        let fault = |column: &Column| {
+            let what = format!(
+                "key column \"{}\" takes {}, which no record of the sample has",
+                column.name, column.source
+            );
+            format!("{what}; hint: {}", self.nearest_field(column))
+        };
+        lacking.filter(|column| column.key).map(fault).collect()
+    }
+
+    fn other_fields(&self) -> String {
+        /// More are in the lines of the fields.
+        const NAMED: usize = 10;
+        let all = || {
+            self.untaken()
+                .map(|path| Source::Value(Path(path.to_vec())).to_string())
+        };
+        let some: Vec<String> = all().take(NAMED).collect();
+        let more = if all().count() > NAMED { " …" } else { "" };
+        format!(
+            "name the fields under columns, or the columns as the fields, which are {}{more}",
+            some.join(", ")
+        )
+    }
+
+    fn nearest_field(&self, column: &Column) -> String {
+        let names: Vec<(String, &[String])> =
+            self.untaken().map(|path| (path.join("_"), path)).collect();
+        let found = nearest(&column.name, names.iter().map(|(name, _)| name.as_str()));
+        let same = plain(&column.name);
+        let found = names
+            .iter()
+            .find(|(name, _)| plain(name) == same || Some(name.as_str()) == found);
+        match found {
+            Some((_, path)) => {
+                let source = Source::Value(Path(path.to_vec()));
+                format!("did you mean {source}?")
+            }
+            None => self.other_fields(),
+        }
     }
 
     /// The columns that take just this.
@@ -134,11 +231,7 @@ impl<'t> Fields<'t> {
 
     fn kinds(&self, field: &Field) -> String {
         let kinds: Vec<&str> = field.kinds.iter().map(String::as_str).collect();
-        let kinds = kinds.join(" or ");
-        match field.records < self.records {
-            true => format!("{kinds}, in {} of {}", field.records, self.records),
-            false => kinds,
-        }
+        in_how_many(kinds.join(" or "), field.records, self.records)
     }
 }
 
@@ -251,6 +344,48 @@ mod tests {
         // It is a bad record, which is told elsewhere.
         let lines = bare(&[("id", "value.id", "bigint")]);
         assert_eq!(lines, ["value.id  in no record  →  id  bigint"]);
+    }
+
+    #[test]
+    fn columns_and_fields_of_another_spelling_are_paired() {
+        let table = table(&[
+            ("id", "value.id", "bigint"),
+            ("customer_id", "value.customer_id", "text"),
+            ("full_name", "value.full_name", "text"),
+            ("note", "value.note", "text"),
+        ]);
+        let mut fields = Fields::new(&table);
+        let json = br#"{"id":1,"customerId":"c","fullName":"a","full-name":"b"}"#;
+        fields.add(described(&fields, Some(json)));
+        let customer = "value.customerId".parse::<Source>().unwrap();
+        // Of two that may be meant none is.
+        assert_eq!(fields.pairs(), [("customer_id", customer)]);
+        assert!(fields.faults().is_empty());
+    }
+
+    #[test]
+    fn a_key_that_no_record_has_is_a_fault_and_so_is_a_table_that_nothing_fills() {
+        let keyed = table(&[("id", "value.id", "bigint"), ("n", "value.n", "bigint")]);
+        let of = |table: &Table, json: &[u8]| {
+            let mut fields = Fields::new(table);
+            fields.add(described(&fields, Some(json)));
+            fields.faults().join("\n")
+        };
+        assert_eq!(
+            of(&keyed, br#"{"ID":1,"n":1}"#),
+            "key column \"id\" takes value.id, which no record of the sample has; hint: did you \
+             mean value.ID?"
+        );
+        let none = of(&keyed, br#"{"a":1,"b.c":1}"#);
+        assert_eq!(
+            none,
+            "no record of the sample has any field that a column takes: value.id, value.n; hint: \
+             name the fields under columns, or the columns as the fields, which are value.a, \
+             value.\"b.c\""
+        );
+        assert_eq!(of(&keyed, br#"{"id":1}"#), "");
+        // Tombstones and broken records tell nothing.
+        assert_eq!(of(&keyed, b"no JSON"), "");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The commands of an operator: they ask Kafka and the databases once, and do
 //! not wait for either.
 
+mod bad;
 mod check;
 mod columns;
 mod connect;
@@ -10,14 +11,18 @@ mod fields;
 mod kafka;
 mod list;
 mod migrate;
+mod naming;
 mod positions;
+mod proposal;
 mod report;
 mod rights;
 mod sample;
 mod settle;
 mod standing;
+mod survey;
 mod text;
 mod told;
+mod toml_text;
 
 pub use check::{CheckArgs, check};
 pub use dead_letters::{

@@ -32,6 +32,15 @@ impl<'o, W: Write> Report<'o, W> {
         Ok(())
     }
 
+    /// Lines to be copied as they stand, without a margin.
+    pub(super) fn paste(&mut self, lines: &[String]) -> io::Result<()> {
+        writeln!(self.out)?;
+        for line in lines {
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
+    }
+
     pub(super) fn fault(&mut self, what: &str) -> io::Result<()> {
         self.faults += 1;
         self.line("FAULT", what)

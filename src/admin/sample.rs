@@ -1,8 +1,10 @@
 //! `check --sample`: real records, decoded as the service decodes them, and tried on the
 //! database, where nothing of them stays.
 
+use super::bad::Bad;
 use super::error::AdminError;
 use super::fields::Fields;
+use super::naming;
 use crate::config::{Config, Sink as Settings, UnknownFields};
 use crate::error::KafkaFault;
 use crate::kafka::{Cluster, LogReader, Reads, SAMPLE, ShortLog, cluster_config};
@@ -13,8 +15,8 @@ use plimsoll_record::{Arena, Chunk, Decoder, Formats, Unavailable};
 use plimsoll_sink_api::{Batch, Inspect, Marks, Prepared, Rows, SinkError};
 use std::time::Instant;
 
-/// More bad records than this tell nothing new.
-const SHOWN: usize = 20;
+/// The database is not asked for more bad records: it takes some transactions to find each.
+const FOUND: usize = 100;
 
 /// Reads the last `wanted` records, shared among the partitions.
 pub(super) fn read(
@@ -76,12 +78,18 @@ fn spans(
 pub(super) struct Tried {
     /// Field → column → type.
     pub(super) fields: Vec<String>,
+    /// What is wrong with all of them.
+    pub(super) faults: Vec<String>,
+    /// What may be meant, if anything.
+    pub(super) hint: Option<String>,
     /// Records read.
     pub(super) records: usize,
     /// Rows that were taken.
     pub(super) rows: u64,
     /// What is bad, without any value.
-    pub(super) bad: Vec<String>,
+    pub(super) bad: Bad,
+    /// Rows that stand in each other's way.
+    pub(super) together: Vec<String>,
 }
 
 /// Decodes the records of one topic, and tries their rows.
@@ -96,9 +104,12 @@ pub(super) async fn try_out<S: Inspect>(
     let mut fields = Fields::new(&prepared.table);
     let mut tried = Tried {
         fields: Vec::new(),
+        faults: Vec::new(),
+        hint: None,
         records: 0,
         rows: 0,
-        bad: Vec::new(),
+        bad: Bad::default(),
+        together: Vec::new(),
     };
     for (tp, chunk) in chunks.iter().filter(|(tp, _)| &*tp.topic == topic) {
         tried.records += chunk.len();
@@ -115,12 +126,10 @@ pub(super) async fn try_out<S: Inspect>(
             .await
             .map_err(AdminError::sink(&settings.name))?;
     }
-    if tried.bad.len() > SHOWN {
-        let more = tried.bad.len() - SHOWN;
-        tried.bad.truncate(SHOWN);
-        tried.bad.push(format!("and {more} more"));
-    }
     tried.fields = fields.lines(settings.unknown_fields == UnknownFields::Reject);
+    tried.faults = fields.faults();
+    let pairs = fields.pairs();
+    tried.hint = (!pairs.is_empty()).then(|| naming::hint(&pairs));
     Ok(tried)
 }
 
@@ -154,7 +163,7 @@ impl<S: Inspect> DryRun<'_, S> {
                 .decode_when_ready(&record, &arena, &mut scratch);
             match decoded.await? {
                 Ok(()) => good.push(i),
-                Err(bad) => tried.bad.push(self.name(i, &bad.to_string())),
+                Err(bad) => self.bad(i, &bad.to_string(), tried),
             }
             // What is wrong with it has been told.
             let described = self
@@ -178,16 +187,16 @@ impl<S: Inspect> DryRun<'_, S> {
             Err(error) => return Err(error),
         };
         // Halves, to find which: the order of the log is kept.
-        let (before, written) = (tried.bad.len(), tried.rows);
+        let (before, written) = (tried.bad.records(), tried.rows);
         let mut todo = vec![good];
         while let Some(part) = todo.pop() {
-            if tried.bad.len() > SHOWN {
+            if tried.bad.records() > FOUND {
                 break;
             }
             match (self.write(part).await, part) {
                 (Ok(rows), _) => tried.rows += rows,
                 (Err(error), &[only]) if of_records(&error) => {
-                    tried.bad.push(self.name(only, &error.to_string()));
+                    self.bad(only, &error.to_string(), tried);
                 }
                 (Err(error), _) if of_records(&error) => {
                     let (first, second) = part.split_at(part.len() / 2);
@@ -200,15 +209,18 @@ impl<S: Inspect> DryRun<'_, S> {
             // Not one is taken: it is the table, or a right.
             return Err(whole);
         }
-        if tried.bad.len() == before {
+        if tried.bad.records() == before {
             // Each goes by itself: they stand in each other's way.
-            tried.bad.push(format!("{}: together: {whole}", self.tp));
+            tried
+                .together
+                .push(format!("{}: together: {whole}", self.tp));
         }
         Ok(())
     }
 
-    fn name(&self, i: usize, what: &str) -> String {
-        format!("{} offset {}: {what}", self.tp, self.chunk.record(i).offset)
+    fn bad(&self, i: usize, what: &str, tried: &mut Tried) {
+        let offset = self.chunk.record(i).offset;
+        tried.bad.add(self.tp, offset, what);
     }
 
     async fn write(&self, records: &[usize]) -> Result<u64, SinkError> {

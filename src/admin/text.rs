@@ -36,6 +36,14 @@ pub(super) fn align(rows: &[Vec<String>], sides: &[Side]) -> Vec<String> {
         .collect()
 }
 
+/// `number`, or `number, in 3 of 4`.
+pub(super) fn in_how_many(what: String, some: usize, of: usize) -> String {
+    match some < of {
+        true => format!("{what}, in {some} of {of}"),
+        false => what,
+    }
+}
+
 /// `3 s`, `5 min`, `2 h`, `4 d`.
 pub(super) fn age(age: Duration) -> String {
     match age.as_secs() {

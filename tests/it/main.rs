@@ -11,6 +11,7 @@ mod commands;
 mod connect_json;
 mod dead_letters;
 mod debezium;
+mod first_hour;
 mod harness;
 mod identity;
 mod image;

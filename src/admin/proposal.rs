@@ -1,0 +1,246 @@
+//! From what records hold to a table to start from. Pure.
+
+use super::survey::{Seen, Survey};
+use super::toml_text;
+use plimsoll_sink_api::{
+    Inspect, Kind, Mode, NewColumn, NewTable, Path, SinkError, Source, TableSettings,
+};
+
+/// A table to start from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Proposal {
+    pub(super) table: NewTable,
+    /// What the config has to say besides, so that the columns are filled.
+    pub(super) sources: Vec<(String, Source)>,
+    /// What is left to be decided, or to be known.
+    pub(super) notes: Vec<String>,
+}
+
+impl Proposal {
+    /// The statement, behind comments of what is left; it can be run as it stands.
+    ///
+    /// # Errors
+    /// There can be no such table.
+    pub(super) fn script<S: Inspect>(&self, sink: &S) -> Result<Vec<String>, SinkError> {
+        let statement = format!("{};", sink.create_table(&self.table)?);
+        // A comment ends with its line.
+        let comment = |note: &String| format!("-- {}", note.replace(['\r', '\n'], " "));
+        let mut lines: Vec<String> = self.notes.iter().map(comment).collect();
+        lines.extend(statement.lines().map(str::to_owned));
+        Ok(lines)
+    }
+
+    /// What the config has to say besides: `columns = { … }`.
+    pub(super) fn columns(&self) -> String {
+        let sources = self.sources.iter();
+        toml_text::columns(sources.map(|(name, source)| (name.as_str(), source)))
+    }
+}
+
+/// The table of a topic, as the config wants it and as its records can fill it.
+pub(super) fn propose(survey: &Survey, settings: &TableSettings, topic: &str) -> Proposal {
+    let mut draft = Draft {
+        survey,
+        named: &settings.columns,
+        columns: Vec::new(),
+        sources: Vec::new(),
+        notes: Vec::new(),
+    };
+    draft.named_columns();
+    draft.own_columns();
+    let key = match settings.mode {
+        Mode::Upsert if !settings.key_columns.is_empty() => {
+            draft.wanted_key(&settings.key_columns);
+            settings.key_columns.clone()
+        }
+        Mode::Upsert => draft.key(),
+        Mode::Append | Mode::Log => Vec::new(),
+    };
+    draft.done(topic, &key)
+}
+
+struct Draft<'a> {
+    survey: &'a Survey,
+    named: &'a [(String, Source)],
+    columns: Vec<NewColumn>,
+    sources: Vec<(String, Source)>,
+    notes: Vec<String>,
+}
+
+impl Draft<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name)
+    }
+
+    fn add(&mut self, name: &str, kind: Kind) {
+        self.columns.push(NewColumn {
+            name: name.to_owned(),
+            kind,
+            key: false,
+        });
+    }
+
+    /// A column that the config has to name.
+    fn add_from(&mut self, name: &str, source: Source) -> String {
+        let free = |name: &String| !self.has(name);
+        let names = std::iter::once(name.to_owned())
+            .chain((1..).map(|n| format!("{name}_{n}")))
+            .find(free);
+        let name = names.unwrap_or_default();
+        self.add(&name, self.kind(&source));
+        self.sources.push((name.clone(), source));
+        name
+    }
+
+    /// What is null alone becomes a text, which takes most.
+    fn kind(&self, source: &Source) -> Kind {
+        let seen = |seen: Option<&Seen>| seen.and_then(|seen| seen.typed).unwrap_or(Kind::Text);
+        match source {
+            // All of a value with fields is JSON.
+            Source::Value(path) if path.0.is_empty() && self.survey.fields.at(&[]).is_none() => {
+                Kind::Json
+            }
+            Source::Value(path) => seen(self.survey.fields.at(&path.0)),
+            Source::Key(path) => seen(self.survey.key.at(&path.0)),
+            Source::Header(_) | Source::Topic => Kind::Text,
+            Source::Partition | Source::Offset => Kind::Integer,
+            Source::Timestamp => Kind::Timestamp,
+        }
+    }
+
+    fn named_columns(&mut self) {
+        for (name, source) in self.named {
+            let kind = self.kind(source);
+            self.add(name, kind);
+        }
+    }
+
+    /// Of fields that nothing takes yet, each under its own name.
+    fn own_columns(&mut self) {
+        let takes = |path: &[String]| {
+            let is =
+                |(_, source): &(String, Source)| matches!(source, Source::Value(p) if p.0 == path);
+            self.named.iter().any(is)
+        };
+        if takes(&[]) {
+            return;
+        }
+        let own = |seen: &&Seen| seen.path.len() == 1 && !seen.opened && !takes(&seen.path);
+        let own: Vec<&Seen> = self.survey.fields.iter().filter(own).collect();
+        for seen in own {
+            if !self.has(&seen.path[0]) {
+                self.add(&seen.path[0], seen.typed.unwrap_or(Kind::Text));
+            }
+        }
+        // A value that has no fields is a column as a whole.
+        if self.survey.fields.at(&[]).is_some() {
+            self.add_from("value", Source::Value(Path::default()));
+        }
+    }
+
+    /// The key that the config names.
+    fn wanted_key(&mut self, key: &[String]) {
+        for name in key {
+            if !self.has(name) {
+                self.notes.push(format!(
+                    "no record of the sample has \"{name}\", of the key"
+                ));
+                self.add(name, Kind::Text);
+            }
+        }
+    }
+
+    /// The key that the records' keys tell.
+    fn key(&mut self) -> Vec<String> {
+        let survey = self.survey;
+        let missing = survey.records - survey.keyed;
+        if survey.keyed == 0 {
+            self.notes.push(
+                "the records have no key: which columns tell one row from another? add them as \
+                 PRIMARY KEY (…)"
+                    .to_owned(),
+            );
+            return Vec::new();
+        }
+        if missing > 0 {
+            self.notes.push(format!(
+                "{missing} of {} records have no key, and would be bad records",
+                survey.records
+            ));
+        }
+        let whole = self.survey.key.at(&[]).is_some();
+        if whole {
+            return vec![self.whole_key()];
+        }
+        let fields: Vec<String> = survey.key.iter().map(|seen| seen.path[0].clone()).collect();
+        fields.iter().map(|field| self.key_column(field)).collect()
+    }
+
+    /// The column of a key without fields.
+    fn whole_key(&mut self) -> String {
+        let takes_key = |(_, source): &&(String, Source)| *source == Source::Key(Path::default());
+        if let Some((name, _)) = self.named.iter().find(takes_key) {
+            return name.clone();
+        }
+        match best(&self.survey.same_as_key) {
+            Some(field) => match self.column_of(field) {
+                Some(name) => name,
+                None => self.add_from("key", Source::Key(Path::default())),
+            },
+            None => self.add_from("key", Source::Key(Path::default())),
+        }
+    }
+
+    /// The column of a field of the key.
+    fn key_column(&mut self, field: &str) -> String {
+        let path = Path(vec![field.to_owned()]);
+        let from_key = Source::Key(path);
+        let named = self.named.iter().find(|(_, source)| *source == from_key);
+        if let Some((name, _)) = named {
+            return name.clone();
+        }
+        match self.column_of(field) {
+            Some(name) => name,
+            None => self.add_from(field, from_key),
+        }
+    }
+
+    /// The column that takes a field of the value.
+    fn column_of(&self, field: &str) -> Option<String> {
+        let path = [field.to_owned()];
+        let is =
+            |(_, source): &&(String, Source)| matches!(source, Source::Value(p) if p.0 == path);
+        if let Some((name, _)) = self.named.iter().find(is) {
+            return Some(name.clone());
+        }
+        let own = self.survey.fields.at(&path).is_some() && self.has(field);
+        let otherwise = self.named.iter().any(|(name, _)| name == field);
+        (own && !otherwise).then(|| field.to_owned())
+    }
+
+    /// With the columns of the key in front.
+    fn done(self, topic: &str, key: &[String]) -> Proposal {
+        let place = |name: &String| key.iter().position(|k| k == name);
+        let mut columns = self.columns;
+        for column in &mut columns {
+            column.key = place(&column.name).is_some();
+        }
+        columns.sort_by_key(|column| place(&column.name).unwrap_or(key.len()));
+        Proposal {
+            table: NewTable {
+                topic: topic.to_owned(),
+                columns,
+            },
+            sources: self.sources,
+            notes: self.notes,
+        }
+    }
+}
+
+/// Of several fields that are what the key is, the one that is called so.
+fn best(same: &[String]) -> Option<&String> {
+    let is_id = |name: &&String| name.eq_ignore_ascii_case("id");
+    let ends_so = |name: &&String| name.to_ascii_lowercase().ends_with("id");
+    let found = same.iter().find(is_id);
+    found.or_else(|| same.iter().find(ends_so)).or(same.first())
+}
