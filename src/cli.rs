@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::admin::{
-    self, AdminError, AdoptArgs, CheckArgs, DropArgs, ListArgs, MigrateArgs, ReplayArgs, ResetArgs,
-    SetArgs,
+    self, AdminError, AdoptArgs, CheckArgs, DropArgs, InitArgs, ListArgs, MigrateArgs, ReplayArgs,
+    ResetArgs, SetArgs,
 };
 use crate::config::{self, Config};
 use crate::demo::{self, DemoArgs};
@@ -37,6 +37,8 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   plimsoll demo                           everything in one process, nothing to install
+  plimsoll init --topic orders --sqlite orders.db --create
+                                          a config and a table, from what a topic holds
   plimsoll check -c plimsoll.toml         judge a config without a network
   plimsoll check --connect --sample 100   ask Kafka and the database too, and try 100 records
   plimsoll run -c plimsoll.toml           the service
@@ -58,6 +60,21 @@ Examples:
 
 Exits with 1 when a single event is missing, there twice, or not as it was sent.")]
     Demo(DemoArgs),
+
+    /// Read a topic, and write a config that runs and a table for it
+    #[command(after_help = "\
+Examples:
+  plimsoll init --topic orders --postgres '${DATABASE_URL}' --create
+  plimsoll init --topic orders --sqlite orders.db --create && plimsoll run
+  plimsoll init --topic events --postgres '${DATABASE_URL}' --mode log
+  plimsoll init --topic orders --cassandra 127.0.0.1:9042/shop
+  plimsoll init --topic orders --postgres '${DATABASE_URL}' --registry http://127.0.0.1:8081 --out -
+
+It reads the last records, says what they are written in, and writes plimsoll.toml and,
+beside it, plimsoll.sql: a CREATE TABLE whose types are those of the schema, or of the
+samples. Nothing is written over without --force, and no table is made without
+--create. No value of a record is shown.")]
+    Init(InitArgs),
 
     /// Run the service until SIGTERM, SIGINT or SIGHUP, which drain it
     #[command(after_help = "\
@@ -254,7 +271,8 @@ pub fn main() -> Exit {
     };
     let level = match cli.command {
         Command::Run(_) => "info",
-        Command::Check(_)
+        Command::Init(_)
+        | Command::Check(_)
         | Command::Positions(_)
         | Command::DeadLetters(_)
         | Command::Verify(_)
@@ -299,6 +317,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> 
                 }
             })
         }
+        Command::Init(args) => admin::init(&args, out),
         Command::Check(args) => admin::check(&args, out),
         Command::Positions(Positions::List { config, json }) => {
             admin::list_positions(&config.load()?, json, out)

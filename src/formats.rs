@@ -33,6 +33,18 @@ impl SharedRegistry {
         Some(registry.kept())
     }
 
+    /// The language of a schema.
+    ///
+    /// # Errors
+    /// It cannot be had, or no registry is named.
+    pub async fn kind(&self, id: SchemaId) -> Result<SchemaKind, Unavailable> {
+        let none = || halt("there is no schema registry".to_owned());
+        let schemas = self.schemas().ok_or_else(none)?;
+        schemas.fetch(id).await?;
+        let schema = schemas.get(Some(id)).ok_or_else(none)?;
+        Ok(schema.kind.clone())
+    }
+
     fn schemas(&self) -> Option<Arc<dyn Schemas>> {
         Some(match self.0.clone()? {
             Ok(registry) => Arc::new(registry),

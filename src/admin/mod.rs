@@ -8,6 +8,7 @@ mod connect;
 mod dead_letters;
 mod error;
 mod fields;
+mod init;
 mod kafka;
 mod list;
 mod migrate;
@@ -29,6 +30,7 @@ pub use dead_letters::{
     DropArgs, ListArgs, ReplayArgs, drop_letters, list as list_letters, replay as replay_letters,
 };
 pub use error::AdminError;
+pub use init::{InitArgs, init};
 pub use list::list_positions;
 pub use migrate::{MigrateArgs, migrate};
 pub use positions::{SetArgs, set_position};

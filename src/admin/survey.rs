@@ -306,6 +306,12 @@ fn bare(key: &[u8]) -> Described {
 }
 
 impl Survey {
+    /// The names of a value's own fields.
+    pub(super) fn own_names(&self) -> impl Iterator<Item = &str> {
+        let own = self.fields.iter().filter(|seen| seen.path.len() == 1);
+        own.map(|seen| seen.path[0].as_str())
+    }
+
     /// Whether nothing is known of any value.
     pub(super) fn is_empty(&self) -> bool {
         self.fields.iter().next().is_none()

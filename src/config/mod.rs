@@ -41,6 +41,18 @@ pub use settings::{
 };
 pub use topics::{leaves_out, reads};
 
+/// The words for a format.
+#[must_use]
+pub fn formats() -> &'static [&'static str] {
+    &formats::FORMAT_WORDS
+}
+
+/// The words for what stands around a row.
+#[must_use]
+pub fn envelopes() -> &'static [&'static str] {
+    &formats::ENVELOPE_WORDS
+}
+
 use judge::Judge;
 use reader::Reader;
 use spec::{Kind, ROOT};

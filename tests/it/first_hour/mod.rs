@@ -1,6 +1,7 @@
 //! From a topic to a first useful table: what a new user is told.
 
 mod check;
+mod init;
 
 use crate::harness::process::plimsoll;
 use std::path::Path;

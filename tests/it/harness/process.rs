@@ -254,10 +254,19 @@ fn tail(text: &str, lines: usize) -> String {
 
 /// Runs one of the other commands to its end.
 pub fn plimsoll(config: &Path, arguments: &[&str]) -> Output {
-    let mut child = Command::new(tested())
-        .args(arguments)
-        .arg("--config")
-        .arg(config)
+    let mut command = Command::new(tested());
+    ended(command.args(arguments).arg("--config").arg(config))
+}
+
+/// Runs a command in a folder, with more in its environment, to its end.
+pub fn plimsoll_in(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut command = Command::new(tested());
+    let variables = variables.iter().copied();
+    ended(command.args(arguments).current_dir(folder).envs(variables))
+}
+
+fn ended(command: &mut Command) -> Output {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
