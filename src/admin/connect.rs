@@ -310,7 +310,10 @@ impl Asking<'_> {
             topic,
             named: &settings.columns,
         };
-        let survey = surveyor.look(chunks).await?;
+        let survey = match surveyor.look(chunks).await {
+            Ok(survey) => survey,
+            Err(why) => return Ok(report.fault(&format!("{topic}: {why}"))?),
+        };
         let said = format!(
             "{} of {topic}: {} bad",
             count(survey.records, "record"),

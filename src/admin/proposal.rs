@@ -1,5 +1,6 @@
 //! From what records hold to a table to start from. Pure.
 
+use super::fields::FIELDS_LIMIT;
 use super::survey::{Seen, Survey};
 use super::toml_text;
 use plimsoll_sink_api::{
@@ -132,6 +133,12 @@ impl Draft<'_> {
                 self.add(&seen.path[0], seen.typed.unwrap_or(Kind::Text));
             }
         }
+        if self.survey.more {
+            self.notes.push(format!(
+                "more than {FIELDS_LIMIT} fields: the others are left out; columns = {{ event = \
+                 \"value\" }} takes all in one"
+            ));
+        }
         // A value that has no fields is a column as a whole.
         if self.survey.fields.at(&[]).is_some() {
             self.add_from("value", Source::Value(Path::default()));
@@ -243,4 +250,145 @@ fn best(same: &[String]) -> Option<&String> {
     let ends_so = |name: &&String| name.to_ascii_lowercase().ends_with("id");
     let found = same.iter().find(is_id);
     found.or_else(|| same.iter().find(ends_so)).or(same.first())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::survey::Surveyor;
+    use plimsoll_protocol::{Position, Span, TopicPartition};
+    use plimsoll_record::{Budget, Chunk, Filling, Formats, Incoming, UnknownFields};
+    use plimsoll_sink_api::Missing;
+    use std::time::Instant;
+
+    fn chunk(records: &[(Option<&str>, Option<&str>)]) -> Chunk {
+        let mut filling = Filling::new(Budget::new(1 << 20));
+        for (offset, (key, value)) in (0..).zip(records) {
+            let incoming = Incoming {
+                offset,
+                timestamp: None,
+                key: key.map(str::as_bytes),
+                value: value.map(str::as_bytes),
+            };
+            filling.push(&incoming, std::iter::empty(), None, Instant::now());
+        }
+        let end = i64::try_from(records.len()).unwrap();
+        filling.seal(Span::new(Position::ZERO, Position::new(end).unwrap()).unwrap())
+    }
+
+    /// Columns as `name kind*`, what the config has to add, and the notes.
+    fn proposed(
+        columns: &[(&str, &str)],
+        key_columns: &[&str],
+        records: &[(Option<&str>, Option<&str>)],
+    ) -> (Vec<String>, String, usize) {
+        let source = |(name, source): &(&str, &str)| ((*name).to_owned(), source.parse().unwrap());
+        let settings = TableSettings {
+            table: "t".to_owned(),
+            mode: Mode::Upsert,
+            key_columns: key_columns.iter().map(|name| (*name).to_owned()).collect(),
+            columns: columns.iter().map(source).collect(),
+            missing: Missing::Default,
+        };
+        // Of a config that refuses what has no column.
+        let formats = Formats::json(UnknownFields::Reject);
+        let surveyor = Surveyor {
+            formats: &formats,
+            topic: "t",
+            named: &settings.columns,
+        };
+        let chunks = [(TopicPartition::new("t", 0), chunk(records))];
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let survey = runtime.block_on(surveyor.look(&chunks)).unwrap();
+        let proposal = propose(&survey, &settings, "t");
+        let shown = |c: &NewColumn| {
+            let key = if c.key { "*" } else { "" };
+            format!("{} {:?}{key}", c.name, c.kind)
+        };
+        let columns = proposal.table.columns.iter().map(shown).collect();
+        let sources = match proposal.sources.is_empty() {
+            true => String::new(),
+            false => proposal.columns(),
+        };
+        (columns, sources, proposal.notes.len())
+    }
+
+    #[test]
+    fn columns_keep_the_order_of_the_fields_behind_those_of_the_key() {
+        let record = (Some("7"), Some(r#"{"z":1.5,"orderId":7,"a":[1]}"#));
+        let (columns, sources, notes) = proposed(&[], &[], &[record]);
+        assert_eq!(columns, ["orderId Integer*", "z Decimal", "a Json"]);
+        assert_eq!((sources.as_str(), notes), ("", 0));
+    }
+
+    #[test]
+    fn what_the_config_names_takes_its_field_from_the_others() {
+        let named = [
+            ("order_id", "value.orderId"),
+            ("city", "value.address.city"),
+            ("at", "timestamp"),
+        ];
+        let value = r#"{"orderId":7,"address":{"city":"x","zip":1},"note":null}"#;
+        let (columns, _, _) = proposed(&named, &[], &[(Some("7"), Some(value))]);
+        assert_eq!(
+            columns,
+            [
+                "order_id Integer*",
+                "city Text",
+                "at Timestamp",
+                "note Text"
+            ]
+        );
+        let whole = [("event", "value"), ("id", "key")];
+        let (columns, _, _) = proposed(&whole, &[], &[(Some("7"), Some(value))]);
+        assert_eq!(columns, ["id Integer*", "event Json"]);
+    }
+
+    #[test]
+    fn a_key_that_is_no_field_comes_from_the_records_key() {
+        let (columns, sources, _) = proposed(&[], &[], &[(Some("x"), Some(r#"{"key":"y"}"#))]);
+        assert_eq!(columns, ["key_1 Text*", "key Text"]);
+        assert_eq!(sources, "columns = { key_1 = \"key\" }");
+        let key = r#"{"tenant":"a","id":1}"#;
+        let (columns, sources, _) = proposed(&[], &[], &[(Some(key), Some(r#"{"id":1,"n":2}"#))]);
+        assert_eq!(columns, ["tenant Text*", "id Integer*", "n Integer"]);
+        assert_eq!(sources, "columns = { tenant = \"key.tenant\" }");
+        // What has no fields is a column as a whole.
+        let (columns, sources, _) = proposed(&[], &[], &[(Some("x"), Some("1.5"))]);
+        assert_eq!(columns, ["key Text*", "value Decimal"]);
+        assert_eq!(sources, "columns = { value = \"value\", key = \"key\" }");
+    }
+
+    #[test]
+    fn a_field_that_is_the_key_by_chance_is_not_taken_for_it() {
+        let records = [
+            (Some("1"), Some(r#"{"n":1,"id":1}"#)),
+            (Some("2"), Some(r#"{"n":1,"id":2}"#)),
+        ];
+        assert_eq!(proposed(&[], &[], &records).0[0], "id Integer*");
+        let unlike = [records[0], (Some("3"), Some(r#"{"n":1,"id":2}"#))];
+        assert_eq!(proposed(&[], &[], &unlike).0[0], "key Integer*");
+    }
+
+    #[test]
+    fn an_object_that_is_used_as_a_map_makes_no_endless_table() {
+        let fields: Vec<String> = (0..300).map(|i| format!("\"k{i}\":{i}")).collect();
+        let value = format!("{{{}}}", fields.join(","));
+        let (columns, _, notes) = proposed(&[("id", "key")], &[], &[(Some("1"), Some(&value))]);
+        assert_eq!((columns.len(), notes), (FIELDS_LIMIT + 1, 1));
+    }
+
+    #[test]
+    fn what_is_not_known_of_the_key_is_noted() {
+        let plain = (None, Some(r#"{"a":1}"#));
+        let (columns, _, notes) = proposed(&[], &[], &[plain]);
+        assert_eq!((columns, notes), (vec!["a Integer".to_owned()], 1));
+        let (columns, _, notes) = proposed(&[], &["id", "a"], &[plain]);
+        assert_eq!(columns, ["id Text*", "a Integer*"]);
+        assert_eq!(notes, 1);
+        let (_, _, notes) = proposed(&[], &[], &[(Some("1"), Some(r#"{"a":1}"#)), plain]);
+        assert_eq!(notes, 1);
+    }
 }

@@ -7,7 +7,7 @@ use super::text::{Side as Edge, align, in_how_many};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_record::{
     Arena, Chunk, Decoder, Described, DescribedField, Formats, LookInto, Record, Side, Unavailable,
-    Undecoded,
+    Undecoded, UnknownFields,
 };
 use plimsoll_sink_api::canonical::{Wanted, written};
 use plimsoll_sink_api::{Cell, Column, Holds, Kind, Mode, Path, Rows, Shape, Source, Table};
@@ -140,7 +140,12 @@ impl Surveyor<'_> {
             mode: Mode::Append,
             columns: columns.into_iter().map(column).collect(),
         };
-        Decoder::new(&table, self.topic, partition, self.formats)
+        // A field is no fault here: it is what is looked for.
+        let formats = Formats {
+            unknown: UnknownFields::Ignore,
+            ..self.formats.clone()
+        };
+        Decoder::new(&table, self.topic, partition, &formats)
     }
 
     async fn take(

@@ -1,8 +1,8 @@
 //! What records hold, for people who look for columns to it: names and types, and no
 //! value.
 
+use super::json::Outline;
 use plimsoll_sink_api::Kind;
-use serde_json::{Number, Value};
 
 /// The fields that some bytes hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,9 +32,9 @@ pub type LookInto<'i> = &'i dyn Fn(&[String]) -> bool;
 
 impl Described {
     /// The fields of a JSON value.
-    pub(super) fn add_json(&mut self, path: &[String], value: &Value, into: LookInto<'_>) {
+    pub(super) fn add_json(&mut self, path: &[String], value: &Outline, into: LookInto<'_>) {
         let mut opened = false;
-        if let Value::Object(fields) = value
+        if let Outline::Object(fields) = value
             && (path.is_empty() || into(path))
         {
             opened = true;
@@ -47,8 +47,8 @@ impl Described {
         if !(opened && path.is_empty()) {
             self.fields.push(DescribedField {
                 path: path.to_vec(),
-                kind: kind(value).to_owned(),
-                typed: typed(value),
+                kind: value.word().to_owned(),
+                typed: value.kind(),
                 opened,
             });
         }
@@ -66,38 +66,6 @@ impl Described {
             });
         }
         self
-    }
-}
-
-const fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
-/// JSON has no types of times and of UUIDs: their texts tell them apart.
-fn typed(value: &Value) -> Option<Kind> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Bool(_) => Kind::Boolean,
-        Value::Number(number) => of_number(number),
-        Value::String(text) => Kind::of_text(text),
-        Value::Array(_) | Value::Object(_) => Kind::Json,
-    })
-}
-
-fn of_number(number: &Number) -> Kind {
-    if number.is_i64() {
-        Kind::Integer
-    } else if number.is_u64() {
-        Kind::BigInteger
-    } else {
-        Kind::Decimal
     }
 }
 

@@ -72,10 +72,9 @@ impl Files {
     pub(super) fn write<W: Write>(
         &self,
         text: &str,
-        script: Option<&[String]>,
+        script: &[String],
         says: &mut Says<'_, W>,
     ) -> Result<Vec<String>, AdminError> {
-        let script = script.unwrap_or_default();
         says.paste(script)?;
         match self {
             Self::Printed => {
@@ -172,9 +171,7 @@ mod tests {
         let mut printed = Vec::new();
         let mut says = Says::new(&mut printed, false);
         let files = Files::of(&out, false, false).unwrap();
-        files
-            .write("a", Some(&["b;".to_owned()]), &mut says)
-            .unwrap();
+        files.write("a", &["b;".to_owned()], &mut says).unwrap();
         let sql = fs::read_to_string(out.with_extension("sql")).unwrap();
         assert_eq!(
             (fs::read_to_string(&out).unwrap().as_str(), sql.as_str()),
@@ -182,9 +179,9 @@ mod tests {
         );
         assert!(Files::of(&out, false, false).is_err());
         // What came in between is not lost either.
-        assert!(files.write("c", None, &mut says).is_err());
+        assert!(files.write("c", &[], &mut says).is_err());
         let forced = Files::of(&out, true, true).unwrap();
-        forced.write("c", None, &mut says).unwrap();
+        forced.write("c", &[], &mut says).unwrap();
         assert_eq!(fs::read_to_string(&out).unwrap(), "c");
         #[cfg(unix)]
         {

@@ -44,7 +44,7 @@ pub struct InitArgs {
     #[arg(long, value_parser = PossibleValuesParser::new(["log", "append", "upsert"]))]
     mode: Option<String>,
     /// The format of the values; the default is told by their bytes
-    #[arg(long, value_parser = PossibleValuesParser::new(config::formats()))]
+    #[arg(long, value_parser = PossibleValuesParser::new(formats()))]
     format: Option<String>,
     /// What stands around the row in a value; the default is told by its fields
     #[arg(long, value_parser = PossibleValuesParser::new(config::envelopes()))]
@@ -98,6 +98,15 @@ impl TargetArgs {
     }
 }
 
+/// Those that need nothing but their name: CSV's fields have none before a config names
+/// them.
+fn formats() -> impl Iterator<Item = &'static str> {
+    config::formats()
+        .iter()
+        .copied()
+        .filter(|format| *format != "csv")
+}
+
 /// Writes a config for a topic, and a table.
 ///
 /// # Errors
@@ -125,7 +134,7 @@ pub fn init(args: &InitArgs, out: &mut impl Write) -> Result<Exit, AdminError> {
         says.line("format", &said)?;
     }
     let survey = surveyed(args, &read, &mut draft, &mut says)?;
-    let (mode, why) = decided(args, &draft, &survey, read.compacted);
+    let (mode, why) = decided(args, &draft, &survey, read.compacted)?;
     draft.mode = mode;
     says.line("mode", &format!("{}: {why}", mode.as_str()))?;
     finish(args, draft, &survey, &files, &mut says)
@@ -184,12 +193,13 @@ fn partitions(kafka: &Kafka, topic: &str) -> Result<Vec<TopicPartition>, AdminEr
         Ok(partitions) => return Ok(partitions),
         Err(fault) => fault,
     };
-    let Ok(others) = kafka.cluster.topics_matching("^.*") else {
+    let Ok(mut others) = kafka.cluster.topics_matching("^.*") else {
         return Err(fault.into());
     };
     if others.iter().any(|other| other == topic) || others.is_empty() {
         return Err(fault.into());
     }
+    others.sort();
     let hint = match nearest(topic, others.iter().map(String::as_str)) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => {
@@ -233,24 +243,37 @@ fn surveyed<W: Write>(
     Ok(survey)
 }
 
-fn decided(args: &InitArgs, draft: &Draft, survey: &Survey, compacted: bool) -> (Mode, String) {
+fn decided(
+    args: &InitArgs,
+    draft: &Draft,
+    survey: &Survey,
+    compacted: bool,
+) -> Result<(Mode, String), AdminError> {
     let named = match args.mode.as_deref() {
         Some("log") => Some(Mode::Log),
         Some("append") => Some(Mode::Append),
         Some(_) => Some(Mode::Upsert),
         None => None,
     };
-    if let Some(mode) = named {
-        return (mode, "as the command line says".to_owned());
+    let database = draft.target.kind();
+    match (named, draft.target.only_mode()) {
+        (Some(named), Some(only)) if named != only => Err(AdminError::Refused(format!(
+            "{database} has no mode {}; hint: --mode {}, or leave it out",
+            named.as_str(),
+            only.as_str()
+        ))),
+        (Some(named), _) => Ok((named, "as the command line says".to_owned())),
+        (None, Some(only)) => Ok((only, format!("{database} has no other"))),
+        (None, None) => {
+            let envelope = draft.envelope.as_deref();
+            let has_envelope = envelope.is_some_and(|envelope| envelope != "none");
+            Ok(mode::decide(&mode::Known::of(
+                survey,
+                has_envelope,
+                compacted,
+            )))
+        }
     }
-    if let Some(mode) = draft.target.only_mode() {
-        return (mode, format!("{} has no other", draft.target.kind()));
-    }
-    let envelope = draft
-        .envelope
-        .as_deref()
-        .is_some_and(|envelope| envelope != "none");
-    mode::decide(&mode::Known::of(survey, envelope, compacted))
 }
 
 /// Writes what is known now, and makes the table where that was asked for.
@@ -263,26 +286,25 @@ fn finish<W: Write>(
 ) -> Result<Exit, AdminError> {
     let config = parsed(&draft)?;
     let sink = sink_of(&config)?;
-    let table = sink.backend.table(&args.topic);
-    let proposal = table.map(|settings| propose(survey, settings, &args.topic));
-    // A log's table is made by the service, and takes each event as it is.
-    let proposal = proposal.filter(|_| draft.mode != Mode::Log && !survey.is_empty());
     let known =
         block_on(async { with_backend!(&sink.backend, |of| Ok(known(of, &args.topic).await)) })?;
-    if let (Some(proposal), Table::Missing | Table::Unknown(_)) = (&proposal, &known) {
-        draft.columns.clone_from(&proposal.sources);
-    }
+    let settings = sink.backend.table(&args.topic);
+    // A log's table is made by the service, and takes each event as it is.
+    let settings = settings.filter(|_| draft.mode != Mode::Log && !survey.is_empty());
+    let settings = settings.filter(|_| !matches!(known, Table::There));
+    let proposal = settings.map(|settings| propose(survey, settings, &args.topic));
+    let script = match &proposal {
+        Some(proposal) => {
+            draft.columns.clone_from(&proposal.sources);
+            block_on(async { Ok(with_backend!(&sink.backend, |of| script(of, proposal))) })?
+        }
+        None => Ok(Vec::new()),
+    };
+    // The table has one column more than before.
     let config = parsed(&draft)?;
     let sink = sink_of(&config)?;
-    let script = match &proposal {
-        Some(proposal) => Some(block_on(async {
-            with_backend!(&sink.backend, |of| script(of, proposal))
-                .map_err(AdminError::sink(&sink.name))
-        })?),
-        None => None,
-    };
-    let script = script.filter(|_| !matches!(known, Table::There));
-    for written in files.write(&draft.text(), script.as_deref(), says)? {
+    let lines = script.as_deref().unwrap_or_default();
+    for written in files.write(&draft.text(), lines, says)? {
         says.line("wrote", &written)?;
     }
     if files.holds_password() {
@@ -292,13 +314,16 @@ fn finish<W: Write>(
              --postgres '${DATABASE_URL}' keeps it out",
         )?;
     }
-    told(
-        args,
-        &draft,
-        (&known, proposal.as_ref(), script.is_some()),
-        sink,
-        says,
-    )
+    let refused = script.err();
+    let refused = refused.or_else(|| match &known {
+        Table::Unknown(error) => Some(error.clone()),
+        Table::There | Table::Missing => None,
+    });
+    if let Some(error) = refused {
+        says.line("FAULT", &format!("{}: {error}", draft.target.kind()))?;
+        return Ok(AdminError::sink(&sink.name)(error).exit());
+    }
+    told(args, &draft, &known, proposal.as_ref(), sink, says)
 }
 
 /// Whether the table is there.
@@ -331,16 +356,16 @@ fn script<B: Backend>(backend: &B, proposal: &Proposal) -> Result<Vec<String>, S
 fn told<W: Write>(
     args: &InitArgs,
     draft: &Draft,
-    (known, proposal, has_script): (&Table, Option<&Proposal>, bool),
+    known: &Table,
+    proposal: Option<&Proposal>,
     sink: &Sink,
     says: &mut Says<'_, W>,
 ) -> Result<Exit, AdminError> {
     let table = &draft.table;
-    let failed = AdminError::sink(&sink.name);
     match (known, proposal) {
-        (Table::Unknown(error), _) => {
-            says.line("FAULT", &format!("{}: {error}", draft.target.kind()))?;
-            return Ok(failed(error.clone()).exit());
+        _ if draft.mode == Mode::Log => {
+            let said = format!("{table}: the service makes it, if it is not there");
+            says.line("table", &said)?;
         }
         (Table::There, _) => {
             says.line("table", &format!("{table} is there already"))?;
@@ -351,10 +376,7 @@ fn told<W: Write>(
             )?;
             return Ok(Exit::Ok);
         }
-        (Table::Missing, None) if draft.mode == Mode::Log => {
-            says.line("table", &format!("{table}: the service makes it"))?;
-        }
-        (Table::Missing, None) => {
+        (_, None) => {
             says.line(
                 "table",
                 &format!(
@@ -364,7 +386,14 @@ fn told<W: Write>(
             )?;
             return Ok(if args.create { Exit::Failed } else { Exit::Ok });
         }
-        (Table::Missing, Some(proposal)) if args.create => {
+        (_, Some(_)) if !args.create => {
+            says.line(
+                "table",
+                &format!("{table} is not there: run the statement, or init --create --force"),
+            )?;
+            return Ok(Exit::Ok);
+        }
+        (_, Some(proposal)) => {
             if draft.mode == Mode::Upsert && proposal.table.key().next().is_none() {
                 return Err(AdminError::Refused(format!(
                     "table {table} would have no primary key, and mode = \"upsert\" needs one; \
@@ -377,14 +406,6 @@ fn told<W: Write>(
             })?;
             says.line("made", table)?;
         }
-        (Table::Missing, Some(_)) if has_script => {
-            says.line(
-                "table",
-                &format!("{table} is not there: run the statement, or init --create --force"),
-            )?;
-            return Ok(Exit::Ok);
-        }
-        (Table::Missing, Some(_)) => {}
     }
     says.next(&args.out, "run", "the service, until Ctrl-C")?;
     Ok(Exit::Ok)

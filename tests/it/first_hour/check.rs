@@ -114,13 +114,13 @@ fn the_key_of_a_new_table_is_that_of_the_config_or_of_the_records() {
     let (_, mut service) = without_table("new_keys", &messages, "upsert");
     let (_, text) = sample(&service.config());
     let made = create_table(&text);
-    assert!(has_line(made, "PRIMARY KEY (id, tenant)"), "{text}");
+    assert!(has_line(made, "PRIMARY KEY (tenant, id)"), "{text}");
     let hint = "columns = { tenant = \"key.tenant\" }";
     assert!(text.contains(hint), "{text}");
     service.columns = "tenant = \"key.tenant\"".to_owned();
     let (_, text) = sample(&service.config());
     assert!(
-        has_line(create_table(&text), "PRIMARY KEY (id, tenant)"),
+        has_line(create_table(&text), "PRIMARY KEY (tenant, id)"),
         "{text}"
     );
     assert!(!text.contains(hint), "{text}");

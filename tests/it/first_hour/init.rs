@@ -178,10 +178,17 @@ fn without_a_sign_that_keys_count_nothing_is_replaced() {
         !scene.folder.join("u.db").exists(),
         "nobody has asked for it"
     );
-    let (code, text) = scene.init(&["--sqlite", "u.db", "--mode", "log", "--force"]);
-    assert_eq!(code, 0, "{text}");
-    assert!(text.contains("the service makes it"), "{text}");
-    assert!(!text.contains("CREATE TABLE"), "{text}");
+    let database = Database::shared("init_log");
+    let table = database.table("log");
+    for to in [
+        ["--sqlite", "u.db", "--table", "t"],
+        ["--postgres", database.url(), "--table", &table],
+    ] {
+        let (code, text) = scene.init(&[&to[..], &["--mode", "log", "--force"]].concat());
+        assert_eq!(code, 0, "{text}");
+        assert!(text.contains("the service makes it"), "{text}");
+        assert!(!text.contains("CREATE TABLE"), "{text}");
+    }
 }
 
 #[test]
@@ -232,6 +239,26 @@ fn a_schema_of_a_registry_is_asked_for_and_found() {
 }
 
 #[test]
+fn what_no_table_can_have_is_told_beside_the_config() {
+    let long = "n".repeat(64);
+    let message = Message::of(0, &format!(r#"{{"{long}":1}}"#));
+    let scene = Scene::new("init_long", &[message]);
+    let database = Database::shared("init_long");
+    let (code, text) = scene.init(&["--postgres", database.url(), "--create"]);
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("has a name of 64 bytes"), "{text}");
+    assert!(scene.config().exists() && !scene.folder.join("plimsoll.sql").exists());
+    // An upsert without any key.
+    let line = [
+        "--sqlite", "t.db", "--mode", "upsert", "--create", "--force",
+    ];
+    let (code, text) = scene.init(&line);
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("would have no primary key"), "{text}");
+    assert!(!scene.folder.join("t.db").exists());
+}
+
+#[test]
 fn change_events_are_found_by_their_fields() {
     let event = r#"{"before":null,"after":{"id":1,"name":"a"},"op":"c","source":{},"ts_ms":1}"#;
     let message = Message::of(0, event).key(r#"{"id":1}"#);
@@ -264,6 +291,13 @@ fn cassandra_gets_a_table_of_its_keyspace() {
         keyspace
             .rows("\"customerId\" FROM {k}.customers")
             .is_empty()
+    );
+    let line = ["--cassandra", &to, "--mode", "append", "--force"];
+    let (code, text) = scene.init(&line);
+    assert_eq!(code, 5, "{text}");
+    assert!(
+        text.contains("cassandra has no mode append; hint: "),
+        "{text}"
     );
 }
 

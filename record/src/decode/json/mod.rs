@@ -2,6 +2,7 @@
 
 mod fields;
 mod object;
+mod outline;
 mod scan;
 
 use super::decoder::text_or_bytes;
@@ -10,6 +11,7 @@ use super::{BadRecord, Described, Fault, LookInto, UnknownFields};
 use crate::{Arena, Looks, Record};
 pub(super) use fields::Fields;
 pub(super) use object::{ObjectReader, Take, cell, items, place, whole};
+pub(super) use outline::Outline;
 use plimsoll_sink_api::{Cell, Shape};
 pub(super) use scan::{Scanner, unquoted};
 

@@ -40,9 +40,10 @@ pub fn missing_table<'n>(
             "create it, or run `plimsoll migrate`, which makes the log tables of topics that the \
              config names",
         ),
-        (None, Mode::Append | Mode::Upsert) => {
-            error.hint("create it: plimsoll makes log tables only")
-        }
+        (None, Mode::Append | Mode::Upsert) => error.hint(
+            "create it: `plimsoll check --sample 100` prints a statement to start from; plimsoll \
+             itself makes log tables only",
+        ),
     }
 }
 

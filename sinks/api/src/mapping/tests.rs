@@ -238,6 +238,7 @@ fn a_table_that_is_not_there_is_told_with_the_nearest() {
     );
     assert_eq!(
         missing(Mode::Append, &[]),
-        "table \"orders\" does not exist; hint: create it: plimsoll makes log tables only"
+        "table \"orders\" does not exist; hint: create it: `plimsoll check --sample 100` prints a \
+         statement to start from; plimsoll itself makes log tables only"
     );
 }
