@@ -139,8 +139,9 @@ impl Draft<'_> {
                  \"value\" }} takes all in one"
             ));
         }
-        // A value that has no fields is a column as a whole.
-        if self.survey.fields.at(&[]).is_some() {
+        // Values that have no fields are a column as a whole.
+        let has_fields = self.survey.own_names().next().is_some();
+        if self.survey.fields.at(&[]).is_some() && !has_fields {
             self.add_from("value", Source::Value(Path::default()));
         }
     }
