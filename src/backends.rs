@@ -3,7 +3,7 @@
 
 use plimsoll_cassandra::{CassandraSettings, Ttl};
 use plimsoll_postgres::PostgresSettings;
-use plimsoll_sink_api::{Backend as _, Mode, Source, TableRule, TableSettings, rule_for};
+use plimsoll_sink_api::{Backend as _, Filter, Mode, Source, TableRule, TableSettings};
 use plimsoll_sqlite::SqliteSettings;
 
 /// Makes [`Backend`], and `with_backend!`, which does the same with any of them. `$`: a
@@ -55,13 +55,35 @@ impl Backend {
         }
     }
 
-    /// What the config says of where columns come from, by their names; and of how long a
-    /// row lives.
+    /// What the config says of tables.
+    #[must_use]
+    pub fn rules(&self) -> Vec<&TableRule> {
+        match self {
+            Self::Postgres(settings) => settings.tables.iter().collect(),
+            Self::Sqlite(settings) => settings.tables.iter().collect(),
+            Self::Cassandra(settings) => settings.tables.iter().map(|table| &table.rule).collect(),
+        }
+    }
+
+    /// Whether tables are made or changed while the service runs.
+    #[must_use]
+    pub fn changes_tables(&self) -> bool {
+        let changes = |rule: &TableRule| rule.settings.create || rule.settings.evolve;
+        self.rules().into_iter().any(changes)
+    }
+
+    /// What the config says of where columns come from, by their names; of what filters ask
+    /// for, and of how long a row lives.
     #[must_use]
     pub fn sources(&self) -> Vec<(&str, &Source)> {
         fn of(rule: &TableRule) -> impl Iterator<Item = (&str, &Source)> {
             let columns = rule.settings.columns.iter();
-            columns.map(|(name, source)| (name.as_str(), source))
+            let taken = columns.flat_map(|(name, take)| {
+                let sources = take.sources();
+                sources.map(|source| (name.as_str(), source))
+            });
+            let asked = rule.settings.filter.iter().flat_map(Filter::sources);
+            taken.chain(asked.map(|source| ("where", source)))
         }
         fn life(ttl: &Option<Ttl>) -> Option<(&str, &Source)> {
             match ttl {
@@ -83,15 +105,9 @@ impl Backend {
     /// What the config says of a topic's table.
     #[must_use]
     pub fn table(&self, topic: &str) -> Option<&TableSettings> {
-        match self {
-            Self::Postgres(settings) => rule_for(&settings.tables, topic),
-            Self::Sqlite(settings) => rule_for(&settings.tables, topic),
-            Self::Cassandra(settings) => {
-                let mut tables = settings.tables.iter().map(|table| &table.rule);
-                let rule = tables.find(|rule| rule.covers(topic));
-                rule.map(|rule| &rule.settings)
-            }
-        }
+        let mut rules = self.rules().into_iter();
+        let rule = rules.find(|rule| rule.covers(topic));
+        rule.map(|rule| &rule.settings)
     }
 
     /// Its name in a config.

@@ -91,7 +91,8 @@ A database or broker that is away is waited for, at the start too.")]
 Examples:
   plimsoll check -c plimsoll.toml         without any network
   plimsoll check --connect                topics, tables, columns, keys; writes nothing
-  plimsoll check --connect --sample 100   try 100 records, of which nothing stays")]
+  plimsoll check --connect --sample 100   try 100 records, of which nothing stays
+  plimsoll check --explain orders:3:4711  the way of one record into its row")]
     Check(CheckArgs),
 
     /// Show positions, set one, or settle that a topic is another one

@@ -81,6 +81,7 @@ pub fn formats(sink: &Sink, registry: &SharedRegistry) -> Formats {
         value: format(&sink.reads.value),
         unknown: sink.unknown_fields,
         envelope: sink.reads.envelope.clone(),
+        unit: sink.reads.unit,
     }
 }
 

@@ -22,6 +22,10 @@ pub const ROWS: &str = "plimsoll_rows_written_total";
 pub const ALREADY_THERE: &str = "plimsoll_rows_already_there_total";
 /// Events that are about no row of the sink's tables.
 pub const PASSED_OVER: &str = "plimsoll_events_passed_over_total";
+/// Records that the filter of their table rules out.
+pub const FILTERED: &str = "plimsoll_records_filtered_total";
+/// Tables made and columns added.
+pub const TABLE_CHANGES: &str = "plimsoll_table_changes_total";
 /// Dead letters written.
 pub const DEAD_LETTERS: &str = "plimsoll_dead_letters_total";
 /// Records compared with others because the database's code could mean the table.
@@ -170,6 +174,8 @@ const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Counter, ALREADY_THERE, Unit::Count, "Rows of a log table that stood there already, equal"),
     (Kind::Counter, LOG_CHECKS, Unit::Count, "Comparisons of a position with the log behind it, by what was found"),
     (Kind::Counter, COMPARED, Unit::Count, "Refused records that were compared with others, by finding"),
+    (Kind::Counter, TABLE_CHANGES, Unit::Count, "Tables made, and columns added to them"),
+    (Kind::Counter, FILTERED, Unit::Count, "Records that the filter of their table rules out"),
     (Kind::Counter, PASSED_OVER, Unit::Count, "Events that are about no row of the sink's tables"),
     (Kind::Counter, DEAD_LETTERS, Unit::Count, "Records kept as dead letters"),
     (Kind::Counter, COMMITS, Unit::Count, "Commits acknowledged by the database"),
@@ -236,6 +242,8 @@ pub struct PartitionMetrics {
     pub dead_letters: Counter,
     /// [`PASSED_OVER`]
     pub passed_over: Counter,
+    /// [`FILTERED`]
+    pub filtered: Counter,
     /// [`POSITION`]
     pub position: Gauge,
     /// [`COMMIT_SECONDS`]
@@ -265,6 +273,7 @@ impl PartitionMetrics {
             fenced: counter!(FENCED, &labels),
             dead_letters: counter!(DEAD_LETTERS, &labels),
             passed_over: counter!(PASSED_OVER, &labels),
+            filtered: counter!(FILTERED, &labels),
             position: gauge!(POSITION, &labels),
             commit_seconds: histogram!(COMMIT_SECONDS, "sink" => sink.clone()),
             batch_records: histogram!(BATCH_RECORDS, "sink" => sink.clone()),

@@ -172,7 +172,7 @@ impl Bench {
             mode: case.mode.to_owned(),
             batch: case.batch.clone(),
             of_sink: case.load.wire.settings(self.folder.path())?,
-            postgres: String::new(),
+            postgres: case.load.wire.mapping(),
         })
     }
 

@@ -10,7 +10,7 @@ use plimsoll_protocol::{Claim, Class, Epoch, Position, StartRule, TopicPartition
 use plimsoll_sink_api::{
     Batch, Claimed, Column, Committed, Holds, Identity, Member, Mode, NewPosition, PositionChange,
     Positions, Prepared, SetOutcome, Settled, Shape, Sink, SinkError, Source, StoredPosition,
-    Table,
+    Table, TableChange,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -205,7 +205,7 @@ impl Sink for Discard {
     async fn prepare(&self, _: &str) -> std::result::Result<Arc<Prepared<()>>, SinkError> {
         let column = |name: &str| Column {
             name: name.to_owned(),
-            source: Source::Value(plimsoll_sink_api::Path(vec![name.to_owned()])),
+            take: Source::Value(plimsoll_sink_api::Path(vec![name.to_owned()])).into(),
             shape: Shape::Scalar,
             key: false,
             type_name: "text".to_owned(),
@@ -226,9 +226,20 @@ impl Sink for Discard {
                 name: "nothing".to_owned(),
                 mode: Mode::Append,
                 columns: names.into_iter().map(column).collect(),
+                filter: None,
+                evolve: None,
             },
             plan: (),
         }))
+    }
+
+    async fn change_table(
+        &self,
+        _: &TopicPartition,
+        _: Claim,
+        _: &TableChange,
+    ) -> std::result::Result<(), SinkError> {
+        Ok(())
     }
 
     async fn settled(&self) -> std::result::Result<Vec<Settled>, SinkError> {

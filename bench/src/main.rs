@@ -35,7 +35,7 @@ use wire::Wire;
 #[derive(Debug, Parser)]
 struct Args {
     /// Which cases; all of them when none is named: append, upsert, avro, protobuf,
-    /// debezium, debezium-avro, debezium-connect, zipf, zipf-folded, log, documents, thin, cassandra, cassandra-batches, consume, latency, memory, growth
+    /// mapping, debezium, debezium-avro, debezium-connect, zipf, zipf-folded, log, documents, thin, cassandra, cassandra-batches, consume, latency, memory, growth
     cases: Vec<String>,
     /// Records of a comparison
     #[arg(long, default_value_t = 3_000_000)]
@@ -150,6 +150,12 @@ fn cases(records: u64) -> Vec<Case> {
     vec![
         case("append", "append", orders, Baseline::CopyText),
         case("upsert", "upsert", orders, upsert),
+        case(
+            "mapping",
+            "append",
+            written(Wire::Renamed),
+            Baseline::CopyText,
+        ),
         case("avro", "append", written(Wire::Avro), Baseline::CopyText),
         case(
             "protobuf",

@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 pub enum Wire {
     /// JSON.
     Json,
+    /// JSON whose fields have other names than the columns.
+    Renamed,
     /// Avro with its schema in a file, decimals and timestamps as its logical types.
     Avro,
     /// Protobuf with its schema in a file, decimals and timestamps as their messages.
@@ -76,14 +78,47 @@ const SOURCE_FIELDS: [(&str, &str); 7] = [
 const AT_MS: u64 = 1_772_323_200_000;
 const LSN: u64 = 24_023_128;
 
+/// Columns, and the fields that they take where these are spelled otherwise.
+const RENAMED: [(&str, &str); 8] = [
+    ("id", "no"),
+    ("customer", "client"),
+    ("status", "phase"),
+    ("amount", "charge"),
+    ("quantity", "pieces"),
+    ("created_at", "createdTs"),
+    ("seq", "sqn"),
+    ("note", "memo"),
+];
+
 impl Wire {
+    /// Lines of `[sinks.bench.postgres]`.
+    #[must_use]
+    pub fn mapping(self) -> String {
+        match self {
+            Self::Renamed => {
+                let columns =
+                    RENAMED.map(|(column, field)| format!("{column} = \"value.{field}\""));
+                format!(
+                    "where = \"value.phase != 'lost' and value.sqn >= 0\"\ncolumns = {{ {} }}\n",
+                    columns.join(", ")
+                )
+            }
+            Self::Json
+            | Self::Avro
+            | Self::Protobuf
+            | Self::Debezium
+            | Self::DebeziumAvro
+            | Self::DebeziumConnect => String::new(),
+        }
+    }
+
     /// Lines of `[sinks.bench]`; a schema goes into the folder.
     ///
     /// # Errors
     /// It cannot be written there.
     pub fn settings(self, folder: &Path) -> Result<String> {
         let schema = match self {
-            Self::Json => return Ok(String::new()),
+            Self::Json | Self::Renamed => return Ok(String::new()),
             Self::Debezium => {
                 return Ok("value = { envelope = \"debezium\", decimals = \"digits\" }".to_owned());
             }
@@ -106,7 +141,12 @@ impl Wire {
         std::fs::write(&file, schema)?;
         let envelope = match self {
             Self::DebeziumAvro => ", envelope = \"debezium\"",
-            Self::Json | Self::Avro | Self::Protobuf | Self::Debezium | Self::DebeziumConnect => "",
+            Self::Json
+            | Self::Renamed
+            | Self::Avro
+            | Self::Protobuf
+            | Self::Debezium
+            | Self::DebeziumConnect => "",
         };
         let file = file.display();
         Ok(format!(
@@ -119,6 +159,7 @@ impl Wire {
         out.clear();
         match self {
             Self::Json => out.extend(json.as_bytes()),
+            Self::Renamed => renamed(json, out),
             Self::Avro => avro(order, out),
             Self::Protobuf => protobuf(order, out),
             Self::Debezium => event(order, json, out),
@@ -144,6 +185,20 @@ impl Wire {
             }
         }
     }
+}
+
+/// The same order under other names.
+fn renamed(json: &str, out: &mut Vec<u8>) {
+    let mut rest = json;
+    for (column, field) in RENAMED {
+        let (before, behind) = rest
+            .split_once(&format!("\"{column}\":"))
+            .unwrap_or((rest, ""));
+        out.extend(before.as_bytes());
+        out.extend(format!("\"{field}\":").as_bytes());
+        rest = behind;
+    }
+    out.extend(rest.as_bytes());
 }
 
 /// An event around the JSON of an order.

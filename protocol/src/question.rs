@@ -18,6 +18,8 @@ pub enum Question {
     TopicId,
     /// For a table.
     Table,
+    /// To make a table, or to add columns to it.
+    Change,
     /// Whether it takes a record, which is compared with others.
     Comparison,
     /// Whether it takes the records of a sample.
@@ -50,6 +52,8 @@ pub const fn then(question: Question, class: Class) -> Then {
     match (question, class) {
         // All or none: another process has settled the topic since it was looked up.
         (Question::Starts, Fenced) => Then::LookAgain,
+        // Only who has the claim changes the table.
+        (Question::Change, Fenced) => Then::Restart,
         // The position moved on, or the letter is gone.
         (Question::Replay, Fenced | Transient) => Then::LookAgain,
         // A command does not wait.
@@ -65,7 +69,8 @@ pub const fn then(question: Question, class: Class) -> Then {
             | Question::Table
             | Question::Comparison,
             Fenced | Transient | Unavailable,
-        ) => Then::AskAgain,
+        )
+        | (Question::Change, Transient | Unavailable) => Then::AskAgain,
 
         // Nothing was to be written but the record: whatever is said is said of it, or
         // of the table, which the comparison tells.
@@ -89,6 +94,7 @@ pub const fn then(question: Question, class: Class) -> Then {
             Rejected | Suspect | Halt,
         )
         | (Question::Migration | Question::Table, Stale)
+        | (Question::Change, Rejected | Suspect | Stale | Halt)
         | (Question::Sample | Question::Replay, Stale | Halt) => Then::Halt,
     }
 }
@@ -107,13 +113,14 @@ mod tests {
         Class::Halt,
     ];
 
-    const QUESTIONS: [(&str, Question); 9] = [
+    const QUESTIONS: [(&str, Question); 10] = [
         ("to migrate", Question::Migration),
         ("to write starts", Question::Starts),
         ("for a claim", Question::Claim),
         ("for a claim that resolves", Question::Resolving),
         ("to remember a topic's id", Question::TopicId),
         ("for a table", Question::Table),
+        ("to change a table", Question::Change),
         ("to compare a record", Question::Comparison),
         ("to try a sample", Question::Sample),
         ("to replay a dead letter", Question::Replay),
@@ -154,7 +161,7 @@ mod tests {
             for class in [Class::Fenced, Class::Transient, Class::Unavailable] {
                 let then = then(question, class);
                 assert!(
-                    matches!(then, Then::AskAgain | Then::LookAgain),
+                    matches!(then, Then::AskAgain | Then::LookAgain | Then::Restart),
                     "{name}, {class:?}: {then:?}"
                 );
             }

@@ -74,7 +74,7 @@ enum Read {
 fn read(path: &Path, shape: Shape, data: &[u8]) -> Option<Read> {
     let column = Column {
         name: "c".to_owned(),
-        source: Source::Value(path.clone()),
+        take: Source::Value(path.clone()).into(),
         shape,
         key: false,
         type_name: String::new(),

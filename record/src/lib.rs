@@ -26,10 +26,10 @@ pub use budget::Budget;
 pub use cache::{Cache, Entry};
 pub use chunk::{Chunk, Filling, Incoming, Record};
 pub use decode::{
-    BadRecord, ConnectJson, Connector, Decimals, Decoder, Described, DescribedField, Envelope,
-    Fault, Fetching, Field, Format, Formats, Held, Json, LookInto, MAX_ROWS, Need, OwnedWanted,
-    PLACEHOLDER, Reader, SchemaId, Sender, Side, SourceTable, SourceTables, Target, Unavailable,
-    Undecoded, UnknownFields, Want, Wanted, WithFraming,
+    BadRecord, ConnectJson, Connector, Decimals, Decoded, Decoder, Described, DescribedField,
+    Envelope, Fault, Fetching, Field, Format, Formats, Held, Json, LookInto, MAX_ROWS, Need,
+    OwnedWanted, PLACEHOLDER, Reader, SchemaId, Sender, Side, SourceTable, SourceTables, Target,
+    Unavailable, Undecoded, UnknownFields, Unmade, Want, Wanted, WithFraming,
 };
 pub use fingerprint::{fingerprint, hash_of};
 pub use framing::{Framed, Framing, Looks, MessageIndexes, MessageName, Unframed, split};

@@ -24,7 +24,7 @@ const COLUMNS: [(&str, Shape, &str); 6] = [
 fn table() -> Table {
     let column = |(name, shape, type_name): (&str, Shape, &str)| Column {
         name: name.to_owned(),
-        source: format!("value.{name}").parse().unwrap(),
+        take: format!("value.{name}").parse().unwrap(),
         shape,
         key: name == "id",
         type_name: type_name.to_owned(),
@@ -34,6 +34,8 @@ fn table() -> Table {
         name: "t".to_owned(),
         mode: Mode::Upsert,
         columns: COLUMNS.into_iter().map(column).collect(),
+        filter: None,
+        evolve: None,
     }
 }
 
@@ -80,7 +82,7 @@ fn decoded(decoder: &Decoder, value: Option<&str>) -> Result<Vec<Done>, &'static
         let mut rows = Rows::with_capacity(COLUMNS.len(), 1);
         let done = decoder.decode(record, &arena, &mut rows);
         match done {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(Undecoded::Bad(bad)) => {
                 assert!(rows.is_empty(), "a bad record leaves no row");
                 assert!(!bad.to_string().is_empty());

@@ -22,7 +22,7 @@ fn data(name: &str) -> String {
 fn table(columns: &[(&str, bool)]) -> Table {
     let column = |&(name, key): &(&str, bool)| Column {
         name: name.to_owned(),
-        source: format!("value.{name}").parse().unwrap(),
+        take: format!("value.{name}").parse().unwrap(),
         shape: Shape::Scalar,
         key,
         type_name: String::new(),
@@ -32,6 +32,8 @@ fn table(columns: &[(&str, bool)]) -> Table {
         name: "t".to_owned(),
         mode: Mode::Upsert,
         columns: columns.iter().map(column).collect(),
+        filter: None,
+        evolve: None,
     }
 }
 
@@ -64,6 +66,7 @@ fn folded(
         key: format.clone(),
         value: format,
         unknown: UnknownFields::Ignore,
+        unit: None,
         envelope,
     };
     let decoder = Decoder::new(&table, topic, 0, &formats);
@@ -82,7 +85,7 @@ fn folded(
         let arena = Arena::new();
         let mut decoded = Rows::with_capacity(columns.len(), 1);
         match decoder.decode(&chunk.record(0), &arena, &mut decoded) {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(Undecoded::Bad(why)) => {
                 bad.insert(offset, why.condition());
                 continue;
@@ -295,7 +298,7 @@ fn one(
     let (arena, mut rows) = (Arena::new(), Rows::with_capacity(2, 1));
     let decoder = Decoder::new(table, "t", 0, formats);
     match decoder.decode(&chunk.record(0), &arena, &mut rows) {
-        Ok(()) => {}
+        Ok(_) => {}
         Err(Undecoded::Bad(why)) => return Err(why.condition()),
         Err(other) => panic!("{other}"),
     }

@@ -1,12 +1,14 @@
 //! `check`: the config alone, or with what Kafka and the databases say of it.
 
-use super::connect::connect;
+use super::connect::{Wanted, connect};
 use super::error::AdminError;
+use super::explain::Place;
 use super::kafka::Kafka;
 use super::report::Report;
 use super::text::count;
 use super::told::Told;
 use crate::cli::ConfigArg;
+use crate::config::reads;
 use crate::exit::Exit;
 use crate::formats::faults_of_files;
 use clap::Args;
@@ -25,6 +27,13 @@ pub struct CheckArgs {
     // More would hold locks for long and tell nothing new.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     sample: Option<u16>,
+    /// Tell the way of one record, step by step, from its bytes to what the database says of
+    /// its row; implies --connect
+    #[arg(long, value_name = "TOPIC:PARTITION:OFFSET")]
+    explain: Option<Place>,
+    /// Show the values of the record that is explained
+    #[arg(long, requires = "explain")]
+    show_values: bool,
 }
 
 /// Judges a config.
@@ -43,7 +52,7 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, AdminError>
     for fault in &files {
         writeln!(out, "  FAULT    {fault}")?;
     }
-    if !args.connect && args.sample.is_none() {
+    if !args.connect && args.sample.is_none() && args.explain.is_none() {
         return Ok(if files.is_empty() {
             Exit::Ok
         } else {
@@ -61,10 +70,24 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, AdminError>
             &kafka,
             settings,
             told.as_ref(),
-            args.sample.map(usize::from),
+            &Wanted {
+                sample: args.sample.map(usize::from),
+                explain: args.explain.as_ref(),
+                show_values: args.show_values,
+            },
             &mut report,
         )?;
         faults += report.faults;
+    }
+    if let Some(place) = &args.explain
+        && !config
+            .sinks
+            .iter()
+            .any(|sink| reads(&sink.topics, place.topic()))
+    {
+        let topic = place.topic();
+        writeln!(out, "  FAULT    no sink reads the topic \"{topic}\"")?;
+        faults += 1;
     }
     if faults == 0 {
         writeln!(out, "\nall well")?;

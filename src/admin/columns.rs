@@ -1,7 +1,7 @@
 //! A table's columns and where their values come from, as lines for people.
 
 use super::text::{Side, align};
-use plimsoll_sink_api::{Mode, Source, Table};
+use plimsoll_sink_api::{Column, Mode, Path, Source, Table};
 
 /// `public.orders, upsert by id`
 pub(super) fn head(table: &Table) -> String {
@@ -36,25 +36,19 @@ pub(super) fn lines(table: &Table) -> Vec<String> {
                 column.type_name.clone()
             };
             vec![
-                column.source.to_string(),
+                column.take.to_string(),
                 "→".to_owned(),
                 column.name.clone(),
                 kind,
             ]
         })
         .collect();
-    align(&rows, &[Side::Left; 4])
+    let mut lines = align(&rows, &[Side::Left; 4]);
+    lines.extend(table.filter.iter().map(|filter| format!("where {filter}")));
+    lines
 }
 
-/// The path of a column that takes it from the value.
-pub(super) fn value_path(source: &Source) -> Option<&[String]> {
-    match source {
-        Source::Value(path) => Some(&path.0),
-        Source::Key(_)
-        | Source::Header(_)
-        | Source::Topic
-        | Source::Partition
-        | Source::Offset
-        | Source::Timestamp => None,
-    }
+/// The ways into the value that a column takes something from.
+pub(super) fn value_paths(column: &Column) -> impl Iterator<Item = Path> + '_ {
+    column.take.sources().flat_map(Source::value_paths)
 }

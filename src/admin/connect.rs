@@ -2,12 +2,11 @@
 //! written.
 
 use super::error::AdminError;
+use super::explain::{self, Explaining, Place};
 use super::kafka::{Kafka, Known, ask_kafka};
 use super::list::explained;
-use super::proposal::propose;
 use super::report::Report;
 use super::standing::{join, logs, lost};
-use super::survey::Surveyor;
 use super::text::count;
 use super::told::{OfSink, Told};
 use super::{block_on, client_name, columns, sample};
@@ -15,6 +14,7 @@ use crate::backends::with_backend;
 use crate::config::{Config, Sink as Settings, Topics};
 use crate::error::KafkaFault;
 use crate::formats::{SharedRegistry, formats};
+use crate::propose::{Surveyor, propose};
 use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_record::{Chunk, Decoder, Formats};
 use plimsoll_registry::Registry;
@@ -23,13 +23,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 
+/// What is asked for beside tables and topics.
+pub(super) struct Wanted<'w> {
+    /// So many records, to be tried.
+    pub(super) sample: Option<usize>,
+    /// One record, to be explained.
+    pub(super) explain: Option<&'w Place>,
+    /// With its values.
+    pub(super) show_values: bool,
+}
+
 /// Asks for one sink.
 pub(super) fn connect<W: Write>(
     config: &Config,
     kafka: &Result<Kafka, KafkaFault>,
     settings: &Settings,
     told: Option<&Told>,
-    sample: Option<usize>,
+    wanted: &Wanted<'_>,
     report: &mut Report<'_, W>,
 ) -> Result<(), AdminError> {
     ask_registry(config, settings, report)?;
@@ -39,7 +49,7 @@ pub(super) fn connect<W: Write>(
         formats: formats(settings, &SharedRegistry::of(config)),
         known: ask_kafka(kafka, settings, report)?,
         told: told.and_then(|told| told.of(&settings.name)),
-        sample,
+        wanted,
     };
     block_on(async { with_backend!(&settings.backend, |of| asking.ask(of, report).await) })
 }
@@ -75,7 +85,7 @@ struct Asking<'c> {
     known: Option<Known<'c>>,
     /// What the running service says, where it runs here.
     told: Option<&'c OfSink>,
-    sample: Option<usize>,
+    wanted: &'c Wanted<'c>,
 }
 
 /// Tables by topic.
@@ -114,8 +124,19 @@ impl Asking<'_> {
                     report.line("table", &format!("{topic} → run makes its log table"))?;
                     continue;
                 }
-                Err(error) if backend.lacks_table(&error) => {
-                    report.fault_of_backend(&error.to_string())?;
+                Err(error) if error.detail.no_table => {
+                    match self
+                        .settings
+                        .backend
+                        .table(&topic)
+                        .is_some_and(|table| table.create)
+                    {
+                        true => {
+                            let what = format!("{topic} → run makes it, by the first records");
+                            report.line("table", &what)?;
+                        }
+                        false => report.fault_of_backend(&error.to_string())?,
+                    }
                     missing.push(topic);
                     continue;
                 }
@@ -139,13 +160,43 @@ impl Asking<'_> {
             report.fault_of_backend(&format!("the role lacks {privilege}"))?;
         }
         self.ask_state(backend, sink, report).await?;
-        match (self.sample, &self.known) {
-            (Some(wanted), Some(known)) => {
-                let topics = (&tables, missing.as_slice());
-                self.try_sample(sink, known, topics, wanted, report).await
-            }
+        if let (Some(wanted), Some(known)) = (self.wanted.sample, &self.known) {
+            let topics = (&tables, missing.as_slice());
+            self.try_sample(sink, known, topics, wanted, report).await?;
+        }
+        match (self.wanted.explain, &self.known) {
+            (Some(place), Some(known)) => self.explain(sink, known, &tables, place, report).await,
             _ => Ok(()),
         }
+    }
+
+    /// The way of one record, where it is one of this sink's.
+    async fn explain<S: Inspect, W: Write>(
+        &self,
+        sink: &S,
+        known: &Known<'_>,
+        tables: &Tables<S>,
+        place: &Place,
+        report: &mut Report<'_, W>,
+    ) -> Result<(), AdminError> {
+        // Where its topic has no table, that is told.
+        let Some(prepared) = tables.get(place.topic()) else {
+            return Ok(());
+        };
+        let name = &self.settings.name;
+        let chunk = match explain::read(self.config, self.settings, &known.kafka.cluster, place) {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(report.fault(&format!("sinks.{name}: {place} has no record"))?),
+            Err(fault) => return Ok(report.fault(&format!("sinks.{name}: {fault}"))?),
+        };
+        let explaining = Explaining {
+            sink,
+            formats: &self.formats,
+            prepared,
+            tp: &place.tp,
+            show_values: self.wanted.show_values,
+        };
+        explaining.explain(&chunk, report).await
     }
 
     /// Named topics are judged even where Kafka does not answer.
@@ -267,10 +318,14 @@ impl Asking<'_> {
             let tried =
                 sample::try_out(sink, self.settings, &self.formats, topic, prepared, &chunks)
                     .await?;
+            let filtered = match tried.filtered {
+                0 => String::new(),
+                filtered => format!(", {filtered} ruled out by where"),
+            };
             report.line(
                 "sample",
                 &format!(
-                    "{} of {topic}: {} {}, {} bad",
+                    "{} of {topic}: {} {}, {} bad{filtered}",
                     count(tried.records, "record"),
                     count(usize::try_from(tried.rows).unwrap_or(usize::MAX), "row"),
                     S::DRY_RUN.as_str(),

@@ -1,19 +1,14 @@
 //! Which fields the sampled records have, and which columns take them. Names
 //! and kinds only: no value is kept.
 
-use super::columns::value_path;
+use super::columns::value_paths;
 use super::naming::plain;
 use super::text::{Side, align, in_how_many};
+use crate::propose::{FIELDS_LIMIT, SCHEMAS_LIMIT};
 use plimsoll_record::{Described, DescribedField};
 use plimsoll_sink_api::text::nearest;
 use plimsoll_sink_api::{Column, Path, Source, Table};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Objects used as maps have a field per key; nobody reads more lines.
-pub(super) const FIELDS_LIMIT: usize = 200;
-
-/// A topic has one for each version of its schema; the last records have a few of them.
-pub(super) const SCHEMAS_LIMIT: usize = 10;
 
 /// What was seen of one field.
 #[derive(Debug, Default)]
@@ -74,18 +69,15 @@ impl<'t> Fields<'t> {
     /// Whether a column takes something from below the path.
     pub(super) fn leads_further(&self, path: &[String]) -> bool {
         self.paths()
-            .any(|p| p.len() > path.len() && p.starts_with(path))
+            .any(|Path(p)| p.len() > path.len() && p.starts_with(path))
     }
 
     fn is_taken(&self, path: &[String]) -> bool {
-        self.paths().any(|p| p == path)
+        self.paths().any(|Path(p)| p == path)
     }
 
-    fn paths(&self) -> impl Iterator<Item = &'t [String]> {
-        self.table
-            .columns
-            .iter()
-            .filter_map(|column| value_path(&column.source))
+    fn paths(&self) -> impl Iterator<Item = Path> {
+        self.table.columns.iter().flat_map(value_paths)
     }
 
     /// `by schema 7 shop.Order`, a line per schema; `value.id  number  → id  bigint`, a
@@ -97,18 +89,19 @@ impl<'t> Fields<'t> {
             .get::<[String]>(&[])
             .map(|field| self.kinds(field));
         let whole = whole.unwrap_or_else(|| "whole".to_owned());
-        rows.extend(self.taking(&[]).map(|column| row(column, &whole)));
+        rows.extend(self.taking(&[]).map(|column| row(column, &[], &whole)));
         let kept_whole = !rows.is_empty();
         // What has no fields stands in the row of the whole, or is bad.
         let fields = self.seen.iter().filter(|(path, _)| !path.is_empty());
         for (path, field) in fields {
             let kinds = self.kinds(field);
             let before = rows.len();
-            rows.extend(self.taking(path).map(|column| row(column, &kinds)));
+            rows.extend(self.taking(path).map(|column| row(column, path, &kinds)));
             if rows.len() == before && (rejected || !kept_whole) {
-                let nobody = match rejected {
-                    true => "(no column: the record is bad)",
-                    false => "(no column: ignored)",
+                let nobody = match (rejected, self.table.evolve.is_some()) {
+                    (true, _) => "(no column: the record is bad)",
+                    (false, true) => "(no column: run adds one, if a schema has it)",
+                    (false, false) => "(no column: ignored)",
                 };
                 let source = Source::Value(Path(path.clone())).to_string();
                 rows.push(vec![
@@ -122,7 +115,7 @@ impl<'t> Fields<'t> {
         }
         rows.extend(
             self.in_no_record()
-                .map(|column| row(column, "in no record")),
+                .map(|column| cells(column, column.take.to_string(), "in no record")),
         );
         let schemas = self.schemas.iter().map(|schema| format!("by {schema}"));
         let mut lines: Vec<String> = schemas.collect();
@@ -135,16 +128,22 @@ impl<'t> Fields<'t> {
 
     /// Columns whose field no record has.
     fn in_no_record(&self) -> impl Iterator<Item = &'t Column> {
-        self.taking_fields()
-            .filter(|(_, path)| !self.seen.contains_key(*path))
-            .map(|(column, _)| column)
+        let found = |Path(path): &Path| self.seen.contains_key(path);
+        self.taking_fields().filter(move |column| {
+            let mut paths = value_paths(column);
+            !paths.any(|path| found(&path))
+        })
     }
 
-    /// Columns that take a field, and its path; one that is empty is the whole value.
-    fn taking_fields(&self) -> impl Iterator<Item = (&'t Column, &'t [String])> + use<'t> {
+    /// Columns that take fields of the value, and nothing else.
+    fn taking_fields(&self) -> impl Iterator<Item = &'t Column> + use<'t> {
+        // An empty path is the whole value; it has its line.
+        let only_fields = |source: &Source| {
+            let paths = source.value_paths();
+            !paths.is_empty() && paths.iter().all(|path| !path.0.is_empty())
+        };
         let columns = self.table.columns.iter();
-        let fields = columns.filter_map(|column| Some((column, value_path(&column.source)?)));
-        fields.filter(|(_, path)| !path.is_empty())
+        columns.filter(move |column| column.take.sources().all(only_fields))
     }
 
     /// Fields that no column takes.
@@ -174,7 +173,7 @@ impl<'t> Fields<'t> {
             return Vec::new();
         }
         if self.in_no_record().count() == self.taking_fields().count() {
-            let of: Vec<String> = lacking.map(|column| column.source.to_string()).collect();
+            let of: Vec<String> = lacking.map(|column| column.take.to_string()).collect();
             let what = format!(
                 "no record of the sample has any field that a column takes: {}",
                 of.join(", ")
@@ -184,7 +183,7 @@ impl<'t> Fields<'t> {
         let fault = |column: &Column| {
             let what = format!(
                 "key column \"{}\" takes {}, which no record of the sample has",
-                column.name, column.source
+                column.name, column.take
             );
             format!("{what}; hint: {}", self.nearest_field(column))
         };
@@ -226,7 +225,7 @@ impl<'t> Fields<'t> {
     /// The columns that take just this.
     fn taking<'p>(&self, path: &'p [String]) -> impl Iterator<Item = &'t Column> + use<'t, 'p> {
         let columns = self.table.columns.iter();
-        columns.filter(move |column| value_path(&column.source) == Some(path))
+        columns.filter(move |column| value_paths(column).any(|Path(taken)| taken == path))
     }
 
     fn kinds(&self, field: &Field) -> String {
@@ -236,9 +235,19 @@ impl<'t> Fields<'t> {
 }
 
 /// A line of a column: what it takes, what that is, and what becomes of it.
-fn row(column: &Column, kinds: &str) -> Vec<String> {
+fn row(column: &Column, path: &[String], kinds: &str) -> Vec<String> {
+    let take = &column.take;
+    let one_of_several = matches!(take.source, Source::Spelled(_)) || !take.otherwise.is_empty();
+    let shown = match one_of_several {
+        true => Source::Value(Path(path.to_vec())).to_string(),
+        false => take.to_string(),
+    };
+    cells(column, shown, kinds)
+}
+
+fn cells(column: &Column, source: String, kinds: &str) -> Vec<String> {
     vec![
-        column.source.to_string(),
+        source,
         kinds.to_owned(),
         "→".to_owned(),
         column.name.clone(),
@@ -262,13 +271,15 @@ mod tests {
                 .iter()
                 .map(|(name, source, type_name)| Column {
                     name: (*name).to_owned(),
-                    source: source.parse().unwrap(),
+                    take: source.parse().unwrap(),
                     shape: Shape::Scalar,
                     key: *name == "id",
                     type_name: (*type_name).to_owned(),
                     holds: Holds::Other,
                 })
                 .collect(),
+            filter: None,
+            evolve: None,
         }
     }
 

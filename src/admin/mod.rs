@@ -1,12 +1,12 @@
 //! The commands of an operator: they ask Kafka and the databases once, and do
 //! not wait for either.
 
-mod bad;
 mod check;
 mod columns;
 mod connect;
 mod dead_letters;
 mod error;
+mod explain;
 mod fields;
 mod init;
 mod kafka;
@@ -14,17 +14,14 @@ mod list;
 mod migrate;
 mod naming;
 mod positions;
-mod proposal;
 mod report;
 mod rights;
 mod sample;
 mod settle;
 mod standing;
-mod survey;
-mod text;
 mod told;
-mod toml_text;
 
+use crate::{text, toml_text};
 pub use check::{CheckArgs, check};
 pub use dead_letters::{
     DropArgs, ListArgs, ReplayArgs, drop_letters, list as list_letters, replay as replay_letters,

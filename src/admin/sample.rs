@@ -1,17 +1,17 @@
 //! `check --sample`: real records, decoded as the service decodes them, and tried on the
 //! database, where nothing of them stays.
 
-use super::bad::Bad;
 use super::error::AdminError;
 use super::fields::Fields;
 use super::naming;
 use crate::config::{Config, Sink as Settings, UnknownFields};
 use crate::error::KafkaFault;
 use crate::kafka::{Cluster, LogReader, Reads, SAMPLE, ShortLog, cluster_config};
+use crate::propose::Bad;
 use plimsoll_protocol::{
     Claim, Class, Epoch, Owner, Position, Question, Span, Then, TopicPartition, then,
 };
-use plimsoll_record::{Arena, Chunk, Decoder, Formats, Unavailable};
+use plimsoll_record::{Arena, Chunk, Decoded, Decoder, Formats, Unavailable};
 use plimsoll_sink_api::{Batch, Inspect, Marks, Prepared, Rows, SinkError};
 use std::time::Instant;
 
@@ -27,6 +27,16 @@ pub(super) fn read(
     wanted: usize,
 ) -> Result<Vec<(TopicPartition, Chunk)>, KafkaFault> {
     let spans = spans(cluster, partitions, wanted)?;
+    read_spans(config, settings, spans, wanted)
+}
+
+/// Reads spans of partitions, up to so many records.
+pub(super) fn read_spans(
+    config: &Config,
+    settings: &Settings,
+    spans: Vec<(TopicPartition, Span)>,
+    wanted: usize,
+) -> Result<Vec<(TopicPartition, Chunk)>, KafkaFault> {
     if spans.is_empty() {
         return Ok(Vec::new());
     }
@@ -86,6 +96,8 @@ pub(super) struct Tried {
     pub(super) records: usize,
     /// Rows that were taken.
     pub(super) rows: u64,
+    /// Records that the table's filter rules out.
+    pub(super) filtered: usize,
     /// What is bad, without any value.
     pub(super) bad: Bad,
     /// Rows that stand in each other's way.
@@ -108,6 +120,7 @@ pub(super) async fn try_out<S: Inspect>(
         hint: None,
         records: 0,
         rows: 0,
+        filtered: 0,
         bad: Bad::default(),
         together: Vec::new(),
     };
@@ -162,7 +175,8 @@ impl<S: Inspect> DryRun<'_, S> {
                 .decoder
                 .decode_when_ready(&record, &arena, &mut scratch);
             match decoded.await? {
-                Ok(()) => good.push(i),
+                Ok(Decoded::Rows | Decoded::PassedOver) => good.push(i),
+                Ok(Decoded::Filtered) => tried.filtered += 1,
                 Err(bad) => self.bad(i, &bad.to_string(), tried),
             }
             // What is wrong with it has been told.
@@ -233,20 +247,30 @@ impl<S: Inspect> DryRun<'_, S> {
                 return Err(SinkError::new(Class::Rejected, undecoded.to_string()));
             }
         }
-        let batch = Batch {
-            topic: &self.tp.topic,
-            partition: self.tp.partition,
-            // Nobody's: a dry run moves no position.
-            claim: Claim {
-                epoch: Epoch(0),
-                owner: Owner(0),
-            },
-            span: self.chunk.span(),
-            table: self.prepared,
-            rows: &rows,
-            dead: &[],
-            marks: Marks::default(),
-        };
+        let batch = batch(self.tp, self.chunk, self.prepared, &rows);
         self.sink.dry_run(&batch).await.map(|done| done.rows)
+    }
+}
+
+/// Rows to be tried.
+pub(super) fn batch<'b, P>(
+    tp: &'b TopicPartition,
+    chunk: &Chunk,
+    prepared: &'b Prepared<P>,
+    rows: &'b Rows<'b>,
+) -> Batch<'b, P> {
+    Batch {
+        topic: &tp.topic,
+        partition: tp.partition,
+        // Nobody's: a dry run moves no position.
+        claim: Claim {
+            epoch: Epoch(0),
+            owner: Owner(0),
+        },
+        span: chunk.span(),
+        table: prepared,
+        rows,
+        dead: &[],
+        marks: Marks::default(),
     }
 }

@@ -1,5 +1,6 @@
 //! `[sinks.NAME.cassandra]`, or `scylla`.
 
+use super::columns;
 use super::reader::Reader;
 use super::settings::Backend;
 use super::spec::words;
@@ -87,17 +88,18 @@ fn read_tls(reader: &Reader<'_, '_>) -> Option<Option<Tls>> {
     Some(Some(tls))
 }
 
-fn read_table(reader: &mut Reader<'_, '_>) -> Option<(TableSettings, Option<Ttl>)> {
-    let table = tables::read_name(reader);
-    let columns = tables::read_columns(reader);
+fn read_table(
+    reader: &mut Reader<'_, '_>,
+    reads: Option<&Reads>,
+) -> Option<(TableSettings, Option<Ttl>)> {
+    let table = tables::read_name(reader, reads);
+    let mapping = columns::read(reader);
     let ttl = read_ttl(reader);
     Some((
         TableSettings {
-            table: table?,
-            mode: Mode::Upsert,
-            key_columns: Vec::new(),
-            columns,
             missing: Missing::Keep,
+            captures: tables::captures_of(reads).cloned(),
+            ..mapping?.of(table?, Mode::Upsert)
         },
         ttl,
     ))
@@ -107,7 +109,7 @@ fn read_table(reader: &mut Reader<'_, '_>) -> Option<(TableSettings, Option<Ttl>
 fn read_ttl(reader: &Reader<'_, '_>) -> Option<Ttl> {
     let fixed = reader.integer("ttl_s");
     let source = reader.text("ttl");
-    let source = source.and_then(|text| tables::read_source(reader, &text));
+    let source = source.and_then(|text| columns::read_source(reader, &text));
     let fixed = fixed.map(|seconds| Ttl::Fixed(Duration::from_secs(seconds)));
     fixed.or(source.map(Ttl::Source))
 }

@@ -1,13 +1,16 @@
 //! How a sink's records are read: `format`, and the tables `value` and `key`.
 
+use super::columns::UNITS;
 use super::reader::Reader;
 use super::settings::{Backend, Codec, Encoding, Has, Reads};
 use super::spec::words;
 use super::suggest::did_you_mean;
 use super::text::Text;
 use plimsoll_plain::{Csv, Primitive};
-use plimsoll_record::{Connector, Decimals, Envelope, Framing, Side, SourceTable, SourceTables};
-use plimsoll_sink_api::{Mode, Source};
+use plimsoll_record::{
+    Connector, Decimals, Envelope, Framing, Side, SourceTable, SourceTables, UnknownFields,
+};
+use plimsoll_sink_api::{Inside, Mode, Of, Source, TableRule};
 use std::path::PathBuf;
 
 /// Formats that need nothing else.
@@ -104,6 +107,7 @@ pub(super) fn read(sink: &mut Reader<'_, '_>, has_registry: bool) -> Option<Read
     let mut value = sink.table_or_empty("value")?;
     let of_value = encoding(&mut value, has_registry);
     let envelope = envelope(&mut value);
+    let unit = value.choice("unit", &UNITS);
     value.finish();
     let mut key = sink.table_or_empty("key")?;
     let of_key = encoding(&mut key, has_registry);
@@ -120,6 +124,7 @@ pub(super) fn read(sink: &mut Reader<'_, '_>, has_registry: bool) -> Option<Read
         value: of_value,
         key: of_key?,
         envelope: envelope?,
+        unit,
     })
 }
 
@@ -223,17 +228,65 @@ pub(super) fn check_modes(sink: &Reader<'_, '_>, envelope: &Envelope, modes: &[M
     }
 }
 
+/// Tables are made and changed by what a schema says, and by nothing else.
+pub(super) fn check_changes(
+    sink: &Reader<'_, '_>,
+    reads: &Reads,
+    unknown: Option<UnknownFields>,
+    backend: &Backend,
+) {
+    let evolves = |rule: &&TableRule| rule.settings.evolve;
+    if unknown == Some(UnknownFields::Reject) && backend.rules().iter().any(evolves) {
+        sink.fault_of(
+            "unknown_fields",
+            "does not go with evolve, which gives unknown fields columns",
+            "leave it out",
+        );
+    }
+    let takes_rest = |rule: &&TableRule| {
+        let mut takes = rule.settings.columns.iter();
+        takes.any(|(_, take)| take.sources().any(|source| *source == Source::Rest))
+    };
+    if backend
+        .rules()
+        .iter()
+        .any(|rule| evolves(rule) && takes_rest(rule))
+    {
+        sink.fault(
+            "a table has both evolve, which leaves no field without a column, and a column that \
+             takes the fields that have none, \"value.*\"",
+            "keep one of them",
+        );
+    }
+    if backend.changes_tables() && !reads.value.codec.tells_types() {
+        sink.fault_of(
+            "value",
+            "has no schema, and a table is to be made or changed by it",
+            "types are guessed by nobody while the service runs: `plimsoll init` proposes a \
+             table by a sample",
+        );
+    }
+}
+
 /// A source that the config names has to be there, where the config tells the fields.
 pub(super) fn check_sources(sink: &Reader<'_, '_>, reads: &Reads, backend: &Backend) {
     for (name, source) in backend.sources() {
         let (side, encoding, path) = match source {
             Source::Value(path) => (Side::Value, &reads.value, path),
             Source::Key(path) => (Side::Key, &reads.key, path),
-            Source::Header(_)
+            Source::Inside(Inside { of, path, .. }) => match of {
+                Of::Value => (Side::Value, &reads.value, path),
+                Of::Key => (Side::Key, &reads.key, path),
+            },
+            // Any of its spellings will do: what no record has is told by a sample.
+            Source::Spelled(_)
+            | Source::Rest
+            | Source::Header(_)
             | Source::Topic
             | Source::Partition
             | Source::Offset
-            | Source::Timestamp => continue,
+            | Source::Timestamp
+            | Source::Constant(_) => continue,
         };
         let side = side.as_str();
         match (encoding.codec.has(path), path.0.as_slice()) {

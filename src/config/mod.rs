@@ -5,6 +5,7 @@
 
 mod backend;
 mod cassandra;
+mod columns;
 mod environment;
 mod expand;
 mod fault;

@@ -30,7 +30,7 @@ impl Reader<'_, '_> {
             let Absent::Required { unless } = setting.absent else {
                 continue;
             };
-            let instead = unless.is_some_and(|other| self.has(other));
+            let instead = unless.iter().any(|other| self.has(other));
             if !self.has(setting.name) && !instead {
                 self.missing(setting.name);
             }

@@ -61,6 +61,7 @@ fn define(table: &'static Table, definitions: &mut Map<String, Value>) {
             | Kind::Tables(inner)
             | Kind::Named(inner)
             | Kind::Backend(inner, _)
+            | Kind::Columns(inner)
             | Kind::Start(inner) => define(inner, definitions),
             Kind::Text(_)
             | Kind::Parsed(_)
@@ -69,7 +70,7 @@ fn define(table: &'static Table, definitions: &mut Map<String, Value>) {
             | Kind::Size(_)
             | Kind::Choice(_)
             | Kind::Texts(_)
-            | Kind::Columns
+            | Kind::Literal
             | Kind::Properties => {}
         }
     }
@@ -84,13 +85,15 @@ fn table_schema(table: &'static Table) -> Value {
     let mut all_of = Vec::new();
     for setting in table.settings() {
         match setting.absent {
-            Absent::Required {
-                unless: Some(other),
-            } if table.setting(other).is_some() => {
-                all_of
-                    .push(json!({"anyOf": [{"required": [setting.name]}, {"required": [other]}]}));
+            Absent::Required { unless } => {
+                let others = unless.iter().filter(|other| table.setting(other).is_some());
+                let mut any = vec![json!({"required": [setting.name]})];
+                any.extend(others.map(|other| json!({"required": [other]})));
+                match any.len() {
+                    1 => required.push(setting.name),
+                    _ => all_of.push(json!({"anyOf": any})),
+                }
             }
-            Absent::Required { .. } => required.push(setting.name),
             Absent::Default(_) | Absent::Nothing(_) => {}
         }
     }
@@ -151,10 +154,14 @@ fn setting_schema(setting: &'static Setting) -> Value {
             json!({"type": "array", "minItems": 1, "items": reference(inner)})
         }
         Kind::Named(inner) => named_schema(inner),
-        Kind::Columns => json!({
+        Kind::Columns(inner) => json!({
             "type": "object",
-            "additionalProperties": or_expanded(json!({"pattern": SOURCE})),
+            "additionalProperties": {"anyOf": [
+                or_expanded(json!({"pattern": SOURCE})),
+                reference(inner),
+            ]},
         }),
+        Kind::Literal => json!({"type": ["string", "number", "boolean"]}),
         Kind::Properties => properties_schema(),
     };
     describe(&mut schema, setting);

@@ -4,7 +4,7 @@ pub use crate::backends::Backend;
 use plimsoll_plain::{Csv, Primitive};
 pub use plimsoll_record::{BatchLimits, UnknownFields};
 use plimsoll_record::{Envelope, Framing, Side};
-use plimsoll_sink_api::Path;
+use plimsoll_sink_api::{Epoch, Path};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -115,6 +115,8 @@ pub struct Reads {
     pub key: Encoding,
     /// What stands around the row in a value.
     pub envelope: Envelope,
+    /// What numbers count that go from values into columns of times.
+    pub unit: Option<Epoch>,
 }
 
 impl Reads {
@@ -198,6 +200,17 @@ pub enum Has<'f> {
 }
 
 impl Codec {
+    /// Whether each record, or its schema, tells the types of all fields.
+    #[must_use]
+    pub fn tells_types(&self) -> bool {
+        match self {
+            Self::Avro | Self::Protobuf | Self::ConnectJson => true,
+            Self::Json | Self::Cbor | Self::MessagePack | Self::Csv(_) | Self::Primitive(_) => {
+                false
+            }
+        }
+    }
+
     /// Whether its bytes are read by a schema.
     #[must_use]
     pub fn has_schemas(&self) -> bool {

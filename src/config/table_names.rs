@@ -1,14 +1,16 @@
 //! Names that no table can have, told without a database.
 
+use plimsoll_sink_api::TopicWords;
+
 /// What is wrong with a name, and what to do about it.
 pub(super) type NameFault = (String, &'static str);
 
 /// Judges a table's name as the config has it, for one topic.
-pub(super) type NameCheck = fn(&str, &str) -> Result<(), NameFault>;
+pub(super) type NameCheck = fn(&str, &TopicWords) -> Result<(), NameFault>;
 
 /// SQL's rules, and Postgres' length.
-pub(super) fn postgres(template: &str, topic: &str) -> Result<(), NameFault> {
-    plimsoll_postgres::check_table(template, topic).map_err(|what| {
+pub(super) fn postgres(template: &str, words: &TopicWords) -> Result<(), NameFault> {
+    plimsoll_postgres::check_table(template, words).map_err(|what| {
         (
             what.to_owned(),
             "schema.table, each of 63 bytes at most, and in double quotes where it has a dot in it",
@@ -17,8 +19,8 @@ pub(super) fn postgres(template: &str, topic: &str) -> Result<(), NameFault> {
 }
 
 /// SQLite takes nearly everything: a name is one part, quoted by plimsoll.
-pub(super) fn sqlite(template: &str, topic: &str) -> Result<(), NameFault> {
-    let name = template.replace("{topic}", topic);
+pub(super) fn sqlite(template: &str, words: &TopicWords) -> Result<(), NameFault> {
+    let name = words.fill(template);
     if name.contains('\0') {
         return Err((
             "holds a NUL".to_owned(),
@@ -35,8 +37,8 @@ pub(super) fn sqlite(template: &str, topic: &str) -> Result<(), NameFault> {
 }
 
 /// Cassandra and Scylla take letters, digits and `_` alone, in quotes too.
-pub(super) fn cassandra(template: &str, topic: &str) -> Result<(), NameFault> {
-    let name = template.replace("{topic}", topic);
+pub(super) fn cassandra(template: &str, words: &TopicWords) -> Result<(), NameFault> {
+    let name = words.fill(template);
     let Some((keyspace, table)) = name.split_once('.') else {
         return Err(("has no keyspace".to_owned(), "write KEYSPACE.TABLE"));
     };

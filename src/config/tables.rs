@@ -1,16 +1,15 @@
 //! Which topics go into which table: `table` and its companions in the
 //! backend's table, or a list of them in `tables`.
 
+use super::columns;
 use super::reader::Reader;
 use super::settings::Topics;
 use super::spec::words;
-use super::suggest::nearest;
 use super::table_names::NameCheck;
 use super::text::Text;
 use super::topics::{self, Reads};
-use plimsoll_sink_api::{Missing, Mode, Source, TableRule, TableSettings};
+use plimsoll_sink_api::{Captures, Missing, Mode, TableRule, TableSettings, TopicWords};
 use std::collections::BTreeMap;
-use toml::de::DeValue;
 
 const MODES: [(&str, Mode); 3] = [
     ("log", Mode::Log),
@@ -19,11 +18,11 @@ const MODES: [(&str, Mode); 3] = [
 ];
 pub(super) const MODE_WORDS: [&str; 3] = words(&MODES);
 
+const EVOLVE: [(&str, bool); 2] = [("none", false), ("add_columns", true)];
+pub(super) const EVOLVE_WORDS: [&str; 2] = words(&EVOLVE);
+
 const MISSING: [(&str, Missing); 2] = [("default", Missing::Default), ("keep", Missing::Keep)];
 pub(super) const MISSING_WORDS: [&str; 2] = words(&MISSING);
-
-const SOURCES: &str = "a source is value.PATH, key, key.PATH, headers.NAME, topic, partition, \
-                       offset or timestamp";
 
 /// Reads all tables of a SQL sink; `topics` is what it reads, where that is
 /// known.
@@ -38,7 +37,10 @@ pub(super) fn read(
 }
 
 /// What one table's settings are read with, and its name judged.
-pub(super) type One<T> = (fn(&mut Reader<'_, '_>) -> Option<T>, NameCheck);
+pub(super) type One<T> = (
+    fn(&mut Reader<'_, '_>, Option<&Reads>) -> Option<T>,
+    NameCheck,
+);
 
 /// Reads all tables of a sink, each with `one`: the topics that go into it, none
 /// for all that are left, and its settings.
@@ -51,9 +53,9 @@ pub(super) fn read_with<T>(
         let entries = reader.tables("tables")?;
         return read_list(reader, entries, topics, one);
     }
-    let settings = one.0(reader)?;
+    let settings = one.0(reader, topics)?;
     let named = topics.into_iter().flat_map(Reads::named);
-    check_name(reader, &named.collect::<Vec<_>>(), one.1);
+    check_name(reader, &named.collect::<Vec<_>>(), topics, one.1);
     Some(vec![(Vec::new(), settings)])
 }
 
@@ -83,9 +85,9 @@ fn read_list<T>(
             let left = topics.into_iter().flat_map(Reads::named);
             takes.extend(left.filter(|t| !owners.contains_key(&t.value)).cloned());
         }
-        let settings = one.0(&mut entry);
+        let settings = one.0(&mut entry, topics);
         if settings.is_some() {
-            check_name(&entry, &takes.iter().collect::<Vec<_>>(), one.1);
+            check_name(&entry, &takes.iter().collect::<Vec<_>>(), topics, one.1);
         }
         entry.finish();
         let named = named.into_iter().flatten().map(|text| text.value);
@@ -99,17 +101,18 @@ fn read_list<T>(
 
 /// Judges the name of a table for each topic that goes into it. What matches a
 /// pattern is not known yet: it is taken for a short name.
-fn check_name(reader: &Reader<'_, '_>, topics: &[&Text], check: NameCheck) {
+fn check_name(reader: &Reader<'_, '_>, topics: &[&Text], reads: Option<&Reads>, check: NameCheck) {
     let Some(text) = reader.text("table") else {
         return;
     };
     let fault = if text.value.contains("{topic}") && !topics.is_empty() {
         topics.iter().find_map(|topic| {
-            let (what, hint) = check(&text.value, &topic.value).err()?;
+            let words = TopicWords::of(&topic.value, captures_of(reads));
+            let (what, hint) = check(&text.value, &words).err()?;
             Some((format!("{what}, for the topic {}", topic.shown()), hint))
         })
     } else {
-        check(&text.value, "t").err()
+        check(&text.value, &TopicWords::short(captures_of(reads))).err()
     };
     if let Some((what, hint)) = &fault {
         let shown = text.shown().replace('\0', "\\0");
@@ -172,96 +175,40 @@ fn check_cover(parent: &Reader<'_, '_>, reads: &Reads, owners: &BTreeMap<String,
     }
 }
 
-fn read_one(reader: &mut Reader<'_, '_>) -> Option<TableSettings> {
-    let table = read_name(reader);
+fn read_one(reader: &mut Reader<'_, '_>, reads: Option<&Reads>) -> Option<TableSettings> {
+    let table = read_name(reader, reads);
     let mode = reader.choice("mode", &MODES);
     let key_columns = reader.texts("key_columns").into_iter().flatten();
-    let columns = read_columns(reader);
+    let mapping = columns::read(reader);
+    let create = reader.boolean("create");
+    let evolve = reader.choice("evolve", &EVOLVE);
     let missing = reader.choice("missing", &MISSING);
     Some(TableSettings {
-        table: table?,
-        mode: mode?,
+        create,
+        evolve: evolve?,
         key_columns: key_columns.map(|text| text.value).collect(),
-        columns,
         missing: missing?,
+        captures: captures_of(reads).cloned(),
+        ..mapping?.of(table?, mode?)
     })
 }
 
-pub(super) fn read_name(reader: &Reader<'_, '_>) -> Option<String> {
+/// The pattern that names parts of topics, where there is one.
+pub(super) fn captures_of(reads: Option<&Reads>) -> Option<&Captures> {
+    reads.and_then(|reads| reads.captures.as_ref())
+}
+
+pub(super) fn read_name(reader: &Reader<'_, '_>, reads: Option<&Reads>) -> Option<String> {
     let text = reader.text("table")?;
-    let without = text.value.replace("{topic}", "");
+    let without = TopicWords::short(captures_of(reads)).fill(&text.value);
     if without.contains(['{', '}']) {
         reader.fault_in(
             &text,
             format!("{} has an unknown placeholder", text.shown()),
-            "the only one is {topic}, as in \"public.{topic}\"",
+            "there are {topic}, as in \"public.{topic}\", and the names of groups in topics_regex: \
+             (?<table>[a-z]+)",
         );
         return None;
     }
     Some(text.value)
-}
-
-/// The columns with sources of their own, in the order of the file.
-pub(super) fn read_columns(reader: &Reader<'_, '_>) -> Vec<(String, Source)> {
-    let mut columns = Vec::new();
-    let Some(table) = reader.table("columns") else {
-        return columns;
-    };
-    for entry in table.entries() {
-        let place = table.place_of(entry.key);
-        if let DeValue::Table(_) = entry.value.get_ref() {
-            table.fault_at(
-                &place,
-                &entry.key_at,
-                "must be a source, not a table",
-                "a column's name with a dot in it needs quotes; a source is a string such as \
-                 \"value.customer.id\"",
-            );
-            continue;
-        }
-        let text = table.string(&place, entry.value, "a source, a string");
-        let source = text.and_then(|text| read_source(&table, &text));
-        columns.extend(source.map(|source| (entry.key.to_owned(), source)));
-    }
-    columns
-}
-
-/// A source, or the fault of a text that is none.
-pub(super) fn read_source(reader: &Reader<'_, '_>, text: &Text) -> Option<Source> {
-    let source = text.value.parse().ok();
-    if source.is_none() {
-        let what = format!("{} is not a valid source", text.shown());
-        reader.fault_in(text, what, source_hint(text));
-    }
-    source
-}
-
-fn source_hint(text: &Text) -> String {
-    const HEADS: &[&str] = &[
-        "value",
-        "key",
-        "headers",
-        "topic",
-        "partition",
-        "offset",
-        "timestamp",
-    ];
-    if text.is_expanded() {
-        return SOURCES.to_owned();
-    }
-    let (head, tail) = match text.value.split_once('.') {
-        Some((head, tail)) => (head, Some(tail)),
-        None => (text.value.as_str(), None),
-    };
-    let fixed = match (nearest(head, HEADS.iter().copied()), tail) {
-        (Some(head), Some(tail)) => format!("{head}.{tail}"),
-        (Some(head), None) => head.to_owned(),
-        (None, _) => format!("value.{}", text.value),
-    };
-    // Only what would be right is worth proposing.
-    if fixed != text.value && fixed.parse::<Source>().is_ok() {
-        format!("did you mean \"{fixed}\"?")
-    } else {
-        SOURCES.to_owned()
-    }
 }

@@ -50,7 +50,10 @@ fn hint(word: &str, table: &Table, place: &str, sinks: &Sinks<'_>) -> String {
     }
     // Words that name tables are too short to be near to anything by a slip.
     let settings = homes();
-    let settings = settings.iter().map(|home| home.setting);
+    // A column's settings are read only within a column.
+    let of_column = |home: &&Home| home.way.contains(&Step::Is("columns"));
+    let settings = settings.iter().filter(|home| !of_column(home));
+    let settings = settings.map(|home| home.setting);
     let all = settings.filter(|setting| !is_table(&setting.kind));
     let all: Vec<&str> = all.map(|setting| setting.name).collect();
     if let Some(best) = nearest(word, all)
@@ -154,7 +157,9 @@ impl<'a> Here<'a> {
             of_list = false;
             match step {
                 Step::Is(name) => way.push_str(name),
-                Step::Name => way.push_str(self.sink.unwrap_or("NAME")),
+                // A sink, and below it a column.
+                Step::Name if way == "sinks." => way.push_str(self.sink.unwrap_or("NAME")),
+                Step::Name => way.push_str("NAME"),
                 Step::Entry(name) => {
                     way.push_str(name);
                     of_list = true;
@@ -178,7 +183,7 @@ fn is_table(kind: &Kind) -> bool {
             | Kind::Tables(_)
             | Kind::Named(_)
             | Kind::Backend(..)
-            | Kind::Columns
+            | Kind::Columns(_)
             | Kind::Properties
     )
 }

@@ -9,7 +9,7 @@ use crate::route::Router;
 use metrics::counter;
 use plimsoll_protocol::TopicPartition;
 use plimsoll_record::Formats;
-use plimsoll_sink_api::{Identity, Member, Sink, SinkError};
+use plimsoll_sink_api::{Identity, Member, Sink, SinkError, TableRule, TableSettings, rule_for};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tracing::{debug, warn};
@@ -30,6 +30,8 @@ pub struct Lane<S: Sink> {
     pub on_bad_record: OnBadRecord,
     /// How records are read.
     pub formats: Formats,
+    /// What the config says of tables.
+    pub tables: Vec<TableRule>,
     /// Rows of one commit, and those of one more record at most: as many as a batch has
     /// records.
     pub max_rows: usize,
@@ -42,6 +44,11 @@ pub struct Lane<S: Sink> {
 }
 
 impl<S: Sink> Lane<S> {
+    /// What the config says of a topic's table.
+    pub fn settings(&self, topic: &str) -> Option<&TableSettings> {
+        rule_for(&self.tables, topic)
+    }
+
     /// Tells the poll thread; it is gone only when the service is.
     pub fn tell(&self, control: Control) {
         if self.control.send(control).is_err() {

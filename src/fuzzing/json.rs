@@ -37,7 +37,7 @@ pub fn json(data: &[u8]) {
     };
     let column = |&(name, source, shape): &(&str, &str, Shape)| Column {
         name: name.to_owned(),
-        source: source.parse().expect("a source"),
+        take: source.parse().expect("a source"),
         shape,
         key: false,
         type_name: String::new(),
@@ -47,6 +47,8 @@ pub fn json(data: &[u8]) {
         name: "t".to_owned(),
         mode,
         columns: COLUMNS.iter().map(column).collect(),
+        filter: None,
+        evolve: None,
     };
     let mut filling = Filling::new(Budget::new(1 << 20));
     let incoming = Incoming {

@@ -25,6 +25,7 @@ pub(crate) fn lane(sink: &MemorySink, looks: Looks, control: Sender<Control>) ->
         },
         on_bad_record: OnBadRecord::Halt,
         formats: Formats::json(UnknownFields::Ignore),
+        tables: Vec::new(),
         max_rows: 10_000,
         looks,
         health: Arc::new(Health::default()),

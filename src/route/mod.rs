@@ -49,6 +49,11 @@ impl<S: Sink> Router<S> {
         self.read(topic, |read| read > since).await
     }
 
+    /// Forgets the table of a topic: it was changed.
+    pub async fn forget(&self, topic: &str) {
+        self.tables.lock().await.remove(topic);
+    }
+
     async fn read(
         &self,
         topic: &str,

@@ -139,6 +139,7 @@ impl<S: Positions> Starting<S> {
             },
             on_bad_record: self.settings.on_bad_record,
             formats: self.formats.clone(),
+            tables: self.settings.backend.rules().into_iter().cloned().collect(),
             max_rows: self.settings.batch.max_records,
             looks,
             health: self.health.clone(),

@@ -21,7 +21,7 @@ fn data(name: &str) -> String {
 
 /// The records of one of Debezium's tables, in their order, whose schemas this registry
 /// has under ids of its own.
-fn events(registry: &Registry, table: &str) -> Vec<Message> {
+pub fn events(registry: &Registry, table: &str) -> Vec<Message> {
     let schemas: Vec<Value> = serde_json::from_str(&data("registry.json")).expect("schemas");
     let schema = |id: u32| {
         let found = schemas.iter().find(|schema| schema["id"] == id);
@@ -52,7 +52,7 @@ fn events(registry: &Registry, table: &str) -> Vec<Message> {
 }
 
 /// Change events of Avro, keys and values.
-const EVENTS: &str = "value = { format = \"avro\", framing = \"confluent\", envelope = \
+pub const EVENTS: &str = "value = { format = \"avro\", framing = \"confluent\", envelope = \
                       \"debezium\" }\nkey = { format = \"avro\", framing = \"confluent\" }\n";
 /// Rows of Avro.
 const ROWS: &str = "value = { format = \"avro\", framing = \"confluent\" }\n";

@@ -242,7 +242,7 @@ impl<L: Log> Comparing<'_, L> {
     fn coordinate(&self) -> Option<Coordinate> {
         let of = |source: &Source| {
             let columns = &self.group.feed.table.columns;
-            columns.iter().position(|c| c.source == *source)
+            columns.iter().position(|c| c.take.is(source))
         };
         let topic = of(&Source::Topic);
         if topic.is_none() && self.only_topic().is_none() {

@@ -68,7 +68,7 @@ impl Format for Csv {
         let names = self.fields.iter().zip(&taken);
         let unknown = match wanted.unknown {
             UnknownFields::Ignore => None,
-            UnknownFields::Reject => names
+            UnknownFields::Reject | UnknownFields::RejectOwn => names
                 .filter(|(_, takers)| takers.is_empty())
                 .map(|(name, _)| name.clone())
                 .next(),

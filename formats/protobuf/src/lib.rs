@@ -18,7 +18,7 @@
 //! let path = Path(vec!["note".to_owned()]);
 //! let column = Column {
 //!     name: "note".to_owned(),
-//!     source: Source::Value(path.clone()),
+//!     take: Source::Value(path.clone()).into(),
 //!     shape: Shape::Scalar,
 //!     key: false,
 //!     type_name: "text".to_owned(),

@@ -44,8 +44,8 @@ impl Plan {
     pub fn of(wanted: &Wanted<'_>) -> Self {
         let want = Want::of(wanted.fields.iter().copied().enumerate());
         let mut root = Level::of(&want);
-        if wanted.unknown == UnknownFields::Reject {
-            root.reject_unknown(&wanted.root.0);
+        if wanted.unknown.are_errors() {
+            root.reject_unknown(&wanted.root.0, wanted.unknown);
         }
         let bare = wanted.bare.as_ref().map(Want::bare);
         let bare = bare.and_then(|want| Level::of(&want).here.pop());
@@ -76,21 +76,25 @@ impl Level {
         }
     }
 
-    /// Of the value at a path, and of all in it that fields are taken of.
-    fn reject_unknown(&mut self, path: &[String]) {
+    /// Of the value at a path, and of all in it that fields are taken of, if those are
+    /// errors too.
+    fn reject_unknown(&mut self, path: &[String], unknown: UnknownFields) {
         match path.split_first() {
             Some((first, rest)) => {
                 let mut levels = self.below.iter_mut();
                 if let Some((_, level)) = levels.find(|(name, _)| **name == **first) {
-                    level.reject_unknown(rest);
+                    level.reject_unknown(rest, unknown);
                 }
             }
             None => {
                 self.strict = true;
+                if !unknown.are_errors_below() {
+                    return;
+                }
                 let levels = self.below.iter_mut().map(|(_, level)| level);
                 levels
                     .filter(|level| level.has_fields())
-                    .for_each(|level| level.reject_unknown(&[]));
+                    .for_each(|level| level.reject_unknown(&[], unknown));
             }
         }
     }

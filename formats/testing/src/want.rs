@@ -32,7 +32,7 @@ impl Want {
         Self {
             column: Column {
                 name: format!("c{cell}"),
-                source: Source::Value(path.clone()),
+                take: Source::Value(path.clone()).into(),
                 shape: Shape::Scalar,
                 key: false,
                 type_name: "text".to_owned(),

@@ -3,6 +3,7 @@
 use super::MAX_ROWS;
 use super::fault::Fault;
 use super::format::Side;
+use super::mapping::Unmade;
 use crate::{Looks, Unframed};
 use std::fmt;
 
@@ -58,6 +59,13 @@ pub enum BadRecord {
     NoBytes {
         /// The column that it is for.
         column: String,
+    },
+    /// A value that is not what its column was told to make something of.
+    Unmade {
+        /// The column that it is for.
+        column: String,
+        /// What could not be made.
+        why: Unmade,
     },
     /// A tombstone where none can be: `append` has no row to delete.
     Tombstone,
@@ -175,6 +183,7 @@ impl BadRecord {
             | Self::KeyMissing { column, .. }
             | Self::Ambiguous { column }
             | Self::NoBytes { column }
+            | Self::Unmade { column, .. }
             | Self::ValueUnavailable { column } => Some(column),
             Self::Binary { column, .. } => column.as_deref(),
             Self::ValueNotJson { .. }
@@ -208,6 +217,7 @@ impl BadRecord {
             Self::ValueUnavailable { .. } => "value_unavailable",
             Self::Ambiguous { .. } => "ambiguous_value",
             Self::NoBytes { .. } => "invalid_bytes",
+            Self::Unmade { why, .. } => why.condition(),
             Self::Tombstone => "tombstone",
             Self::Unframed { why, .. } => why.condition(),
             Self::OtherFormat { .. } => "other_format",
@@ -233,6 +243,7 @@ impl BadRecord {
             | Self::ValueUnavailable { .. }
             | Self::Ambiguous { .. }
             | Self::NoBytes { .. }
+            | Self::Unmade { .. }
             | Self::Unframed { .. }
             | Self::OtherFormat { .. }
             | Self::OtherMessage { .. }
@@ -326,6 +337,12 @@ impl fmt::Display for BadRecord {
                 f,
                 "the text for column \"{column}\" is not bytes, which Canal writes as the \
                  characters of their numbers; hint: use a column of text"
+            ),
+            Self::Unmade { column, why } => write!(
+                f,
+                "the value for column \"{column}\" {}; hint: {}",
+                why.what(),
+                why.hint()
             ),
             Self::Tombstone => f.write_str("a tombstone, and mode \"append\" has no row to delete"),
             Self::Unframed { side, why } => why.tell(*side, f),

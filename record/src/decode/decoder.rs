@@ -10,9 +10,12 @@ use super::connect;
 use super::envelope::{Change, Envelope, Events};
 use super::format::{Field, Format, Held, Need, Reader, Side, Unavailable, Undecoded, Wanted};
 use super::json::Json;
+use super::mapping::{Mapping, lifted};
 use super::{BadRecord, Described, LookInto, UnknownFields};
 use crate::{Arena, Record};
-use plimsoll_sink_api::{Cell, Column, Mode, Op, Path, Row, Rows, Shape, Source, Table};
+use plimsoll_sink_api::{
+    Cell, Column, Epoch, Literal, Mode, Op, Path, Row, Rows, Shape, Source, Table,
+};
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
@@ -27,6 +30,9 @@ pub struct Formats {
     pub unknown: UnknownFields,
     /// What stands around the row in a value.
     pub envelope: Envelope,
+    /// What numbers count that go from values into columns of times; `None`: what the
+    /// format or the database makes of them.
+    pub unit: Option<Epoch>,
 }
 
 impl Formats {
@@ -38,6 +44,7 @@ impl Formats {
             value: Arc::new(Json),
             unknown,
             envelope: Envelope::None,
+            unit: None,
         }
     }
 }
@@ -50,7 +57,7 @@ pub struct Decoder {
     topic: String,
     partition: i32,
     mode: Mode,
-    columns: Vec<Column>,
+    mapping: Mapping,
     value: Box<dyn Reader>,
     around: Around,
     /// Why no record can be read, where that is known before any comes.
@@ -85,29 +92,44 @@ struct Sorted<'t> {
     own: Vec<usize>,
 }
 
+/// The ways to a column's fields.
+#[derive(Default)]
+struct Paths {
+    /// Into the value.
+    value: Vec<Path>,
+    /// Into the key of a tombstone, which has no value.
+    tombstone: Vec<Path>,
+}
+
+impl Paths {
+    fn of(column: &Column) -> Self {
+        let value = column.take.source.value_paths();
+        let mut tombstone = Vec::new();
+        if column.key {
+            // A tombstone's key column is looked for in the record's key, under the value's
+            // path and under its own name.
+            tombstone.clone_from(&value);
+            let own = Path(vec![column.name.clone()]);
+            if !value.is_empty() && !value.contains(&own) {
+                tombstone.push(own);
+            }
+        }
+        Self { value, tombstone }
+    }
+}
+
 impl<'t> Sorted<'t> {
-    fn of(table: &'t Table, names: &'t [Path]) -> Self {
+    fn of(mapping: &'t Mapping, paths: &'t [Paths]) -> Self {
         let mut it = Self::default();
-        for (cell, (column, name)) in table.columns.iter().zip(names).enumerate() {
+        for (cell, column) in mapping.read() {
             let field = |path| Field { path, cell, column };
-            match &column.source {
-                Source::Value(path) => {
-                    it.value.push(field(path));
-                    // A tombstone has no value: its key column is looked for in the
-                    // record's key, under the value's path and under its own name.
-                    if column.key {
-                        it.tombstone.push(field(path));
-                        if path != name {
-                            it.tombstone.push(field(name));
-                        }
-                    }
-                }
+            match &column.take.source {
                 Source::Key(path) => it.key.push(field(path)),
-                Source::Header(_)
-                | Source::Topic
-                | Source::Partition
-                | Source::Offset
-                | Source::Timestamp => it.own.push(cell),
+                source if source.is_of_value() => {
+                    it.value.extend(paths[cell].value.iter().map(field));
+                    it.tombstone.extend(paths[cell].tombstone.iter().map(field));
+                }
+                _ => it.own.push(cell),
             }
         }
         it
@@ -181,20 +203,33 @@ impl Decoder {
     /// For the records of one partition into one table.
     #[must_use]
     pub fn new(table: &Table, topic: &str, partition: i32, formats: &Formats) -> Self {
-        let names: Vec<Path> = table
-            .columns
-            .iter()
-            .map(|column| Path(vec![column.name.clone()]))
-            .collect();
-        let sorted = Sorted::of(table, &names);
+        Self::with(table, topic, partition, formats, false)
+    }
+
+    /// The same, for who gives columns to fields of the row that have none: a record with
+    /// such a field is a bad one, [`BadRecord::UnknownField`], until that is done.
+    #[must_use]
+    pub fn growing(table: &Table, topic: &str, partition: i32, formats: &Formats) -> Self {
+        let mut formats = formats.clone();
+        if table.evolve.is_some() && formats.unknown == UnknownFields::Ignore {
+            formats.unknown = UnknownFields::RejectOwn;
+        }
+        Self::with(table, topic, partition, &formats, table.evolve.is_some())
+    }
+
+    fn with(table: &Table, topic: &str, partition: i32, formats: &Formats, grows: bool) -> Self {
+        let mapping = Mapping::of(table, formats.unit, grows);
+        let paths: Vec<Paths> = mapping.columns.iter().map(Paths::of).collect();
+        let sorted = Sorted::of(&mapping, &paths);
         let key_columns: Vec<usize> = (0..table.columns.len())
             .filter(|&i| table.columns[i].key)
             .collect();
+        // Of one column: the way of its own that is tried first.
         let bare = match key_columns.as_slice() {
-            &[only] => sorted.tombstone.iter().find(|field| field.cell == only),
+            [_] => sorted.tombstone.first(),
             _ => None,
         };
-        let around = Around::of(formats, &sorted.value, table.columns.len());
+        let around = Around::of(formats, &sorted.value, mapping.cells());
         let (value, of_value) = value_reader(formats, &sorted.value, &around);
         let of_key = |side, fields: &[Field<'_>]| {
             let wanted = Wanted {
@@ -215,7 +250,6 @@ impl Decoder {
             topic: topic.to_owned(),
             partition,
             mode: table.mode,
-            columns: table.columns.clone(),
             value,
             unusable: of_value.and(keys_judged.unwrap_or(Ok(()))).err(),
             plain: formats.value.is_untyped(),
@@ -226,6 +260,7 @@ impl Decoder {
             whole_key: whole(&sorted.key),
             own: sorted.own,
             key_columns,
+            mapping,
         }
     }
 
@@ -283,10 +318,10 @@ impl Decoder {
         record: &Record<'c>,
         arena: &'c Arena,
         rows: &mut Rows<'c>,
-    ) -> Result<Result<(), BadRecord>, Unavailable> {
+    ) -> Result<Result<Decoded, BadRecord>, Unavailable> {
         loop {
             match self.decode(record, arena, rows) {
-                Ok(()) => return Ok(Ok(())),
+                Ok(decoded) => return Ok(Ok(decoded)),
                 Err(Undecoded::Bad(bad)) => return Ok(Err(bad)),
                 Err(Undecoded::Needs(need)) => self.fetch(&need).await?,
                 Err(Undecoded::Unusable(why)) => return Err(why),
@@ -303,7 +338,7 @@ impl Decoder {
         record: &Record<'c>,
         arena: &'c Arena,
         rows: &mut Rows<'c>,
-    ) -> Result<(), Undecoded> {
+    ) -> Result<Decoded, Undecoded> {
         if let Err(why) = self.judge() {
             return Err(Undecoded::Unusable(why.clone()));
         }
@@ -312,29 +347,54 @@ impl Decoder {
             Around::Event(events) => return self.event(events, record, arena, rows),
             Around::Rows(changes) => return self.rows_of_event(changes, record, arena, rows),
         }
-        let held = match record.value {
-            None => Held::Null,
-            Some(value) => add_if(record, Op::Put, rows, |cells| {
-                let held = self.value.read(record, value, arena, cells)?;
-                if held == Held::Value {
-                    self.beside(record, arena, cells)?;
+        let added = match record.value {
+            None => Added::Nothing,
+            Some(value) => self.add(record, Op::Put, arena, rows, |cells| {
+                match self.value.read(record, value, arena, cells)? {
+                    Held::Value => self.beside(record, arena, cells),
+                    Held::Null => Ok(Held::Null),
                 }
-                Ok(held)
             })?,
         };
-        match (held, self.mode) {
-            (Held::Value, _) => Ok(()),
-            (Held::Null, Mode::Append) => Err(BadRecord::Tombstone.into()),
-            (Held::Null, Mode::Upsert) => add(record, Op::Delete, rows, |cells| {
+        match added {
+            Added::Row => Ok(Decoded::Rows),
+            Added::Filtered => Ok(Decoded::Filtered),
+            Added::Nothing => self.null(record, arena, rows),
+        }
+    }
+
+    /// Adds the row of a record without a value.
+    fn null<'c>(
+        &self,
+        record: &Record<'c>,
+        arena: &'c Arena,
+        rows: &mut Rows<'c>,
+    ) -> Result<Decoded, Undecoded> {
+        let op = match self.mode {
+            Mode::Append if !self.mapping.filters() => return Err(BadRecord::Tombstone.into()),
+            Mode::Upsert => Op::Delete,
+            Mode::Append | Mode::Log => Op::Put,
+        };
+        let added = self.add(record, op, arena, rows, |cells| match op {
+            Op::Delete => {
                 // No key at all is one that is missing.
                 let _ = self.key_of_row(record, arena, cells)?;
-                self.check_key(record, cells)
-            }),
+                Ok(Held::Value)
+            }
             // An event without a value.
-            (Held::Null, Mode::Log) => add(record, Op::Put, rows, |cells| {
+            Op::Put => {
                 self.whole_value.iter().for_each(|&i| cells[i] = Cell::Null);
                 self.beside(record, arena, cells)
-            }),
+            }
+        })?;
+        match (added, self.mode) {
+            (Added::Row, Mode::Append) => {
+                rows.truncate(rows.len() - 1);
+                Err(BadRecord::Tombstone.into())
+            }
+            (Added::Row, Mode::Upsert | Mode::Log) => Ok(Decoded::Rows),
+            (Added::Filtered, _) => Ok(Decoded::Filtered),
+            (Added::Nothing, _) => Ok(Decoded::PassedOver),
         }
     }
 
@@ -345,7 +405,7 @@ impl Decoder {
         record: &Record<'c>,
         arena: &'c Arena,
         rows: &mut Rows<'c>,
-    ) -> Result<(), Undecoded> {
+    ) -> Result<Decoded, Undecoded> {
         let mut told: SmallVec<[Cell<'c>; 64]> = smallvec![Cell::Absent; events.cells()];
         let held = match record.value {
             None => Held::Null,
@@ -355,36 +415,38 @@ impl Decoder {
             return self.tombstone(events, record, arena, rows);
         }
         let delete = |rows: &mut Rows<'c>| {
-            add(record, Op::Delete, rows, |cells| {
+            self.add(record, Op::Delete, arena, rows, |cells| {
                 // Without a key, the event tells the row.
                 let _ = self.key_of_row(record, arena, cells)?;
                 events.fill_key(&told, cells);
                 self.read_plain(events, arena, cells)?;
-                self.check_key(record, cells)
+                Ok(Held::Value)
             })
         };
         let put = |stood: bool, rows: &mut Rows<'c>| {
-            add(record, Op::Put, rows, |cells| {
+            self.add(record, Op::Put, arena, rows, |cells| {
                 cells.copy_from_slice(&told[..cells.len()]);
+                let columns = &self.mapping.columns;
                 events.mark_unchanged(cells, stood).map_err(|i| {
-                    let column = self.columns[i].name.clone();
+                    let column = columns[i].name.clone();
                     BadRecord::ValueUnavailable { column }
                 })?;
                 self.read_plain(events, arena, cells)?;
-                events.spell_infinities(&self.columns, cells);
+                events.spell_infinities(columns, cells);
                 self.beside(record, arena, cells)
             })
         };
-        match events.change(&told)? {
-            Change::Nothing => Ok(()),
-            Change::Delete => delete(rows),
+        let before = rows.len();
+        let added = match events.change(&told)? {
+            Change::Nothing => Added::Nothing,
+            Change::Delete => delete(rows)?,
             Change::Put { stood: true } if record.key.is_none() && events.moves(&told) => {
-                let before = rows.len();
-                delete(rows)?;
-                put(true, rows).inspect_err(|_| rows.truncate(before))
+                let _ = delete(rows)?;
+                put(true, rows).inspect_err(|_| rows.truncate(before))?
             }
-            Change::Put { stood } => put(stood, rows),
-        }
+            Change::Put { stood } => put(stood, rows)?,
+        };
+        Ok(decoded(rows.len() > before, added == Added::Filtered))
     }
 
     /// Behind a change event that deleted a row: the same again.
@@ -394,17 +456,16 @@ impl Decoder {
         record: &Record<'c>,
         arena: &'c Arena,
         rows: &mut Rows<'c>,
-    ) -> Result<(), Undecoded> {
-        let deleted = add_if(record, Op::Delete, rows, |cells| {
+    ) -> Result<Decoded, Undecoded> {
+        let added = self.add(record, Op::Delete, arena, rows, |cells| {
             let held = self.key_of_row(record, arena, cells)?;
             // Of a table without a key, whose deletes tell their rows themselves.
             if held == Held::Value {
                 self.read_plain(events, arena, cells)?;
-                self.check_key(record, cells)?;
             }
             Ok(held)
-        });
-        deleted.map(|_| ())
+        })?;
+        Ok(decoded(added == Added::Row, added == Added::Filtered))
     }
 
     /// Reads what a change event tells without a schema: also of a key, which must be the
@@ -418,9 +479,9 @@ impl Decoder {
         if !self.plain {
             return Ok(());
         }
-        let read = events.read_plain(&self.columns, arena, cells);
+        let read = events.read_plain(&self.mapping.columns, arena, cells);
         read.map_err(|i| {
-            let column = self.columns[i].name.clone();
+            let column = self.mapping.columns[i].name.clone();
             BadRecord::Ambiguous { column }
         })
     }
@@ -431,11 +492,11 @@ impl Decoder {
         record: &Record<'c>,
         arena: &'c Arena,
         cells: &mut [Cell<'c>],
-    ) -> Result<(), Undecoded> {
+    ) -> Result<Held, Undecoded> {
         // A row may have no key of its record.
         let _ = self.key(record, arena, cells)?;
         self.own(record, arena, cells);
-        self.check_key(record, cells)
+        Ok(Held::Value)
     }
 
     /// The cells of the table's key, as far as a record's key and its place tell them;
@@ -456,7 +517,7 @@ impl Decoder {
     }
 
     fn only_key(&self, cells: &mut [Cell<'_>]) {
-        for (column, cell) in self.columns.iter().zip(cells) {
+        for (column, cell) in self.mapping.of_table().iter().zip(cells) {
             if !column.key {
                 *cell = Cell::Absent;
             }
@@ -482,7 +543,8 @@ impl Decoder {
 
     fn own<'c>(&self, record: &Record<'c>, arena: &'c Arena, cells: &mut [Cell<'c>]) {
         for &i in &self.own {
-            cells[i] = match &self.columns[i].source {
+            let column = &self.mapping.columns[i];
+            cells[i] = match &column.take.source {
                 Source::Topic => Cell::Text(arena.text(&self.topic)),
                 Source::Partition => Cell::Int(i64::from(self.partition)),
                 Source::Offset => Cell::Int(record.offset),
@@ -491,13 +553,72 @@ impl Decoder {
                     match record.headers().rev().find(|(n, _)| *n == name.as_bytes()) {
                         None => Cell::Absent,
                         Some((_, None)) => Cell::Null,
-                        Some((_, Some(bytes))) => text_or_bytes(bytes, self.columns[i].shape),
+                        Some((_, Some(bytes))) => text_or_bytes(bytes, column.shape),
                     }
                 }
+                Source::Constant(literal) => {
+                    let cell = match literal {
+                        Literal::Text(text) => Cell::Text(arena.text(text)),
+                        Literal::Number(number) => Cell::Number(arena.text(number)),
+                        Literal::Boolean(is) => Cell::Bool(*is),
+                    };
+                    lifted(cell, column.shape, arena)
+                }
                 // Sorted elsewhere in `new`.
-                Source::Value(_) | Source::Key(_) => continue,
+                Source::Value(_)
+                | Source::Spelled(_)
+                | Source::Key(_)
+                | Source::Inside(_)
+                | Source::Rest => continue,
             };
         }
+    }
+
+    /// Adds a row whose cells are filled, and mapped; none if they cannot be, if the filter
+    /// rules it out, or if what was to fill them held nothing.
+    fn add<'c>(
+        &self,
+        record: &Record<'c>,
+        op: Op,
+        arena: &'c Arena,
+        rows: &mut Rows<'c>,
+        fill: impl FnOnce(&mut [Cell<'c>]) -> Result<Held, Undecoded>,
+    ) -> Result<Added, Undecoded> {
+        let offset = record.offset;
+        if self.mapping.is_plain() {
+            let cells = rows.push(Row { offset, op });
+            let added = self.fill(record, op, arena, cells, fill);
+            if !matches!(added, Ok(Added::Row)) {
+                rows.truncate(rows.len() - 1);
+            }
+            return added;
+        }
+        let mut cells: SmallVec<[Cell<'c>; 64]> = smallvec![Cell::Absent; self.mapping.cells()];
+        let added = self.fill(record, op, arena, &mut cells, fill)?;
+        if added == Added::Row {
+            let row = rows.push(Row { offset, op });
+            row.copy_from_slice(&cells[..row.len()]);
+        }
+        Ok(added)
+    }
+
+    fn fill<'c>(
+        &self,
+        record: &Record<'c>,
+        op: Op,
+        arena: &'c Arena,
+        cells: &mut [Cell<'c>],
+        fill: impl FnOnce(&mut [Cell<'c>]) -> Result<Held, Undecoded>,
+    ) -> Result<Added, Undecoded> {
+        if fill(cells)? == Held::Null {
+            return Ok(Added::Nothing);
+        }
+        if !self.mapping.passes(cells, op == Op::Put) {
+            return Ok(Added::Filtered);
+        }
+        self.mapping.finish(op, arena, cells)?;
+        self.check_key(record, cells)?;
+        Ok(Added::Row)
     }
 
     fn check_key(&self, record: &Record<'_>, cells: &[Cell<'_>]) -> Result<(), Undecoded> {
@@ -511,7 +632,7 @@ impl Decoder {
         {
             None => Ok(()),
             Some(&i) => Err(Undecoded::Bad(BadRecord::KeyMissing {
-                column: self.columns[i].name.clone(),
+                column: self.mapping.columns[i].name.clone(),
                 brings_schema: self.brings_schema(record),
             })),
         }
@@ -530,33 +651,33 @@ impl Decoder {
     }
 }
 
-/// Adds a row whose cells are filled; none if they cannot be.
-fn add<'c>(
-    record: &Record<'c>,
-    op: Op,
-    rows: &mut Rows<'c>,
-    fill: impl FnOnce(&mut [Cell<'c>]) -> Result<(), Undecoded>,
-) -> Result<(), Undecoded> {
-    let fill = |cells: &mut [Cell<'c>]| fill(cells).map(|()| Held::Value);
-    add_if(record, op, rows, fill).map(|_| ())
+/// What became of a record, or of one of its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Added {
+    Row,
+    /// The filter ruled it out.
+    Filtered,
+    /// There was nothing to add.
+    Nothing,
 }
 
-/// The same; none either where what was to fill them held nothing.
-fn add_if<'c>(
-    record: &Record<'c>,
-    op: Op,
-    rows: &mut Rows<'c>,
-    fill: impl FnOnce(&mut [Cell<'c>]) -> Result<Held, Undecoded>,
-) -> Result<Held, Undecoded> {
-    let cells = rows.push(Row {
-        offset: record.offset,
-        op,
-    });
-    let filled = fill(cells);
-    if !matches!(filled, Ok(Held::Value)) {
-        rows.truncate(rows.len() - 1);
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decoded {
+    /// It has rows.
+    Rows,
+    /// It is about no row, or about those of another table.
+    PassedOver,
+    /// The table's filter ruled it out.
+    Filtered,
+}
+
+const fn decoded(rows: bool, filtered: bool) -> Decoded {
+    match (rows, filtered) {
+        (true, _) => Decoded::Rows,
+        (false, true) => Decoded::Filtered,
+        (false, false) => Decoded::PassedOver,
     }
-    filled
 }
 
 /// Bytes as they came, where the column takes bytes or they are no text.

@@ -28,7 +28,7 @@ pub struct DescribedField {
 
 /// Which records within records are looked into, by their paths: what nobody takes
 /// anything from is one field, and a recursive schema has no end.
-pub type LookInto<'i> = &'i dyn Fn(&[String]) -> bool;
+pub type LookInto<'i> = &'i (dyn Fn(&[String]) -> bool + Sync);
 
 impl Described {
     /// The fields of a JSON value.

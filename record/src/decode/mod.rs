@@ -10,11 +10,12 @@ mod fault;
 mod format;
 mod framed;
 mod json;
+mod mapping;
 mod want;
 
 pub use bad::{BadRecord, Sender};
 pub use connect::ConnectJson;
-pub use decoder::{Decoder, Formats};
+pub use decoder::{Decoded, Decoder, Formats};
 pub use described::{Described, DescribedField, LookInto};
 pub use envelope::{Connector, Decimals, Envelope, PLACEHOLDER, SourceTable, SourceTables};
 pub use fault::Fault;
@@ -24,6 +25,7 @@ pub use format::{
 };
 pub use framed::WithFraming;
 pub use json::Json;
+pub use mapping::Unmade;
 pub use want::{Target, Want};
 
 /// Rows of one record, at most. Events of a binary log have at most the two thousand that
@@ -38,4 +40,27 @@ pub enum UnknownFields {
     Ignore,
     /// It makes the record a bad one.
     Reject,
+    /// The same, where it is a field of the row itself, and not of an object in it: who
+    /// asks for that gives it a column.
+    RejectOwn,
+}
+
+impl UnknownFields {
+    /// Whether fields of the row itself are errors.
+    #[must_use]
+    pub const fn are_errors(self) -> bool {
+        match self {
+            Self::Ignore => false,
+            Self::Reject | Self::RejectOwn => true,
+        }
+    }
+
+    /// Whether those of objects in it are errors, too.
+    #[must_use]
+    pub const fn are_errors_below(self) -> bool {
+        match self {
+            Self::Ignore | Self::RejectOwn => false,
+            Self::Reject => true,
+        }
+    }
 }

@@ -208,7 +208,7 @@ mod tests {
     fn column(type_name: &str) -> Column {
         Column {
             name: "c".to_owned(),
-            source: Source::Value(Path::default()),
+            take: Source::Value(Path::default()).into(),
             shape: Shape::Scalar,
             key: false,
             type_name: type_name.to_owned(),

@@ -273,3 +273,22 @@ fn a_field_that_no_column_takes_is_bad_where_that_is_asked() {
     assert_eq!(ask(&[]), unknown("id"));
     assert_eq!(ask(&[want("other")]), unknown("id"));
 }
+
+#[test]
+fn a_table_grows_by_the_schemas_own_fields_alone() {
+    let ask = |wants: &[Want], payload: &str| {
+        read_with(wants, UnknownFields::RejectOwn, &message(&order(), payload))
+    };
+    let payload = "{\"id\":1,\"note\":null,\"customer\":{\"name\":\"n\"}}";
+    let field = "customer".to_owned();
+    assert_eq!(
+        ask(&[want("id"), want("note")], payload),
+        Err(BadRecord::UnknownField { field })
+    );
+    // What stands inside a field that a column takes is no column to add.
+    let inside = [want("id"), want("note"), want("customer.since")];
+    assert!(ask(&inside, payload).is_ok());
+    // A field that the schema lacks has no type for a column.
+    let stray = "{\"id\":1,\"note\":null,\"customer\":{\"name\":\"n\"},\"stray\":1}";
+    assert!(ask(&inside, stray).is_ok());
+}

@@ -20,7 +20,7 @@ pub fn want(path: &str) -> Want {
     let source = Source::Value(Path(parts.map(str::to_owned).collect()));
     Want(Column {
         name: path.to_owned(),
-        source,
+        take: source.into(),
         shape: Shape::Scalar,
         key: false,
         type_name: "text".to_owned(),
@@ -46,8 +46,8 @@ impl Want {
 
     /// Of the record's key.
     pub fn of_key(mut self) -> Self {
-        if let Source::Value(path) = &self.0.source {
-            self.0.source = Source::Key(path.clone());
+        if let Source::Value(path) = &self.0.take.source {
+            self.0.take = Source::Key(path.clone()).into();
         }
         self
     }
@@ -75,11 +75,14 @@ fn decoder(wants: &[Want], mode: Mode, unknown: UnknownFields, envelope: Envelop
         name: "t".to_owned(),
         mode,
         columns: wants.iter().map(|want| want.0.clone()).collect(),
+        filter: None,
+        evolve: None,
     };
     let formats = Formats {
         key: Arc::new(ConnectJson),
         value: Arc::new(ConnectJson),
         unknown,
+        unit: None,
         envelope,
     };
     Decoder::new(&table, "orders", 3, &formats)
@@ -94,7 +97,7 @@ fn decoded(
     let chunk = one(7, key.map(str::as_bytes), value.map(str::as_bytes));
     let (arena, mut rows) = (Arena::new(), Rows::with_capacity(columns, 1));
     match decoder.decode(&chunk.record(0), &arena, &mut rows) {
-        Ok(()) => {
+        Ok(_) => {
             let first = rows.iter().next();
             Ok(first.map(|(row, cells)| (row.op, cells.iter().map(shown).collect())))
         }

@@ -51,12 +51,6 @@ pub trait Backend: Clone + fmt::Debug + Send + Sync + 'static {
         let _ = (topic, error);
         false
     }
-
-    /// Whether an error of `prepare` says that the table is not there.
-    fn lacks_table(&self, error: &SinkError) -> bool {
-        let said = &error.detail.condition;
-        said.starts_with("table \"") && said.ends_with("\" does not exist")
-    }
 }
 
 /// What the rows of a dry run went through.

@@ -49,6 +49,8 @@ pub struct Detail {
     /// Whether a constraint between rows refused it (unique, foreign key): it may be taken
     /// once other rows have changed.
     pub between_rows: bool,
+    /// The topic's table is not there.
+    pub no_table: bool,
     /// What to do about it.
     pub hint: Option<String>,
     /// The server's own message.

@@ -13,15 +13,20 @@ mod batch;
 pub mod canonical;
 mod dead_letters;
 mod error;
+mod filter;
 mod kind;
 pub mod mapping;
+mod naming;
 mod new_table;
 mod ownership;
 mod positions;
 mod sink;
 pub mod snapshot;
+mod source;
 mod table;
+mod take;
 pub mod text;
+mod topic;
 mod value;
 
 pub use acts::{Act, KeptAct, islands};
@@ -31,13 +36,18 @@ pub use dead_letters::{
     DeadLetterFilter, DeadLetterPage, DeadLetters, KeptDeadLetter, Payload, Replay,
 };
 pub use error::{Detail, Secret, SinkError};
+pub use filter::{Comparison, Condition, Filter, FilterError};
 pub use kind::Kind;
-pub use new_table::{Dialect, NewColumn, NewTable};
+pub use naming::{Naming, spellings};
+pub use new_table::{Dialect, NewColumn, NewTable, TableChange};
 pub use ownership::{Identity, Owned, Ownership, Setting, claimable, no_position, setting};
 pub use positions::{PositionChange, Positions, SetOutcome, StoredPosition};
 pub use sink::{Blocked, Claimed, Committed, Member, NewPosition, Settled, Sink};
+pub use source::{Inside, Literal, Of, Path, Source, SourceError, Step};
 pub use table::{
-    Column, Holds, Missing, Mode, Path, Prepared, Shape, Source, SourceError, Table, TableRule,
-    TableSettings, rule_for,
+    Column, Holds, LeftOut, Missing, Mode, Pairs, Prepared, Shape, Table, TableRule, TableSettings,
+    rule_for,
 };
+pub use take::{Cast, Epoch, Make, Take};
+pub use topic::{Captures, TopicWords};
 pub use value::{Cell, Clock, Decimal, Float, Interval, TimeOfDay, Timestamp, Unit};

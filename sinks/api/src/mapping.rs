@@ -10,7 +10,9 @@ pub use key::{Key, Unique};
 pub use table::{log_tables, missing_table, no_table, rule, table_name};
 
 use crate::text::{idents, nearest};
-use crate::{Column, Holds, Mode, Path, Shape, SinkError, Source, TableSettings};
+use crate::{
+    Column, Holds, LeftOut, Mode, Pairs, Path, Shape, SinkError, Source, Table, TableSettings, Take,
+};
 use plimsoll_protocol::Class;
 
 /// The coordinate columns of a `log` table, and where they come from.
@@ -66,6 +68,27 @@ pub struct Mapping {
     /// What tells one row from another: of an upsert its key, of a log its coordinates,
     /// of other tables nothing.
     pub key: Option<Key>,
+    /// Fields of columns that take none: they are known, and go nowhere.
+    pub left_out: Vec<Source>,
+}
+
+impl Mapping {
+    /// The table for the decoder. `columns`: those that are written, in their order.
+    #[must_use]
+    pub fn table(
+        &self,
+        name: &str,
+        settings: &TableSettings,
+        columns: impl IntoIterator<Item = Column>,
+    ) -> Table {
+        Table {
+            name: name.to_owned(),
+            mode: settings.mode,
+            columns: columns.into_iter().collect(),
+            filter: settings.filter.clone(),
+            evolve: settings.evolve.then(|| LeftOut(self.left_out.clone())),
+        }
+    }
 }
 
 /// A column that is written.
@@ -73,8 +96,8 @@ pub struct Mapping {
 pub struct Mapped {
     /// Its place in [`Target::columns`].
     pub at: usize,
-    /// Where its values come from.
-    pub source: Source,
+    /// What it takes.
+    pub take: Take,
     /// Part of the key, in [`Mode::Upsert`].
     pub key: bool,
     /// The event of a log. Where it is kept as text, it is JSON text, strings with their
@@ -88,7 +111,7 @@ impl Mapped {
     pub fn column(&self, name: &str, shape: Shape, type_name: String) -> Column {
         Column {
             name: name.to_owned(),
-            source: self.source.clone(),
+            take: self.take.clone(),
             shape,
             key: self.key,
             holds: Holds::named(&type_name),
@@ -116,11 +139,16 @@ impl Target<'_> {
             return Err(self.refuse("has no column that can be written"));
         }
         let key = self.key(settings, &sources)?;
-        let columns = sources.into_iter().enumerate().map(|(i, (at, source))| {
+        if let (Mode::Upsert, Some(key)) = (settings.mode, &key) {
+            for (at, take) in key.columns.iter().map(|&i| &sources[i]) {
+                self.check_key_source(self.columns[*at].name, take)?;
+            }
+        }
+        let columns = sources.into_iter().enumerate().map(|(i, (at, take))| {
             let is_key = key.as_ref().is_some_and(|key| key.columns.contains(&i));
             Mapped {
                 at,
-                source,
+                take,
                 key: settings.mode == Mode::Upsert && is_key,
                 event: settings.mode == Mode::Log && self.same(self.columns[at].name, EVENT),
             }
@@ -128,6 +156,7 @@ impl Target<'_> {
         Ok(Mapping {
             columns: columns.collect(),
             key,
+            left_out: self.left_out(settings),
         })
     }
 
@@ -145,16 +174,47 @@ impl Target<'_> {
     }
 
     /// What the config says of a column.
-    fn named<'s>(&self, settings: &'s TableSettings, name: &str) -> Option<&'s Source> {
+    fn named<'s>(&self, settings: &'s TableSettings, name: &str) -> Option<&'s Take> {
         let mut named = settings.columns.iter();
         let found = named.find(|(given, _)| self.same(given, name));
-        found.map(|(_, source)| source)
+        found.map(|(_, take)| take)
+    }
+
+    /// A tombstone's key tells a key column by one name: what it is of several sources, or in
+    /// an array, it could tell of another row.
+    fn check_key_source(&self, column: &str, take: &Take) -> Result<(), SinkError> {
+        let one = match &take.source {
+            Source::Inside(_) | Source::Rest => false,
+            Source::Value(_)
+            | Source::Spelled(_)
+            | Source::Key(_)
+            | Source::Header(_)
+            | Source::Topic
+            | Source::Partition
+            | Source::Offset
+            | Source::Timestamp
+            | Source::Constant(_) => take.otherwise.is_empty(),
+        };
+        match one {
+            true => Ok(()),
+            false => Err(halt(format!(
+                "key column \"{column}\" of table \"{}\" takes {take}, and a row is told apart by one \
+                 field",
+                self.name
+            ))
+            .hint("give it one source: a field, the key, a header, Kafka's own, or a constant")),
+        }
     }
 
     /// Every name of the config stands in the table.
     fn check_named(&self, settings: &TableSettings) -> Result<(), SinkError> {
         let named = settings.columns.iter().map(|(name, _)| name);
-        for name in named.chain(&settings.key_columns) {
+        // A column that is left out may never be there, where columns come by themselves.
+        let paired = match settings.create || settings.evolve {
+            true => &[],
+            false => settings.pairs.named(),
+        };
+        for name in named.chain(&settings.key_columns).chain(paired) {
             let Some(at) = self.find(name) else {
                 let table = self.name;
                 let error = halt(format!("column \"{name}\" is not in table \"{table}\""));
@@ -190,26 +250,53 @@ impl Target<'_> {
         }
     }
 
-    /// Every column that can be written; those that the config does not name take the
-    /// field of their own name.
-    fn all_sources(&self, settings: &TableSettings) -> Vec<(usize, Source)> {
-        let source = |column: &Candidate<'_>| {
-            let own = || Source::Value(Path(vec![column.name.to_owned()]));
-            self.named(settings, column.name)
-                .cloned()
-                .unwrap_or_else(own)
+    /// Every column that can be written, but those that are not paired; those that the
+    /// config does not name take the field of their own name.
+    fn all_sources(&self, settings: &TableSettings) -> Vec<(usize, Take)> {
+        let take = |name: &str| {
+            let own = || settings.naming.source_of(name);
+            let named = self.named(settings, name).cloned();
+            let paired = || self.is_paired(settings, name).then(|| own().into());
+            named.or_else(paired)
         };
         let columns = self.columns.iter().enumerate();
         columns
             .filter(|(_, column)| column.closed.is_none())
-            .map(|(at, column)| (at, source(column)))
+            .filter_map(|(at, column)| Some((at, take(column.name)?)))
             .collect()
+    }
+
+    /// The fields of columns that take something else, or nothing; and of those that are
+    /// never to be there.
+    fn left_out(&self, settings: &TableSettings) -> Vec<Source> {
+        let elsewhere = |column: &&Candidate<'_>| match self.named(settings, column.name) {
+            Some(take) => !take
+                .sources()
+                .any(|s| *s == settings.naming.source_of(column.name)),
+            None => column.closed.is_some() || !self.is_paired(settings, column.name),
+        };
+        let columns = self
+            .columns
+            .iter()
+            .filter(elsewhere)
+            .map(|column| column.name);
+        let never = match &settings.pairs {
+            Pairs::AllBut(names) => names.as_slice(),
+            Pairs::All | Pairs::Only(_) => &[],
+        };
+        let names = columns.chain(never.iter().map(String::as_str));
+        names.map(|name| settings.naming.source_of(name)).collect()
+    }
+
+    /// Whether a column takes the field of its own name.
+    fn is_paired(&self, settings: &TableSettings, name: &str) -> bool {
+        settings.pairs.take(name, |a, b| self.same(a, b))
     }
 
     /// Coordinates, event, and what the config names besides: other columns keep
     /// their defaults.
-    fn log_sources(&self, settings: &TableSettings) -> Result<Vec<(usize, Source)>, SinkError> {
-        let mut sources: Vec<(usize, Source)> = Vec::new();
+    fn log_sources(&self, settings: &TableSettings) -> Result<Vec<(usize, Take)>, SinkError> {
+        let mut sources: Vec<(usize, Take)> = Vec::new();
         let event = (EVENT, Source::Value(Path::default()));
         for (name, source) in COORDINATES.into_iter().chain([event]) {
             let Some(at) = self.find(name) else {
@@ -220,7 +307,7 @@ impl Target<'_> {
             };
             match self.named(settings, name) {
                 Some(other) if name == EVENT => sources.push((at, other.clone())),
-                Some(other) if *other != source => {
+                Some(other) if !other.is(&source) => {
                     let what = format!(
                         "column \"{name}\" of table \"{}\" holds the record's coordinate and takes \
                          no other source",
@@ -229,14 +316,14 @@ impl Target<'_> {
                     let hint = format!("remove it from columns, or write {name} = \"{source}\"");
                     return Err(halt(what).hint(hint));
                 }
-                Some(_) | None => sources.push((at, source)),
+                Some(_) | None => sources.push((at, source.into())),
             }
         }
-        for (name, source) in &settings.columns {
+        for (name, take) in &settings.columns {
             if let Some(at) = self.find(name)
                 && !sources.iter().any(|(found, _)| *found == at)
             {
-                sources.push((at, source.clone()));
+                sources.push((at, take.clone()));
             }
         }
         Ok(sources)

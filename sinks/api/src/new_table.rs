@@ -25,6 +25,31 @@ pub struct NewColumn {
     pub key: bool,
 }
 
+/// What a table lacks for the records that come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TableChange {
+    /// All of it.
+    Create(NewTable),
+    /// Columns.
+    Add {
+        /// Whose records it takes.
+        topic: String,
+        /// None of a key: rows that stand there have no value for it.
+        columns: Vec<NewColumn>,
+    },
+}
+
+impl TableChange {
+    /// Whose table it is.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        match self {
+            Self::Create(table) => &table.topic,
+            Self::Add { topic, .. } => topic,
+        }
+    }
+}
+
 /// How a database writes such a statement.
 #[derive(Debug, Clone, Copy)]
 pub struct Dialect {
@@ -34,6 +59,8 @@ pub struct Dialect {
     pub type_of: fn(Kind) -> &'static str,
     /// Words, in lower case, that are no names without quotes.
     pub reserved: &'static [&'static str],
+    /// Names that no column can have, in quotes either: the database's own columns.
+    pub own_columns: &'static [&'static str],
     /// Whether a column of the key says that it is not null.
     pub says_not_null: bool,
     /// Whether there has to be a key.
@@ -113,6 +140,16 @@ impl NewTable {
 }
 
 impl Dialect {
+    /// `ALTER TABLE … ADD …`, without a semicolon. `table`: the name as SQL has it.
+    ///
+    /// # Errors
+    /// There can be no such column.
+    pub fn add_column(&self, table: &str, column: &NewColumn) -> Result<String, SinkError> {
+        self.judge(&column.name)?;
+        let (name, kind) = (self.name(&column.name), (self.type_of)(column.kind));
+        Ok(format!("ALTER TABLE {table} ADD {name} {kind}"))
+    }
+
     /// A name, in quotes where it would be read as another one without them.
     #[must_use]
     pub fn name(&self, name: &str) -> String {
@@ -133,6 +170,10 @@ impl Dialect {
         }
         if name.contains('\0') {
             let what = "a name with a NUL is no column".to_owned();
+            return Err(halt(what).hint(hint));
+        }
+        if self.own_columns.contains(&name) {
+            let what = format!("column \"{name}\" would have the name of one of {database}'s own");
             return Err(halt(what).hint(hint));
         }
         match self.longest_name {
@@ -163,6 +204,7 @@ mod tests {
             _ => "text",
         },
         reserved: &["order"],
+        own_columns: &["xmin"],
         says_not_null: true,
         needs_key: false,
         longest_name: Some(8),
@@ -225,7 +267,7 @@ mod tests {
         };
         assert!(statement(both(), &DIALECT).is_ok());
         assert!(statement(both(), &folds).unwrap_err().contains("twice"));
-        for name in ["", "a\0b"] {
+        for name in ["", "a\0b", "xmin"] {
             assert!(statement(vec![column(name, Kind::Text, false)], &DIALECT).is_err());
         }
         assert!(statement(Vec::new(), &DIALECT).is_err());

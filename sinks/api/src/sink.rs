@@ -1,6 +1,6 @@
 //! The data path: what the service asks of a database while it runs.
 
-use crate::{Batch, Fingerprint, Identity, Prepared, SinkError};
+use crate::{Batch, Fingerprint, Identity, Prepared, SinkError, TableChange};
 use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
 use std::future::Future;
 use std::sync::Arc;
@@ -124,6 +124,16 @@ pub trait Sink: Send + Sync + 'static {
         &self,
         topic: &str,
     ) -> impl Future<Output = Result<Arc<Prepared<Self::Plan>>, SinkError>> + Send;
+
+    /// Makes a topic's table, or adds columns to it, where somebody else has not done so
+    /// already. Only who has the claim does: an error of class `Fenced` says that it is
+    /// another's. Where the database takes a schema's change back, an error leaves nothing.
+    fn change_table(
+        &self,
+        tp: &TopicPartition,
+        claim: Claim,
+        change: &TableChange,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send;
 
     /// Which partitions were given a start, of all topics of this sink. Kept apart
     /// from the positions, so that a position that is lost is no new partition.

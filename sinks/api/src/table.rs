@@ -1,7 +1,6 @@
 //! A target table as the decoder sees it: which value goes to which column.
 
-use std::fmt;
-use std::str::FromStr;
+use crate::{Captures, Filter, Naming, Source, Take, TopicWords};
 
 /// How records become rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,138 +36,6 @@ pub enum Missing {
     Default,
     /// What stands in the column stays; starts afresh at a tombstone.
     Keep,
-}
-
-/// A way into a JSON value: field names from the outside in. Empty: the whole
-/// value.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Path(pub Vec<String>);
-
-/// Where a column's value comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// `value` or `value.PATH`.
-    Value(Path),
-    /// `key` or `key.PATH`.
-    Key(Path),
-    /// `headers.NAME`: the last header of that name.
-    Header(String),
-    /// The topic's name.
-    Topic,
-    /// The partition's number.
-    Partition,
-    /// The record's offset.
-    Offset,
-    /// The record's timestamp.
-    Timestamp,
-}
-
-impl Source {
-    /// Whether it is bytes as the record has them, a whole key or a header, rather
-    /// than a value of JSON.
-    #[must_use]
-    pub fn is_bytes(&self) -> bool {
-        match self {
-            Self::Header(_) => true,
-            Self::Key(path) => path.0.is_empty(),
-            Self::Value(_) | Self::Topic | Self::Partition | Self::Offset | Self::Timestamp => {
-                false
-            }
-        }
-    }
-}
-
-/// A source that cannot be read as one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceError {
-    /// The text as given.
-    pub given: String,
-}
-
-impl fmt::Display for SourceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" is not a source", self.given)
-    }
-}
-
-impl std::error::Error for SourceError {}
-
-/// Splits `a."b.c".d` at its dots; a part in double quotes may hold dots.
-fn split_path(text: &str) -> Option<Vec<String>> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    loop {
-        let (part, after) = if let Some(quoted) = rest.strip_prefix('"') {
-            let end = quoted.find('"')?;
-            (&quoted[..end], &quoted[end + 1..])
-        } else {
-            let end = rest.find('.').unwrap_or(rest.len());
-            (&rest[..end], &rest[end..])
-        };
-        if part.is_empty() {
-            return None;
-        }
-        parts.push(part.to_owned());
-        if after.is_empty() {
-            return Some(parts);
-        }
-        rest = after.strip_prefix('.')?;
-    }
-}
-
-impl FromStr for Source {
-    type Err = SourceError;
-
-    fn from_str(text: &str) -> Result<Self, SourceError> {
-        let wrong = || SourceError {
-            given: text.to_owned(),
-        };
-        let (head, tail) = match text.split_once('.') {
-            Some((head, tail)) => (head, Some(tail)),
-            None => (text, None),
-        };
-        match (head, tail) {
-            ("topic", None) => Ok(Self::Topic),
-            ("partition", None) => Ok(Self::Partition),
-            ("offset", None) => Ok(Self::Offset),
-            ("timestamp", None) => Ok(Self::Timestamp),
-            ("value", None) => Ok(Self::Value(Path::default())),
-            ("key", None) => Ok(Self::Key(Path::default())),
-            ("value", Some(path)) => split_path(path)
-                .map(|p| Self::Value(Path(p)))
-                .ok_or_else(wrong),
-            ("key", Some(path)) => split_path(path)
-                .map(|p| Self::Key(Path(p)))
-                .ok_or_else(wrong),
-            ("headers", Some(name)) if !name.is_empty() => Ok(Self::Header(name.to_owned())),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = |f: &mut fmt::Formatter<'_>, head: &str, path: &Path| {
-            f.write_str(head)?;
-            for part in &path.0 {
-                if part.contains('.') {
-                    write!(f, ".\"{part}\"")?
-                } else {
-                    write!(f, ".{part}")?
-                }
-            }
-            Ok(())
-        };
-        match self {
-            Self::Value(p) => path(f, "value", p),
-            Self::Key(p) => path(f, "key", p),
-            Self::Header(name) => write!(f, "headers.{name}"),
-            Self::Topic => f.write_str("topic"),
-            Self::Partition => f.write_str("partition"),
-            Self::Offset => f.write_str("offset"),
-            Self::Timestamp => f.write_str("timestamp"),
-        }
-    }
 }
 
 /// In which form a column wants its JSON values.
@@ -228,8 +95,8 @@ impl Holds {
 pub struct Column {
     /// Its name, unquoted.
     pub name: String,
-    /// Where its values come from.
-    pub source: Source,
+    /// What it takes.
+    pub take: Take,
     /// In which form.
     pub shape: Shape,
     /// Part of the key, in [`Mode::Upsert`].
@@ -249,7 +116,16 @@ pub struct Table {
     pub mode: Mode,
     /// The columns written, in the order of the cells of a row.
     pub columns: Vec<Column>,
+    /// Which records become rows; `None`: all.
+    pub filter: Option<Filter>,
+    /// A field of the row that has no column gets one, but for these; `None`: it gets
+    /// none.
+    pub evolve: Option<LeftOut>,
 }
+
+/// Fields that go nowhere, and are to get no columns.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LeftOut(pub Vec<Source>);
 
 /// A table, and what the sink keeps to write to it (statements, types).
 #[derive(Debug)]
@@ -263,17 +139,89 @@ pub struct Prepared<P> {
 /// What the config says of one table. The same for every SQL sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSettings {
-    /// The name, `{topic}` filled by the sink for each topic.
+    /// The name; what stands in it for parts of a topic's name is filled for each topic.
     pub table: String,
+    /// The pattern that names such parts, beside `{topic}`.
+    pub captures: Option<Captures>,
     /// How records become rows.
     pub mode: Mode,
     /// Empty: the table's primary key.
     pub key_columns: Vec<String>,
-    /// Column and source, in the order of the config. Other columns of the
-    /// table take the field of their own name.
-    pub columns: Vec<(String, Source)>,
+    /// Columns and what they take, in the order of the config. Others that are paired
+    /// take the field of their own name.
+    pub columns: Vec<(String, Take)>,
+    /// How that name is spelled in records.
+    pub naming: Naming,
+    /// Which columns are paired with fields that nothing is said of.
+    pub pairs: Pairs,
+    /// Which records become rows; `None`: all.
+    pub filter: Option<Filter>,
     /// What a missing field does.
     pub missing: Missing,
+    /// A table that is not there is made, of what the schema of the records tells.
+    pub create: bool,
+    /// Columns are added for fields of that schema that have none.
+    pub evolve: bool,
+}
+
+impl TableSettings {
+    /// What a topic gives to the name.
+    #[must_use]
+    pub fn words(&self, topic: &str) -> TopicWords {
+        TopicWords::of(topic, self.captures.as_ref())
+    }
+
+    /// With nothing said but the table's name and its mode.
+    #[must_use]
+    pub fn new(table: impl Into<String>, mode: Mode) -> Self {
+        Self {
+            table: table.into(),
+            captures: None,
+            mode,
+            key_columns: Vec::new(),
+            columns: Vec::new(),
+            naming: Naming::Exact,
+            pairs: Pairs::All,
+            filter: None,
+            missing: Missing::default(),
+            create: false,
+            evolve: false,
+        }
+    }
+}
+
+/// Which columns take a field that the config does not name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Pairs {
+    /// All of the table.
+    #[default]
+    All,
+    /// Only these.
+    Only(Vec<String>),
+    /// All but these, which keep their defaults.
+    AllBut(Vec<String>),
+}
+
+impl Pairs {
+    /// Whether a column of this name takes the field of its own. `same`: how names compare.
+    #[must_use]
+    pub fn take(&self, name: &str, same: impl Fn(&str, &str) -> bool) -> bool {
+        let listed = |names: &[String]| names.iter().any(|given| same(given, name));
+        match self {
+            Self::All => true,
+            Self::Only(names) => listed(names),
+            Self::AllBut(names) => !listed(names),
+        }
+    }
+
+    /// The columns that are named.
+    #[must_use]
+    pub fn named(&self) -> &[String] {
+        match self {
+            Self::All => &[],
+            Self::Only(names) | Self::AllBut(names) => names,
+        }
+    }
 }
 
 /// Which topics go into which table.

@@ -10,6 +10,7 @@ const DIALECT: Dialect = Dialect {
     database: "Cassandra",
     type_of,
     reserved: RESERVED,
+    own_columns: &[],
     says_not_null: false,
     needs_key: true,
     longest_name: None,

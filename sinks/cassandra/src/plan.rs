@@ -87,7 +87,7 @@ pub(crate) fn layout(
             ))
             .hint(hint));
         }
-        let raw = mapped.source.is_bytes();
+        let raw = mapped.take.is_bytes();
         let is_blob = matches!(column.typ, ColumnType::Native(NativeType::Blob));
         columns.push(PlanColumn {
             name: column.name.clone(),
@@ -105,7 +105,7 @@ pub(crate) fn layout(
             decoded.push(Column {
                 holds: Holds::Other,
                 name: name.to_owned(),
-                source,
+                take: source.into(),
                 shape: Shape::Scalar,
                 key: false,
                 type_name: types::name(&ColumnType::Native(typ)),
@@ -128,11 +128,7 @@ pub(crate) fn layout(
         key: info.key,
         ttl,
     };
-    let table = Table {
-        name: full,
-        mode: Mode::Upsert,
-        columns: decoded,
-    };
+    let table = mapping.table(&full, &settings.rule.settings, decoded);
     Ok((layout, table))
 }
 

@@ -16,7 +16,7 @@ use plimsoll_protocol::{Claim, Class, Generation, Marks, StartRule, TopicPartiti
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Identity,
     Inspect, KeptDeadLetter, Member, NewPosition, NewTable, PositionChange, Positions, Prepared,
-    Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, mapping,
+    Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, TableChange, mapping,
 };
 use scylla::client::session::Session;
 use std::collections::HashMap;
@@ -191,6 +191,21 @@ impl Sink for CassandraSink {
         };
         self.plans().insert(topic.to_owned(), planned);
         Ok(prepared)
+    }
+
+    /// Two who change a schema at once can part a cluster, and no change goes with the
+    /// fence: nobody asks for one.
+    async fn change_table(
+        &self,
+        _: &TopicPartition,
+        _: Claim,
+        change: &TableChange,
+    ) -> Result<(), SinkError> {
+        let topic = change.topic();
+        Err(
+            crate::plan::halt(format!("the table of topic \"{topic}\" lacks columns"))
+                .hint("add them: plimsoll makes and changes no tables of Cassandra"),
+        )
     }
 
     async fn settled(&self) -> Result<Vec<Settled>, SinkError> {

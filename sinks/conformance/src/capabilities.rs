@@ -19,6 +19,8 @@ pub struct Capabilities {
     pub decimals: Decimals,
     /// What becomes of a text with a NUL in it.
     pub nul: Nul,
+    /// Whether a table is made and changed while the service runs.
+    pub changes: Changes,
     /// Whether there is a type for JSON.
     pub json: Json,
     /// What becomes of a value that was not sent, where no row has it.
@@ -38,6 +40,16 @@ pub enum Tables {
     /// row, a delete would have to go below each write, which fills the table with
     /// tombstones. Others are refused before anything is written.
     MergingUpserts,
+}
+
+/// Whether a table is made and changed while the service runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changes {
+    /// In one transaction with the fence.
+    Fenced,
+    /// Never: a change of the schema goes with no fence, and two at once can part a
+    /// cluster.
+    Refused,
 }
 
 /// What becomes of the write of an owner that was overtaken and does not know it.
@@ -131,6 +143,7 @@ impl Capabilities {
         typing: Typing::Strict,
         decimals: Decimals::EveryDigit,
         nul: Nul::Kept,
+        changes: Changes::Fenced,
         json: Json::Typed,
         unsent: Unsent::Checked,
         letter_time: Some,

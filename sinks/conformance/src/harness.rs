@@ -159,15 +159,13 @@ impl TableSpec {
     /// What the config says of a table of this name: all topics go there.
     #[must_use]
     pub fn rule(&self, table: String) -> TableRule {
-        let named = |c: &ColumnSpec| Some((c.name.to_owned(), c.source.clone()?));
+        let named = |c: &ColumnSpec| Some((c.name.to_owned(), c.source.clone()?.into()));
         TableRule {
             topics: Vec::new(),
             settings: TableSettings {
-                table,
-                mode: self.mode,
-                key_columns: Vec::new(),
                 columns: self.columns.iter().filter_map(named).collect(),
                 missing: self.missing,
+                ..TableSettings::new(table, self.mode)
             },
         }
     }

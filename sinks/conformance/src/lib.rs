@@ -40,7 +40,7 @@ pub mod values;
 mod world;
 
 pub use capabilities::{
-    Capabilities, Claims, Decimals, Json, Late, Nul, Tables, Trials, Typing, Unsent,
+    Capabilities, Changes, Claims, Decimals, Json, Late, Nul, Tables, Trials, Typing, Unsent,
 };
 pub use harness::{ColumnSpec, Harness, TableSpec, column};
 pub use kept::{Kept, Type};

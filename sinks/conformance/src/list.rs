@@ -41,6 +41,7 @@ macro_rules! suite {
         $crate::suite!($harness, $within, made: [
             a_table_that_is_made_takes_a_row_of_every_kind,
             a_table_that_is_there_is_not_made_again,
+            a_table_is_made_and_grows_only_for_who_has_the_claim,
         ]);
         $crate::suite!($harness, $within, positions: [
             a_start_is_settled_once,
@@ -97,6 +98,7 @@ macro_rules! suite {
             a_table_that_is_not_there_is_refused_and_not_made,
             a_name_that_is_not_in_the_table_is_told_with_the_nearest,
             columns_take_the_field_of_their_name_unless_the_config_says_otherwise,
+            a_mapping_reaches_the_decoder_as_the_config_has_it,
             an_upsert_needs_a_key_of_its_table,
             a_log_table_has_its_coordinates_and_what_the_config_adds,
             a_table_without_the_coordinates_or_their_key_is_no_log,

@@ -1,9 +1,9 @@
 //! Tables that a sink makes for what records hold.
 
-use super::world::{TABLE, TOPIC, World};
-use super::{Harness, Kept, Record, Said, TableSpec, Type, column};
-use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Inspect, Kind, NewColumn, NewTable};
+use super::world::{TABLE, TOPIC, World, identity, member, start, tp};
+use super::{Changes, Harness, Kept, Record, Said, TableSpec, Type, column};
+use plimsoll_protocol::{Claim, Class, StartRule};
+use plimsoll_sink_api::{Inspect, Kind, NewColumn, NewTable, Sink, TableChange};
 
 /// A name for the column of each kind: what SQL reads as something else without quotes is
 /// among them.
@@ -104,4 +104,74 @@ pub async fn a_table_that_is_there_is_not_made_again<H: Harness>() {
     let mut p = world.process(1).await;
     let record = Record::put([("id", Said::number("1"))]);
     p.commit(&[record]).await.expect("it is as it was");
+}
+
+/// A process that owns partition 0 and has no table yet.
+async fn owner<H: Harness>(world: &World<H>, number: u128) -> (H::Sink, Claim) {
+    let member = member(number);
+    let sink = world.open(&member.name).await;
+    let start = [start(0, 0)];
+    let settled = sink
+        .settle(&identity(), StartRule::FirstRecord, &start)
+        .await;
+    settled.expect("settle");
+    let claimed = sink.claim(&member, &identity(), &tp(0)).await;
+    (sink, claimed.expect("claim").claim)
+}
+
+pub async fn a_table_is_made_and_grows_only_for_who_has_the_claim<H: Harness>() {
+    let (world, table) = world::<H>().await;
+    let create = TableChange::Create(table);
+    let add = |name: &str, kind| TableChange::Add {
+        topic: TOPIC.to_owned(),
+        columns: vec![NewColumn {
+            name: name.to_owned(),
+            kind,
+            key: false,
+        }],
+    };
+    let (old, overtaken) = owner(&world, 1).await;
+    if H::CAPABILITIES.changes == Changes::Refused {
+        let refused = old.change_table(&tp(0), overtaken, &create).await;
+        let error = refused.expect_err("nobody changes it");
+        assert_eq!(error.class, Class::Halt, "{error}");
+        return;
+    }
+    let (new, claim) = owner(&world, 2).await;
+    let late = old.change_table(&tp(0), overtaken, &create).await;
+    assert_eq!(late.expect_err("it was overtaken").class, Class::Fenced);
+    let missing = new.prepare(TOPIC).await.expect_err("nothing was made");
+    assert!(missing.detail.no_table, "{missing}");
+    // Twice: the owner of another partition has done so meanwhile.
+    for _ in 0..2 {
+        new.change_table(&tp(0), claim, &create)
+            .await
+            .expect("made");
+    }
+    let mut p = world.process(3).await;
+    let row = |id: &str| {
+        Record::put([
+            ("id", Said::number(id)),
+            (name(Kind::Text), Said::text("x")),
+        ])
+    };
+    p.commit(&[row("1")]).await.expect("a row");
+    let grow = add("group", Kind::Integer);
+    let late = new.change_table(&tp(0), claim, &grow).await;
+    assert_eq!(late.expect_err("it was overtaken").class, Class::Fenced);
+    for _ in 0..2 {
+        let added = p.sink.change_table(&tp(0), p.claim(), &grow).await;
+        added.expect("added");
+    }
+    let mut p = world.process(4).await;
+    let columns = &p.table.table.columns;
+    assert!(columns.iter().any(|c| c.name == "group"), "{columns:?}");
+    let both = row("2").and("group", Said::number("7"));
+    p.commit(&[both]).await.expect("a row with the new column");
+    world
+        .assert_rows([
+            vec![Kept::number("1"), Kept::text("x")],
+            vec![Kept::number("2"), Kept::text("x")],
+        ])
+        .await;
 }

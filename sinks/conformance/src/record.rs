@@ -197,6 +197,10 @@ impl Record {
                 Some((_, None)) => Cell::Null,
                 Some((_, Some(bytes))) => text_or_bytes(bytes, shape),
             },
+            // The decoder's own: they become what these here are before a sink sees them.
+            Source::Spelled(_) | Source::Inside(_) | Source::Rest | Source::Constant(_) => {
+                Cell::Absent
+            }
             Source::Topic => Cell::Text(place.topic),
             Source::Partition => Cell::Int(place.partition.into()),
             Source::Offset => Cell::Int(place.offset),
@@ -247,7 +251,7 @@ pub fn push<'r>(rows: &mut Rows<'r>, table: &Table, record: &'r Record, place: &
     let cells = rows.push(Row { offset, op });
     for (cell, column) in cells.iter_mut().zip(&table.columns) {
         if op == Op::Put || column.key {
-            *cell = record.cell(&column.source, column.shape, place);
+            *cell = record.cell(&column.take.source, column.shape, place);
         }
     }
 }

@@ -3,7 +3,10 @@
 use super::world::{TABLE, TOPIC, World};
 use super::{Harness, Kept, Record, Said, TableSpec, Tables, Type, column};
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Mode, Sink, SinkError, Source, TableRule, TableSettings};
+use plimsoll_sink_api::{
+    Cast, Filter, Literal, Mode, Naming, Pairs, Sink, SinkError, Source, TableRule, TableSettings,
+    Take,
+};
 
 async fn world<H: Harness>() -> World<H> {
     let columns = [
@@ -55,7 +58,7 @@ pub async fn a_table_that_is_not_there_is_refused_and_not_made<H: Harness>() {
 
 pub async fn a_name_that_is_not_in_the_table_is_told_with_the_nearest<H: Harness>() {
     let world = world::<H>().await;
-    let named = |name: &str| (name.to_owned(), Source::Offset);
+    let named = |name: &str| (name.to_owned(), Source::Offset.into());
     let error = refusal(&world, |s| s.columns = vec![named("amuont")]).await;
     let said = error.to_string();
     assert!(said.contains("column \"amuont\" is not in"), "{said}");
@@ -79,7 +82,7 @@ pub async fn columns_take_the_field_of_their_name_unless_the_config_says_otherwi
         .table
         .columns
         .iter()
-        .map(|c| (c.name.as_str(), c.source.to_string(), c.key))
+        .map(|c| (c.name.as_str(), c.take.to_string(), c.key))
         .collect();
     found.sort();
     let expected = [
@@ -108,6 +111,50 @@ pub async fn columns_take_the_field_of_their_name_unless_the_config_says_otherwi
         text(TOPIC),
     ];
     world.assert_rows([row]).await;
+}
+
+pub async fn a_mapping_reaches_the_decoder_as_the_config_has_it<H: Harness>() {
+    let columns = [
+        column("id", Type::Int).key(),
+        column("full_name", Type::Text),
+        column("left_out", Type::Text),
+    ];
+    let world = World::<H>::merging(TableSpec::merging(columns)).await;
+    let filter: Filter = "exists value.id".parse().expect("a filter");
+    let mut id: Take = "value.no".parse().expect("a source");
+    id.make.cast = Some(Cast::Number);
+    let mut several = id.clone();
+    several
+        .otherwise
+        .push(Source::Constant(Literal::Number("7".to_owned())));
+    let mut rule = world.spec.rule(world.harness.table(TABLE));
+    let settings = &mut rule.settings;
+    settings.naming = Naming::SnakeCase;
+    settings.pairs = Pairs::AllBut(vec!["left_out".to_owned()]);
+    settings.filter = Some(filter.clone());
+    settings.columns = vec![("id".to_owned(), id.clone())];
+    let sink = world.harness.open("mapped", vec![rule.clone()]).await;
+    sink.migrate().await.expect("migrate");
+    let prepared = sink.prepare(TOPIC).await.expect("prepared");
+    assert_eq!(prepared.table.filter, Some(filter));
+    let spelled = Source::Spelled("full_name".to_owned());
+    let mut found: Vec<_> = prepared
+        .table
+        .columns
+        .iter()
+        .map(|c| (c.name.as_str(), &c.take))
+        .collect();
+    found.sort_by_key(|(name, _)| *name);
+    assert_eq!(found, [("full_name", &spelled.into()), ("id", &id)]);
+    let error = refusal(&world, |s| {
+        s.pairs = Pairs::Only(vec!["ful_name".to_owned()])
+    })
+    .await;
+    assert_eq!(hint(&error), "did you mean \"full_name\"?");
+    let error = refusal(&world, |s| s.columns = vec![("id".to_owned(), several)]).await;
+    assert!(error.to_string().contains("one field"), "{error}");
+    let error = refusal(&world, |s| s.pairs = Pairs::AllBut(vec!["id".to_owned()])).await;
+    assert!(error.to_string().contains("key column \"id\""), "{error}");
 }
 
 pub async fn an_upsert_needs_a_key_of_its_table<H: Harness>() {
@@ -170,7 +217,7 @@ pub async fn a_log_table_has_its_coordinates_and_what_the_config_adds<H: Harness
         Kept::text("default"),
     ];
     world.assert_rows([row]).await;
-    let elsewhere = ("kafka_offset".to_owned(), Source::Timestamp);
+    let elsewhere = ("kafka_offset".to_owned(), Source::Timestamp.into());
     let error = refusal(&world, |s| s.columns = vec![elsewhere]).await;
     assert!(
         error.to_string().contains("takes no other source"),

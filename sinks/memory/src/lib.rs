@@ -19,9 +19,9 @@ use plimsoll_conformance::{ColumnSpec, Kept, Type, column};
 use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Act, Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun,
-    Identity, Inspect, KeptDeadLetter, Member, Missing, Mode, NewPosition, NewTable,
-    PositionChange, Positions, Prepared, Replay, Rows, SetOutcome, Settled, Sink, SinkError,
-    StoredPosition, TableRule, TableSettings, mapping, no_position,
+    Identity, Inspect, KeptDeadLetter, Member, Mode, NewPosition, NewTable, PositionChange,
+    Positions, Prepared, Replay, Rows, SetOutcome, Settled, Sink, SinkError, StoredPosition,
+    TableChange, TableRule, TableSettings, mapping, no_position,
 };
 use state::{SINK, State, moved};
 use std::sync::{Arc, Mutex};
@@ -45,13 +45,7 @@ impl Default for MemorySink {
     /// whose `n` is `odd`, too, with a code that could mean the table; one whose `n` is
     /// `lone`, for want of another row.
     fn default() -> Self {
-        let settings = TableSettings {
-            table: PLAIN.to_owned(),
-            mode: Mode::Append,
-            key_columns: Vec::new(),
-            columns: Vec::new(),
-            missing: Missing::Default,
-        };
+        let settings = TableSettings::new(PLAIN, Mode::Append);
         let rule = TableRule {
             topics: Vec::new(),
             settings,
@@ -332,6 +326,17 @@ impl Sink for MemorySink {
         })?
     }
 
+    async fn change_table(
+        &self,
+        tp: &TopicPartition,
+        claim: Claim,
+        change: &TableChange,
+    ) -> Result<(), SinkError> {
+        let settings = mapping::rule(&self.rules, change.topic())?;
+        let name = mapping::table_name(settings, change.topic());
+        self.asked(|state| state.change_table(tp, claim, &name, change))?
+    }
+
     async fn settled(&self) -> Result<Vec<Settled>, SinkError> {
         self.asked(|s| {
             let stands = |tp: &TopicPartition| s.positions.contains_key(tp);
@@ -503,7 +508,7 @@ impl Inspect for MemorySink {
             let what = format!("table \"{name}\" is there already");
             return Err(SinkError::new(Class::Halt, what));
         }
-        self.create(&name, table::made(table));
+        self.create(&name, table::made(&table.columns));
         Ok(())
     }
 }

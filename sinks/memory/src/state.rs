@@ -1,12 +1,13 @@
 //! What stands in memory: tables, positions, dead letters, what operators did.
 
 use super::fault::{Fault, Shutting};
-use super::table::Stored;
+use super::table::{self, Stored};
+use plimsoll_conformance::{ColumnSpec, Kept};
 use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Act, Claimed, DeadLetter, DeadLetterFilter, Identity, KeptDeadLetter, Marks, Member,
     NewPosition, Owned, Ownership, Payload, PositionChange, Secret, SetOutcome, Setting, SinkError,
-    StoredPosition, claimable, islands, setting,
+    StoredPosition, TableChange, claimable, islands, setting,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -169,6 +170,44 @@ impl State {
         let stood = self.positions.get_mut(tp)?;
         let stands = stood.row.epoch == claim.epoch && stood.row.owner == Some(claim.owner);
         stands.then_some(stood)
+    }
+
+    /// Makes a table, or adds columns to it, under a claim that stands.
+    pub(super) fn change_table(
+        &mut self,
+        tp: &TopicPartition,
+        claim: Claim,
+        name: &str,
+        change: &TableChange,
+    ) -> Result<(), SinkError> {
+        if self.claimed(tp, claim).is_none() {
+            return Err(moved(
+                "another claimed the partition before the table was changed",
+            ));
+        }
+        match change {
+            TableChange::Create(table) => {
+                let made = || Stored {
+                    columns: table::made(&table.columns),
+                    rows: Vec::new(),
+                };
+                self.tables.entry(name.to_owned()).or_insert_with(made);
+            }
+            TableChange::Add { columns, .. } => {
+                let Some(stored) = self.tables.get_mut(name) else {
+                    return Ok(());
+                };
+                let is_there =
+                    |column: &ColumnSpec| stored.columns.iter().any(|c| c.name == column.name);
+                let mut new = table::made(columns);
+                new.retain(|column| !is_there(column));
+                for row in &mut stored.rows {
+                    row.values.extend(new.iter().map(|_| Kept::Null));
+                }
+                stored.columns.extend(new);
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn remember_topic(&mut self, tp: &TopicPartition, claim: Claim, id: &str) {

@@ -6,8 +6,8 @@ use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::canonical::Unfit;
 use plimsoll_sink_api::mapping::{Candidate, Target, Unique};
 use plimsoll_sink_api::{
-    Cell, Committed, Dialect, Kind, Missing, Mode, NewColumn, NewTable, Op, Prepared, Rows, Secret,
-    Shape, SinkError, Source, Table, TableSettings,
+    Cell, Committed, Dialect, Kind, Missing, Mode, NewColumn, Op, Prepared, Rows, Secret, Shape,
+    SinkError, TableSettings, Take,
 };
 
 /// A table.
@@ -74,6 +74,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         Type::Uuid => "uuid",
     },
     reserved: &[],
+    own_columns: &[],
     says_not_null: true,
     needs_key: false,
     longest_name: None,
@@ -97,13 +98,13 @@ const fn type_of(kind: Kind) -> Type {
 
 /// The columns of a new table. Their names are kept for as long as the process lives, as
 /// those that tests write down are.
-pub(super) fn made(table: &NewTable) -> Vec<ColumnSpec> {
+pub(super) fn made(columns: &[NewColumn]) -> Vec<ColumnSpec> {
     let spec = |column: &NewColumn| {
         let name = Box::leak(column.name.clone().into_boxed_str());
         let spec = plimsoll_conformance::column(name, type_of(column.kind));
         if column.key { spec.key() } else { spec }
     };
-    table.columns.iter().map(spec).collect()
+    columns.iter().map(spec).collect()
 }
 
 /// Judges a table, and plans what is written to it.
@@ -135,23 +136,16 @@ pub(super) fn plan(
     let mapping = target.map(settings)?;
     let key = mapping.key.iter().flat_map(|key| &key.columns);
     let key = key.map(|&i| mapping.columns[i].at).collect();
-    let table = Table {
-        name: name.to_owned(),
-        mode: settings.mode,
-        columns: mapping
-            .columns
-            .iter()
-            .map(|mapped| {
-                let column = &columns[mapped.at];
-                let type_name = format!("{:?}", column.typ).to_lowercase();
-                mapped.column(column.name, shape(column.typ, &mapped.source), type_name)
-            })
-            .collect(),
-    };
+    let decoded = mapping.columns.iter().map(|mapped| {
+        let column = &columns[mapped.at];
+        let type_name = format!("{:?}", column.typ).to_lowercase();
+        mapped.column(column.name, shape(column.typ, &mapped.take), type_name)
+    });
+    let table = mapping.table(name, settings, decoded);
     let planned = mapping.columns.iter().map(|mapped| PlanColumn {
         name: columns[mapped.at].name.to_owned(),
         typ: columns[mapped.at].typ,
-        raw: mapped.source.is_bytes(),
+        raw: mapped.take.is_bytes(),
         at: mapped.at,
     });
     let plan = MemoryPlan {
@@ -164,10 +158,10 @@ pub(super) fn plan(
     Ok(Prepared { table, plan })
 }
 
-fn shape(typ: Type, source: &Source) -> Shape {
+fn shape(typ: Type, take: &Take) -> Shape {
     match typ {
         Type::Json => Shape::Json,
-        Type::Bytes if source.is_bytes() => Shape::Bytes,
+        Type::Bytes if take.is_bytes() => Shape::Bytes,
         _ => Shape::Scalar,
     }
 }

@@ -5,7 +5,7 @@ use crate::obstacle::{self, Obstacle};
 use crate::shape;
 use crate::text::ident;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::SinkError;
+use plimsoll_sink_api::{SinkError, TopicWords};
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -30,7 +30,7 @@ impl TableName {
     ///
     /// # Errors
     /// What is wrong with it, in words that do not show it.
-    pub(crate) fn parse(template: &str, topic: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(template: &str, words: &TopicWords) -> Result<Self, &'static str> {
         if template.contains('\0') {
             return Err("holds a NUL");
         }
@@ -51,10 +51,10 @@ impl TableName {
                     &rest[end..],
                 )
             };
-            if part.text.is_empty() {
+            let text = words.fill(&part.text);
+            if text.is_empty() {
                 return Err("has an empty part");
             }
-            let text = part.text.replace("{topic}", topic);
             if text.len() > IDENT_LIMIT {
                 return Err("has a part of more than 63 bytes, which Postgres would cut off");
             }
@@ -111,8 +111,8 @@ impl TableName {
 ///
 /// # Errors
 /// Why it cannot, in words that do not show it.
-pub fn check_table(template: &str, topic: &str) -> Result<(), &'static str> {
-    TableName::parse(template, topic).map(|_| ())
+pub fn check_table(template: &str, words: &TopicWords) -> Result<(), &'static str> {
+    TableName::parse(template, words).map(|_| ())
 }
 
 /// The text up to the closing quote, and what follows it.
@@ -391,7 +391,8 @@ mod tests {
 
     #[test]
     fn names_follow_sql() {
-        let name = |template| TableName::parse(template, "shop.Orders").unwrap();
+        let name =
+            |template| TableName::parse(template, &TopicWords::of("shop.Orders", None)).unwrap();
         assert_eq!(name("public.orders").exact(), r#""public"."orders""#);
         assert_eq!(name("Orders").exact(), r#""Orders""#);
         assert_eq!(name("Orders").folded(), r#""orders""#);
@@ -403,8 +404,11 @@ mod tests {
     #[test]
     fn broken_names_are_refused() {
         for template in ["", "a.", ".a", "a.b.c", "\"a", "\"a\"b", "\"\"", "a\0b"] {
-            assert!(TableName::parse(template, "t").is_err(), "{template}");
+            assert!(
+                TableName::parse(template, &TopicWords::of("t", None)).is_err(),
+                "{template}"
+            );
         }
-        assert!(TableName::parse("{topic}", &"t".repeat(64)).is_err());
+        assert!(TableName::parse("{topic}", &TopicWords::of(&"t".repeat(64), None)).is_err());
     }
 }

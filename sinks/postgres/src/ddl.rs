@@ -1,15 +1,22 @@
 //! Tables for topics that have none, as Postgres writes them.
 
-use crate::catalog::TableName;
-use crate::error::{halt, has_code};
+use crate::catalog::{self, TableName};
+use crate::commit::simple;
+use crate::error::{from_sqlx, halt, has_code};
 use crate::tables::told_of_schema;
-use plimsoll_sink_api::{Dialect, Kind, NewTable, SinkError};
+use crate::text::literal;
+use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Dialect, Kind, NewColumn, NewTable, SinkError, TableChange};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
+use std::time::Duration;
 
 /// Postgres' own.
 const DIALECT: Dialect = Dialect {
     database: "Postgres",
     type_of,
     reserved: RESERVED,
+    own_columns: &["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"],
     says_not_null: true,
     needs_key: false,
     longest_name: Some(63),
@@ -37,6 +44,107 @@ const fn type_of(kind: Kind) -> &'static str {
 /// `CREATE TABLE …`
 pub(crate) fn create(name: &TableName, table: &NewTable) -> Result<String, SinkError> {
     table.statement(&name.written(|part| DIALECT.name(part)), &DIALECT)
+}
+
+/// How long a change waits for those who use the table, at most. Everybody else waits behind
+/// it, readers too: it gives up soon, and comes again.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// Changes a table in one transaction with the fence: `fence` finds a row as long as the
+/// claim holds. What another instance has done meanwhile is left as it is.
+pub(crate) async fn change(
+    conn: &mut PgConnection,
+    fence: String,
+    limit: Duration,
+    (name, change): (&TableName, &TableChange),
+) -> Result<(), SinkError> {
+    // Shorter than the call may take: who has left is not to stand in the lock's queue.
+    let wait = LOCK_WAIT.min(limit / 2).as_millis();
+    simple(conn, format!("BEGIN; SET LOCAL lock_timeout = {wait}")).await?;
+    // One at a time: two who make one table are told of each other by an error.
+    let turn = format!(
+        "SELECT 1 WHERE pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended({}, 0))",
+        literal(&format!("plimsoll table {}", name.exact()))
+    );
+    let turn = sqlx::raw_sql(AssertSqlSafe(turn))
+        .fetch_all(&mut *conn)
+        .await;
+    if turn.map_err(from_sqlx)?.is_empty() {
+        simple(conn, "ROLLBACK".to_owned()).await?;
+        let what = "another instance is changing the table";
+        return Err(SinkError::new(Class::Transient, what));
+    }
+    let held = sqlx::raw_sql(AssertSqlSafe(fence))
+        .fetch_all(&mut *conn)
+        .await;
+    if held.map_err(from_sqlx)?.is_empty() {
+        simple(conn, "ROLLBACK".to_owned()).await?;
+        let what = "the partition was claimed by another before the table was changed";
+        return Err(SinkError::new(Class::Fenced, what));
+    }
+    let found = catalog::read(conn, name).await?;
+    match (change, found) {
+        (TableChange::Create(table), None) => simple(conn, create(name, table)?).await?,
+        (TableChange::Create(_), Some(_)) => {}
+        (TableChange::Add { columns, .. }, Some(relation)) => {
+            let is_there = |column: &&NewColumn| {
+                let mut there = relation.columns.iter();
+                there.any(|found| found.name == column.name)
+            };
+            // By the name that was found, in whichever case.
+            for column in columns.iter().filter(|column| !is_there(column)) {
+                simple(conn, DIALECT.add_column(&relation.sql, column)?).await?;
+            }
+        }
+        // It is gone: whoever reads the catalogue next finds that.
+        (TableChange::Add { .. }, None) => {}
+    }
+    simple(conn, "COMMIT".to_owned()).await
+}
+
+/// Why a table was not changed, with the statements that do it.
+pub(crate) fn unchanged(mut error: SinkError, name: &TableName, change: &TableChange) -> SinkError {
+    match error.class {
+        // Whoever made it meanwhile holds no lock any more: duplicate_table,
+        // duplicate_column, unique_violation of the catalogue.
+        _ if ["42P07", "42701", "23505"]
+            .iter()
+            .any(|code| has_code(&error, code)) =>
+        {
+            error.class = Class::Transient;
+        }
+        // Somebody uses the table.
+        _ if has_code(&error, "55P03") => error.class = Class::Transient,
+        Class::Fenced | Class::Unavailable | Class::Transient => {}
+        Class::Halt | Class::Rejected | Class::Suspect | Class::Stale => {
+            error.class = Class::Halt;
+            // What was refused before the database was asked has its hint.
+            if error.detail.code.is_none() {
+                return error;
+            }
+            error.detail.hint = None;
+            if matches!(change, TableChange::Create(_)) {
+                told_of_schema(&mut error, name);
+            }
+            if error.detail.hint.is_none() {
+                let statements = statements(name, change);
+                error.detail.hint = Some(format!("run it as a role that may: {statements}"));
+            }
+        }
+    }
+    error
+}
+
+fn statements(name: &TableName, change: &TableChange) -> String {
+    let written = name.written(|part| DIALECT.name(part));
+    let all: Vec<String> = match change {
+        TableChange::Create(table) => create(name, table).into_iter().collect(),
+        TableChange::Add { columns, .. } => {
+            let add = |column: &NewColumn| DIALECT.add_column(&written, column).ok();
+            columns.iter().filter_map(add).collect()
+        }
+    };
+    all.join("; ")
 }
 
 /// Why a table was not made.
@@ -160,7 +268,8 @@ mod tests {
     use plimsoll_sink_api::NewColumn;
 
     fn of(table: &str, topic: &str, column: &str) -> Result<String, SinkError> {
-        let name = TableName::parse(table, topic).expect("a name");
+        let name = TableName::parse(table, &plimsoll_sink_api::TopicWords::of(topic, None))
+            .expect("a name");
         let column = NewColumn {
             name: column.to_owned(),
             kind: Kind::Timestamp,

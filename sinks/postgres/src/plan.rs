@@ -10,9 +10,7 @@ use crate::shape;
 use crate::statement::Statements;
 use crate::text::ident;
 use plimsoll_sink_api::mapping::{self, COORDINATES, Candidate, Closed, EVENT, Mapped, Target};
-use plimsoll_sink_api::{
-    Column, Holds, Mode, Prepared, Shape, SinkError, Source, Table, TableSettings,
-};
+use plimsoll_sink_api::{Column, Holds, Mode, Prepared, Shape, SinkError, TableSettings, Take};
 use std::sync::Arc;
 
 /// What the sink keeps of a table.
@@ -187,7 +185,7 @@ pub(crate) fn build(
     let columns: Vec<PlanColumn> = mapping
         .columns
         .iter()
-        .map(|mapped| plan_column(&relation.columns[mapped.at], &mapped.source))
+        .map(|mapped| plan_column(&relation.columns[mapped.at], &mapped.take))
         .collect();
     let defaulted = (0..columns.len())
         .filter(|&i| columns[i].default.is_some() && !mapping.columns[i].key)
@@ -198,21 +196,16 @@ pub(crate) fn build(
         .shape
         .map(|shape| shape::unchanged(&relation.sql, shape));
     let decoded = mapping.columns.iter().zip(&columns);
-    let table = Table {
-        name: relation.shown.clone(),
-        mode: settings.mode,
-        columns: decoded
-            .map(|(mapped, planned)| {
-                let column = &relation.columns[mapped.at];
-                let shape = decoded_shape(mapped, planned);
-                let name = column.base_name.as_deref();
-                Column {
-                    holds: name.map_or(Holds::Other, Holds::named),
-                    ..mapped.column(&column.name, shape, column.type_name.clone())
-                }
-            })
-            .collect(),
-    };
+    let decoded = decoded.map(|(mapped, planned)| {
+        let column = &relation.columns[mapped.at];
+        let shape = decoded_shape(mapped, planned);
+        let name = column.base_name.as_deref();
+        Column {
+            holds: name.map_or(Holds::Other, Holds::named),
+            ..mapped.column(&column.name, shape, column.type_name.clone())
+        }
+    });
+    let table = mapping.table(&relation.shown, settings, decoded);
     Ok(Prepared {
         table,
         plan: PgPlan {
@@ -312,15 +305,14 @@ const ONE_FORM: [&str; 16] = [
     "macaddr",
 ];
 
-fn plan_column(column: &RelColumn, source: &Source) -> PlanColumn {
+fn plan_column(column: &RelColumn, take: &Take) -> PlanColumn {
     let base = column.base_name.as_deref().unwrap_or("");
-    let kind = match (column.element.as_deref(), base, source) {
+    let kind = match (column.element.as_deref(), base, take) {
         (Some("json" | "jsonb"), ..) => Kind::Array(Element::Json),
         (Some("bytea"), ..) => Kind::Array(Element::Bytea),
         (Some(_), ..) => Kind::Array(Element::Plain),
         (None, "json" | "jsonb", _) => Kind::Json,
-        (None, "bytea", Source::Header(_)) => Kind::RawBytea,
-        (None, "bytea", Source::Key(path)) if path.0.is_empty() => Kind::RawBytea,
+        (None, "bytea", take) if take.is_bytes() => Kind::RawBytea,
         (None, "bytea", _) => Kind::Bytea,
         (None, "int2" | "int4" | "int8" | "numeric" | "float4" | "float8", _) => Kind::Number,
         (None, ..) => Kind::Plain,

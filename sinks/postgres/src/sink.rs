@@ -8,11 +8,11 @@ use crate::names::Names;
 use crate::plan::PgPlan;
 use crate::pool::Pool;
 use crate::sweep::Purpose;
-use crate::{PostgresSettings, claim, commit, migrate, state};
+use crate::{PostgresSettings, claim, commit, ddl, migrate, state};
 use plimsoll_protocol::{Claim, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Blocked, Claimed, Committed, Identity, Member, NewPosition, Prepared, Settled, Sink,
-    SinkError,
+    SinkError, TableChange,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -30,6 +30,8 @@ pub struct PostgresSink {
     /// By topic: the last plan, handed out again while nothing changed.
     pub(crate) plans: Mutex<HashMap<String, Arc<Prepared<PgPlan>>>>,
     pub(crate) waiters: Waiters,
+    /// One change of a table at a time.
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for PostgresSink {
@@ -58,6 +60,7 @@ impl PostgresSink {
             copy_above: commit::COPY_ABOVE,
             plans: Mutex::default(),
             waiters: Waiters::default(),
+            changing: tokio::sync::Mutex::default(),
             dialer,
             settings,
         })
@@ -99,6 +102,25 @@ impl Sink for PostgresSink {
 
     async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<PgPlan>>, SinkError> {
         self.plan(topic).await
+    }
+
+    async fn change_table(
+        &self,
+        tp: &TopicPartition,
+        claim: Claim,
+        change: &TableChange,
+    ) -> Result<(), SinkError> {
+        let name = self.table_name(change.topic())?;
+        // It may wait for others, and claims and heartbeats are not to wait for it; nor are
+        // commits, for more than one of the writers' connections.
+        let _turn = self.changing.lock().await;
+        let of = (&*tp.topic, tp.partition);
+        let changing = self.on_writer(Purpose::Other, of, async |session| {
+            let fence = state::holds(&self.names, self.sink(), tp, claim);
+            ddl::change(&mut session.conn, fence, self.limit(), (&name, change)).await
+        });
+        let changed = changing.await.map(|((), _)| ());
+        changed.map_err(|error| ddl::unchanged(error, &name, change))
     }
 
     async fn settled(&self) -> Result<Vec<Settled>, SinkError> {

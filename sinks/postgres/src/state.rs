@@ -2,6 +2,7 @@
 
 use crate::error::{from_sqlx, has_code, on_state};
 use crate::names::{Names, uuid};
+use crate::text::literal;
 use plimsoll_protocol::{Claim, Class, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Fingerprint, Identity, Member, NewPosition, Settled, SinkError, StoredPosition,
@@ -123,6 +124,21 @@ pub(crate) async fn release(
         .await
         .map(|_| ())
         .map_err(|e| on_state(&names.shown, e))
+}
+
+/// One row where a claim still holds, which nobody takes until the transaction ends; none
+/// where it does not.
+pub(crate) fn holds(names: &Names, sink: &str, tp: &TopicPartition, claim: Claim) -> String {
+    format!(
+        "SELECT 1 FROM {} WHERE sink = {} AND topic = {} AND kafka_partition = {} AND epoch = {} \
+         AND owner = '{}'::uuid FOR UPDATE",
+        names.positions,
+        literal(sink),
+        literal(&tp.topic),
+        tp.partition,
+        claim.epoch.0,
+        uuid(claim.owner)
+    )
 }
 
 /// Rows that a commit or claim has locked are skipped: both are signs of life,

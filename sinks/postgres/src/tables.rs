@@ -114,7 +114,7 @@ impl PostgresSink {
 }
 
 fn table_name(settings: &TableSettings, topic: &str) -> Result<TableName, SinkError> {
-    TableName::parse(&settings.table, topic).map_err(|what| {
+    TableName::parse(&settings.table, &settings.words(topic)).map_err(|what| {
         let error = halt(format!("table \"{}\" {what}", settings.table));
         error.hint(format!(
             "name a table for the topic \"{topic}\" in the sink's tables"

@@ -2,7 +2,9 @@
 
 use crate::connection::{Database, End, Lane, Open, Transaction, within};
 use crate::error::from_sqlx;
-use plimsoll_sink_api::{Dialect, Kind, NewTable, SinkError};
+use crate::{catalogue, positions};
+use plimsoll_protocol::{Claim, Class, TopicPartition};
+use plimsoll_sink_api::{Dialect, Kind, NewColumn, NewTable, SinkError, TableChange};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 /// SQLite's own.
@@ -10,6 +12,7 @@ const DIALECT: Dialect = Dialect {
     database: "SQLite",
     type_of,
     reserved: RESERVED,
+    own_columns: &[],
     says_not_null: true,
     needs_key: false,
     longest_name: None,
@@ -46,6 +49,78 @@ pub async fn make(database: &Database, statement: String) -> Result<(), SinkErro
         transaction.end(result, End::Commit).await
     })
     .await
+}
+
+/// Who changes a table.
+pub struct Holder<'h> {
+    pub sink: &'h str,
+    pub tp: &'h TopicPartition,
+    pub claim: Claim,
+}
+
+/// Changes a table in one transaction with the fence. What another instance has done
+/// meanwhile is left as it is.
+pub async fn change(
+    database: &Database,
+    holder: &Holder<'_>,
+    name: &str,
+    change: &TableChange,
+) -> Result<(), SinkError> {
+    let turn = database.turn().await;
+    within(async {
+        let lease = database.lease(Lane::Other, Open::Existing).await?;
+        let mut transaction = Transaction::begin(turn, lease).await?;
+        let result = run_change(transaction.connection(), holder, name, change).await;
+        let result = result.map_err(|error| unchanged(error, name, change));
+        transaction.end(result, End::Commit).await
+    })
+    .await
+}
+
+/// Why a table was not changed, with the statements that do it.
+fn unchanged(mut error: SinkError, name: &str, change: &TableChange) -> SinkError {
+    // What was refused before the database was asked has its hint.
+    if error.class != Class::Halt || error.detail.code.is_none() {
+        return error;
+    }
+    let all: Vec<String> = match change {
+        TableChange::Create(table) => create(name, table).into_iter().collect(),
+        TableChange::Add { columns, .. } => {
+            let written = DIALECT.name(name);
+            let add = |column: &NewColumn| DIALECT.add_column(&written, column).ok();
+            columns.iter().filter_map(add).collect()
+        }
+    };
+    error.detail.hint = Some(format!("as the table is, by hand: {}", all.join("; ")));
+    error
+}
+
+async fn run_change(
+    connection: &mut SqliteConnection,
+    holder: &Holder<'_>,
+    name: &str,
+    change: &TableChange,
+) -> Result<(), SinkError> {
+    if !positions::holds(connection, holder.sink, holder.tp, holder.claim).await? {
+        let what = "the partition was claimed by another before the table was changed";
+        return Err(SinkError::new(Class::Fenced, what));
+    }
+    match (change, catalogue::read(connection, name).await?) {
+        (TableChange::Create(table), Err(_)) => run(connection, create(name, table)?).await,
+        (TableChange::Create(_), Ok(_)) => Ok(()),
+        (TableChange::Add { columns, .. }, Ok(info)) => {
+            let is_there = |column: &&NewColumn| {
+                let mut there = info.columns.iter();
+                there.any(|found| found.name.eq_ignore_ascii_case(&column.name))
+            };
+            for column in columns.iter().filter(|column| !is_there(column)) {
+                run(connection, DIALECT.add_column(&DIALECT.name(name), column)?).await?;
+            }
+            Ok(())
+        }
+        // It is gone: whoever reads the catalogue next finds that.
+        (TableChange::Add { .. }, Err(_)) => Ok(()),
+    }
 }
 
 async fn run(connection: &mut SqliteConnection, statement: String) -> Result<(), SinkError> {

@@ -51,7 +51,7 @@ use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Identity,
     Inspect, KeptDeadLetter, Member, Mode, NewPosition, NewTable, PositionChange, Positions,
-    Prepared, Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, mapping,
+    Prepared, Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, TableChange, mapping,
 };
 use std::sync::Arc;
 
@@ -103,7 +103,12 @@ impl Sink for SqliteSink {
                 lease.keep();
                 Ok(found)
             })
-            .await?;
+            .await
+            .map_err(|mut error: SinkError| {
+                // Where there is no file, there is no table in it.
+                error.detail.no_table = !self.settings.path.exists();
+                error
+            })?;
             match found {
                 Ok(info) => return plan::build(settings, &info).map(Arc::new),
                 // A log table that is named after its topic is made when the
@@ -115,6 +120,22 @@ impl Sink for SqliteSink {
                 Err(others) => return Err(plan::missing_table(&name, settings.mode, &others)),
             }
         }
+    }
+
+    async fn change_table(
+        &self,
+        tp: &TopicPartition,
+        claim: Claim,
+        change: &TableChange,
+    ) -> Result<(), SinkError> {
+        let settings = mapping::rule(&self.settings.tables, change.topic())?;
+        let name = mapping::table_name(settings, change.topic());
+        let holder = ddl::Holder {
+            sink: &self.settings.sink,
+            tp,
+            claim,
+        };
+        ddl::change(&self.database, &holder, &name, change).await
     }
 
     async fn settled(&self) -> Result<Vec<Settled>, SinkError> {

@@ -8,7 +8,7 @@ use crate::statement::{self, Statements};
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::mapping::{self, Candidate, Closed, EVENT, Mapped, Target, Unique};
 use plimsoll_sink_api::text::ident;
-use plimsoll_sink_api::{Cell, Missing, Mode, Prepared, Shape, SinkError, Table, TableSettings};
+use plimsoll_sink_api::{Cell, Missing, Mode, Prepared, Shape, SinkError, TableSettings};
 
 /// What the sink keeps of a table.
 #[derive(Debug)]
@@ -138,8 +138,8 @@ pub(crate) fn build(
         folds_case: true,
     };
     let mapping = target.map(settings)?;
-    let (keys, collations) = match mapping.key {
-        Some(key) => (key.columns, collations[key.unique].clone()),
+    let (keys, collations) = match &mapping.key {
+        Some(key) => (key.columns.clone(), collations[key.unique].clone()),
         None => (Vec::new(), Vec::new()),
     };
     let columns: Vec<PlanColumn> = mapping
@@ -158,19 +158,12 @@ pub(crate) fn build(
     let varying = (0..columns.len())
         .filter(|&i| !matches!(columns[i].absent, Absent::Constant(_)))
         .collect();
-    let table = Table {
-        name: info.name.clone(),
-        mode: settings.mode,
-        columns: mapping
-            .columns
-            .iter()
-            .map(|mapped| {
-                let column = &info.columns[mapped.at];
-                let shape = shape(info, mapped);
-                mapped.column(&column.name, shape, column.declared.clone())
-            })
-            .collect(),
-    };
+    let decoded = mapping.columns.iter().map(|mapped| {
+        let column = &info.columns[mapped.at];
+        let shape = shape(info, mapped);
+        mapped.column(&column.name, shape, column.declared.clone())
+    });
+    let table = mapping.table(&info.name, settings, decoded);
     let key_names = keys.iter().map(|&i| columns[i].name.clone()).collect();
     Ok(Prepared {
         table,
@@ -226,8 +219,7 @@ fn shape(info: &TableInfo, mapped: &Mapped) -> Shape {
     let is_json = column.declared.to_ascii_uppercase().contains("JSON");
     if is_json || mapped.event {
         Shape::Json
-    } else if mapped.source.is_bytes() && affinity(&column.declared, info.strict) == Affinity::Blob
-    {
+    } else if mapped.take.is_bytes() && affinity(&column.declared, info.strict) == Affinity::Blob {
         Shape::Bytes
     } else {
         Shape::Scalar
@@ -258,7 +250,7 @@ fn plan_column(
         name: column.name.clone(),
         form: Form {
             affinity: affinity(&column.declared, info.strict),
-            raw: mapped.source.is_bytes(),
+            raw: mapped.take.is_bytes(),
             json: shape(info, mapped) == Shape::Json,
         },
         absent,

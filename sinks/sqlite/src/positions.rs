@@ -275,6 +275,27 @@ pub async fn release(
     })
 }
 
+/// Whether a claim still holds.
+pub async fn holds(
+    connection: &mut SqliteConnection,
+    sink: &str,
+    tp: &TopicPartition,
+    claim: Claim,
+) -> Result<bool, SinkError> {
+    let row = sqlx::query(
+        "SELECT 1 FROM plimsoll_positions
+          WHERE sink = ?1 AND topic = ?2 AND kafka_partition = ?3 AND epoch = ?4 AND owner = ?5",
+    )
+    .bind(sink.to_owned())
+    .bind(tp.topic.clone())
+    .bind(tp.partition)
+    .bind(claim.epoch.0)
+    .bind(owner_text(claim.owner))
+    .fetch_optional(connection)
+    .await;
+    row.map(|row| row.is_some()).map_err(|e| from_sqlx(&e))
+}
+
 /// A sign of life on all that a member owns.
 pub async fn heartbeat(database: &Database, sink: &str, member: &Member) -> Result<(), SinkError> {
     transaction!(database, |connection| async {

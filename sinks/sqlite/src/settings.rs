@@ -49,14 +49,9 @@ impl Backend for SqliteSettings {
         !self.path.exists() || error.detail.condition.starts_with("no such table: ")
     }
 
-    fn lacks_table(&self, error: &SinkError) -> bool {
-        !self.path.exists() || error.detail.condition.ends_with("does not exist")
-    }
-
     /// A log table, or the file for it.
     fn will_make(&self, topic: &str, error: &SinkError) -> bool {
         let log = rule_for(&self.tables, topic).is_some_and(|table| table.mode == Mode::Log);
-        log && self.auto_migrate
-            && (!self.path.exists() || error.detail.condition.ends_with("does not exist"))
+        log && self.auto_migrate && error.detail.no_table
     }
 }

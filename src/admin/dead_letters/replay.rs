@@ -117,7 +117,7 @@ impl Replaying<'_> {
         let mut tally = Tally::default();
         for (tp, offsets) in &wanted {
             let prepared = sink.prepare(&tp.topic).await.map_err(self.failed())?;
-            let decoder = Decoder::new(&prepared.table, &tp.topic, tp.partition, &self.formats);
+            let decoder = Decoder::growing(&prepared.table, &tp.topic, tp.partition, &self.formats);
             let lane = Lane {
                 sink,
                 tp,

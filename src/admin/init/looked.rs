@@ -5,9 +5,9 @@ use super::draft::{Draft, Reading};
 use super::{parsed, sink_of};
 use crate::admin::block_on;
 use crate::admin::error::AdminError;
-use crate::admin::survey::{Survey, Surveyor};
 use crate::config::Config;
 use crate::formats::{SharedRegistry, formats};
+use crate::propose::{Survey, Surveyor};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_record::{Chunk, Framing, SchemaId, SchemaKind};
 

@@ -9,14 +9,13 @@ mod target;
 
 use super::error::AdminError;
 use super::kafka::Kafka;
-use super::proposal::{Proposal, propose};
-use super::survey::Survey;
 use super::text::count;
 use super::{block_on, client_name};
 use crate::backends::with_backend;
 use crate::config::{self, Config, Process, Sink};
 use crate::exit::Exit;
 use crate::kafka::{cluster_config, is_compacted};
+use crate::propose::{Proposal, Survey, propose};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use draft::{Draft, Reading};
@@ -341,9 +340,7 @@ async fn known<B: Backend>(backend: &B, topic: &str) -> Table {
     };
     match sink.prepare(topic).await {
         Ok(_) => Table::There,
-        Err(error) if backend.lacks_table(&error) || backend.will_make(topic, &error) => {
-            Table::Missing
-        }
+        Err(error) if error.detail.no_table || backend.will_make(topic, &error) => Table::Missing,
         Err(error) => Table::Unknown(error),
     }
 }

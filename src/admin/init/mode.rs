@@ -1,6 +1,6 @@
 //! How records are to become rows, where nobody has said it. Pure.
 
-use crate::admin::survey::Survey;
+use crate::propose::Survey;
 use plimsoll_sink_api::Mode;
 
 /// What is known of a topic.

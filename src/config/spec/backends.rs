@@ -7,7 +7,8 @@ use super::{
     Check, Choice, Group, Kind, Rule, Setting, Table, Texts, Value, When, boolean, choice, integer,
     text,
 };
-use crate::config::tables::{MISSING_WORDS, MODE_WORDS};
+use crate::config::columns::{CAST_WORDS, NAMING_WORDS, UNIT_WORDS};
+use crate::config::tables::{EVOLVE_WORDS, MISSING_WORDS, MODE_WORDS};
 use crate::config::{backend, cassandra};
 
 /// The tables that say where a sink writes.
@@ -42,7 +43,7 @@ static POSTGRES: Table = Table {
     name: "postgres",
     doc: "Writes to Postgres.",
     groups: &[&IN_POSTGRES, &OF_A_TABLE, &OF_A_SQL_TABLE, &SQL_TABLES],
-    rules: &[SQL_RULES, INSTEAD_OF_SQL_TABLES],
+    rules: &[TABLE_RULES, SQL_RULES, INSTEAD_OF_SQL_TABLES],
     foreign: &[
         (&["path"], "postgres has url"),
         (&["state_keyspace"], "postgres has state_schema"),
@@ -114,7 +115,7 @@ static SQLITE: Table = Table {
     name: "sqlite",
     doc: "Writes to a SQLite file.",
     groups: &[&IN_SQLITE, &OF_A_TABLE, &OF_A_SQL_TABLE, &SQL_TABLES],
-    rules: &[SQL_RULES, INSTEAD_OF_SQL_TABLES],
+    rules: &[TABLE_RULES, SQL_RULES, INSTEAD_OF_SQL_TABLES],
     foreign: &[
         (&["url", "contact_points"], "sqlite has path"),
         (
@@ -155,7 +156,12 @@ static CASSANDRA: Table = Table {
     name: "cassandra",
     doc: "Writes to Cassandra or Scylla.",
     groups: &[&IN_CASSANDRA, &OF_A_TABLE, &OF_A_CQL_TABLE, &CQL_TABLES],
-    rules: &[CASSANDRA_RULES, CQL_RULES, INSTEAD_OF_CQL_TABLES],
+    rules: &[
+        CASSANDRA_RULES,
+        TABLE_RULES,
+        CQL_RULES,
+        INSTEAD_OF_CQL_TABLES,
+    ],
     foreign: &[
         (&["url", "path"], "cassandra has contact_points"),
         (&["state_schema"], "cassandra has state_keyspace"),
@@ -165,7 +171,7 @@ static CASSANDRA: Table = Table {
 };
 
 const NO_MODES: (&[&str], &str) = (
-    &["mode", "key_columns", "missing"],
+    &["mode", "key_columns", "missing", "create", "evolve"],
     "cassandra upserts by the table's primary key, and a missing field leaves what stands",
 );
 
@@ -313,8 +319,8 @@ static TLS: Table = Table {
 
 /// What a source can be: `Source::from_str`, as a pattern.
 pub(in crate::config) const SOURCE: &str = concat!(
-    r"^(topic|partition|offset|timestamp",
-    r#"|(value|key)(\.([^."][^.]*|"[^"]+"))*"#,
+    r"^(topic|partition|offset|timestamp|value\.\*",
+    r#"|(value|key)(\[(-?[0-9]{1,9}|\*)\]|\.([^."\[\]*][^.\[\]]*|\*[^.\[\]]+|"[^"]+"))*"#,
     r"|headers\.[\s\S]+)$"
 );
 
@@ -324,21 +330,124 @@ static OF_A_TABLE: Group = Group {
     settings: &[
         Setting::new(
             "table",
-            Kind::Parsed(r"^\s*([^{}]|\{topic\})*([^{}\s]|\{topic\})([^{}]|\{topic\})*$"),
+            Kind::Parsed(r"^\s*([^{}]|\{\w+\})*([^{}\s]|\{\w+\})([^{}]|\{\w+\})*$"),
         )
         .required_unless(
-            "tables",
+            &["tables"],
             "which table to write to: table = \"public.orders\"",
         )
         .doc(
             "By SQL's rules: `public.orders`, `\"Odd.Name\"`. `{topic}` is filled per record: \
-             `public.{topic}`. `check` refuses a name that no table can have, for each topic \
+             `public.{topic}`; so are the names of groups in `topics_regex`, `{schema}.{table}`. \
+             `check` refuses a name that no table can have, for each topic \
              that is named: in Postgres parts of more than 63 bytes, in Cassandra others than \
              letters, digits and `_`.",
         ),
-        Setting::new("columns", Kind::Columns).doc(
-            "A table, `column = source`. In `append` and `upsert` every other column takes the \
-             field of its own name; in `log` only the named ones are added.",
+        Setting::new("columns", Kind::Columns(&COLUMN)).doc(
+            "A table, `column = source`, or `column = { … }` with the settings below. In `append` \
+             and `upsert` every other column takes the field of its own name; in `log` only the \
+             named ones are added.",
+        ),
+        choice("naming", &NAMING_WORDS)
+            .default(Value::Text("exact"))
+            .also("not with `log`")
+            .doc(
+                "How the fields are spelled that columns take without being named. \
+                 `\"snake_case\"`: the column `customer_id` takes `customerId`, `CustomerID`, \
+                 `customer-id` and the like.",
+            ),
+        Setting::new("include", Kind::Texts(COLUMN_NAMES))
+            .else_("all columns")
+            .also("not with `log`")
+            .hint("name a column: include = [\"id\"]")
+            .doc(
+                "The columns that take the field of their own name. Others that `columns` does not \
+                 name keep their defaults.",
+            ),
+        Setting::new("exclude", Kind::Texts(COLUMN_NAMES))
+            .also("not with `log`, nor with `include`")
+            .hint("name a column: exclude = [\"created_at\"]")
+            .doc("Columns that take no field, and keep their defaults."),
+        Setting::new("where", Kind::Parsed(r"\S"))
+            .else_("all records")
+            .hint("where = \"value.status in ('paid', 'sent') and value.total > 0\"")
+            .doc(
+                "Which records become rows, by their sources: `=`, `!=`, `<`, `<=`, `>`, `>=`, \
+                 `in`, `exists`, `not`, `and`, `or`. The position moves over the others. See \
+                 MAPPING.md.",
+            ),
+    ],
+};
+
+/// What one column takes.
+static COLUMN: Table = Table {
+    name: "column",
+    doc: "What a column takes, and what is made of it.",
+    groups: &[&OF_A_COLUMN],
+    rules: &[&[
+        Rule::Refused {
+            settings: &["coalesce"],
+            words: &[],
+            when: When::Has("source"),
+            why: "does not go with source",
+            hint: "put the source in front of the others",
+        },
+        Rule::Refused {
+            settings: &["unit", "time_zone"],
+            words: &[],
+            when: When::Lacks(&["source", "coalesce"]),
+            why: "is for values of records, and there is only a constant",
+            hint: "write the constant as it is to stand in the column",
+        },
+        Rule::Refused {
+            settings: &["time_zone"],
+            words: &[],
+            when: When::Has("unit"),
+            why: "is for texts, and unit is for numbers",
+            hint: "keep one of them",
+        },
+    ]],
+    foreign: &[],
+};
+
+static OF_A_COLUMN: Group = Group {
+    place: "a column",
+    settings: &[
+        Setting::new("source", Kind::Parsed(SOURCE))
+            .required_unless(
+                &["coalesce", "constant"],
+                "where its values come from: source = \"value.id\"",
+            )
+            .doc("Where its values come from."),
+        Setting::new(
+            "coalesce",
+            Kind::Texts(Texts {
+                checks: &[Check::Matches(
+                    SOURCE,
+                    "is not a valid source",
+                    "such as \"value.name\", \"key.id\" or \"headers.origin\"",
+                )],
+                unique: true,
+            }),
+        )
+        .also("instead of `source`")
+        .hint("coalesce = [\"value.name\", \"value.nickname\"]")
+        .doc("Several sources: the first that has a value, and no null, counts."),
+        Setting::new("constant", Kind::Literal)
+            .doc("The same for all records; beside sources, what stands where none has a value."),
+        choice("unit", &UNIT_WORDS)
+            .also("not with `time_zone`")
+            .doc("A number is a point in time, counted in this from 1970 on, UTC."),
+        Setting::new("time_zone", Kind::Parsed(r"\S"))
+            .also("not with `unit`")
+            .doc(
+                "A text of a date and time without an offset is the time of a clock there: \
+                 `\"Europe/Berlin\"`.",
+            ),
+        choice("as", &CAST_WORDS).doc(
+            "What a value is turned into before it is written. `\"text\"`: the digits of a number, \
+             JSON as it stands. `\"json\"`: the JSON that a text holds. `\"number\"`, \
+             `\"boolean\"`: what a text stands for.",
         ),
     ],
 };
@@ -349,7 +458,7 @@ static OF_A_SQL_TABLE: Group = Group {
     settings: &[
         choice("mode", &MODE_WORDS)
             .required_unless(
-                "tables",
+                &["tables"],
                 "\"log\" keeps every record, \"append\" adds a row per record, \"upsert\" \
                  replaces the row of a key",
             )
@@ -366,6 +475,19 @@ static OF_A_SQL_TABLE: Group = Group {
                 "The columns of a unique index: not partial, not over expressions, in Postgres \
                  not deferrable, in SQLite not without a type.",
             ),
+        boolean("create", false)
+            .also("not with `log`, which makes its own; with formats that have schemas")
+            .doc(
+                "Whether a table that is not there is made when the first record comes: columns \
+                 and types from the schema, the key from `key_columns` or the record's key.",
+            ),
+        choice("evolve", &EVOLVE_WORDS)
+            .default(Value::Text("none"))
+            .also("not with `log` and `include`; with formats that have schemas")
+            .doc(
+                "`\"add_columns\"`: a field of the schema that has no column gets one, that may \
+                 be null. Nothing is dropped, and no type changes.",
+            ),
         choice("missing", &MISSING_WORDS)
             .default(Value::Text("default"))
             .also("only with `upsert`")
@@ -376,6 +498,8 @@ static OF_A_SQL_TABLE: Group = Group {
     ],
 };
 
+const COLUMN_NAMES: Texts = KEY_COLUMNS;
+
 const KEY_COLUMNS: Texts = Texts {
     checks: &[Check::Matches(
         r"[\s\S]",
@@ -385,7 +509,23 @@ const KEY_COLUMNS: Texts = Texts {
     unique: true,
 };
 
+/// Of a table in any database.
+const TABLE_RULES: &[Rule] = &[Rule::Refused {
+    settings: &["exclude"],
+    words: &[],
+    when: When::Has("include"),
+    why: "does not go with include, which leaves out all that it does not name",
+    hint: "keep one of them",
+}];
+
 const SQL_RULES: &[Rule] = &[
+    Rule::Refused {
+        settings: &["evolve"],
+        words: &[],
+        when: When::Has("include"),
+        why: "does not go with include, which names all columns that take a field",
+        hint: "leave include out; exclude names what is to get no column",
+    },
     Rule::Refused {
         settings: &["key_columns"],
         words: &[],
@@ -405,6 +545,13 @@ const SQL_RULES: &[Rule] = &[
         words: &[],
         when: When::Is("mode", &["log", "append"]),
         why: "works only with mode = \"upsert\": in the other modes no row is written twice",
+        hint: "leave it out",
+    },
+    Rule::Refused {
+        settings: &["naming", "include", "exclude", "create", "evolve"],
+        words: &[],
+        when: When::Is("mode", &["log"]),
+        why: "does not go with mode = \"log\", which takes only the columns that are named",
         hint: "leave it out",
     },
     Rule::RefusedKeys {
@@ -459,11 +606,19 @@ const fn tables(each: &'static Table) -> Setting {
 const INSTEAD_OF_SQL_TABLES: &[Rule] = &[instead_of_tables(&[
     "table",
     "columns",
+    "naming",
+    "include",
+    "exclude",
+    "where",
     "mode",
     "key_columns",
+    "create",
+    "evolve",
     "missing",
 ])];
-const INSTEAD_OF_CQL_TABLES: &[Rule] = &[instead_of_tables(&["table", "columns", "ttl_s", "ttl"])];
+const INSTEAD_OF_CQL_TABLES: &[Rule] = &[instead_of_tables(&[
+    "table", "columns", "naming", "include", "exclude", "where", "ttl_s", "ttl",
+])];
 
 const fn instead_of_tables(settings: &'static [&'static str]) -> Rule {
     Rule::Refused {
@@ -479,7 +634,7 @@ static SQL_TABLE: Table = Table {
     name: "sql_table",
     doc: "Which topics go into one table, and how.",
     groups: &[&OF_AN_ENTRY, &OF_A_TABLE, &OF_A_SQL_TABLE],
-    rules: &[SQL_RULES],
+    rules: &[TABLE_RULES, SQL_RULES],
     foreign: &[],
 };
 
@@ -487,7 +642,7 @@ static CQL_TABLE: Table = Table {
     name: "cql_table",
     doc: "Which topics go into one table, and how.",
     groups: &[&OF_AN_ENTRY, &OF_A_TABLE, &OF_A_CQL_TABLE],
-    rules: &[CQL_RULES],
+    rules: &[TABLE_RULES, CQL_RULES],
     foreign: &[NO_MODES],
 };
 

@@ -77,8 +77,10 @@ pub(super) enum Kind {
     Named(&'static Table),
     /// A table that says where a sink writes, and what reads it.
     Backend(&'static Table, ReadBackend),
-    /// Sources under the names of columns.
-    Columns,
+    /// Sources, or tables of this kind, under the names of columns.
+    Columns(&'static Table),
+    /// A text, a number, or true or false.
+    Literal,
     /// Properties of librdkafka.
     Properties,
 }
@@ -136,9 +138,9 @@ pub(super) enum Check {
 /// What holds where a setting is left out.
 #[derive(Clone, Copy)]
 pub(super) enum Absent {
-    /// It may not be, unless this other setting of its table is there.
+    /// It may not be, unless one of these other settings of its table is there.
     Required {
-        unless: Option<&'static str>,
+        unless: &'static [&'static str],
     },
     Default(Value),
     /// Whatever the docs say.
@@ -235,7 +237,7 @@ impl Setting {
 
     /// `missed` says what to do where it is not there.
     const fn required(self, missed: &'static str) -> Self {
-        let absent = Absent::Required { unless: None };
+        let absent = Absent::Required { unless: &[] };
         Self {
             absent,
             missed,
@@ -243,10 +245,8 @@ impl Setting {
         }
     }
 
-    const fn required_unless(self, other: &'static str, missed: &'static str) -> Self {
-        let absent = Absent::Required {
-            unless: Some(other),
-        };
+    const fn required_unless(self, unless: &'static [&'static str], missed: &'static str) -> Self {
+        let absent = Absent::Required { unless };
         Self {
             absent,
             missed,

@@ -6,6 +6,7 @@ use super::{
     Check, Choice, Group, Kind, Rule, Setting, Table, Texts, Value, When, choice, integer, size,
     text,
 };
+use crate::config::columns::UNIT_WORDS;
 use crate::config::formats::{
     ALONE_WORDS, DECIMALS_WORDS, ENVELOPE_WORDS, FORMAT_WORDS, FRAMING_WORDS,
 };
@@ -386,18 +387,18 @@ static IN_SINK: Group = Group {
     settings: &[
         Setting::new("topics", Kind::Texts(TOPICS))
             .required_unless(
-                "topics_regex",
+                &["topics_regex"],
                 "which topics to read: topics = [\"orders\"], or topics_regex = \"^orders\"",
             )
             .hint("name a topic: topics = [\"orders\"]")
             .doc("Names."),
         Setting::new("topics_regex", Kind::Parsed(r"\S"))
-            .also("POSIX extended")
+            .also("POSIX extended, and groups with names")
             .doc(
                 "A pattern, anchored in front: `\"^orders\"`. Topics that match later are taken \
                  up, from their first record. Kafka's own (`__consumer_offsets`, \
                  `__transaction_state`, `__share_group_state`) match only a pattern with `__` in \
-                 it.",
+                 it. Groups with names, `'^shop\\.(?<table>\\w+)$'`, can stand in `table`.",
             ),
         // Kafka keeps a group's name in a string of 16-bit length; nobody wants
         // more than this.
@@ -790,6 +791,11 @@ static IN_VALUE: Group = Group {
                 "The `unavailable.value.placeholder` of the connector: a value that the source \
                  did not send, because it did not change. The column stays as it is.",
             ),
+        choice("unit", &UNIT_WORDS).doc(
+            "What numbers count that go into columns of times, from 1970 on, where neither a \
+             schema nor the column's own `unit` tells: `\"us\"` for a connector of Debezium with \
+             `time.precision.mode = adaptive_time_microseconds` whose JSON has no schemas.",
+        ),
         choice("decimals", &DECIMALS_WORDS)
             .default(Value::Text("unknown"))
             .doc(

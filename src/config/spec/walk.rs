@@ -51,7 +51,7 @@ fn walk(table: &'static Table, way: &[Step], backend: Option<&'static str>, foun
             Kind::Tables(inner) => {
                 walk(inner, &[way, &[Step::Entry(name)]].concat(), backend, found);
             }
-            Kind::Named(inner) => {
+            Kind::Named(inner) | Kind::Columns(inner) => {
                 let way = [way, &[Step::Is(name), Step::Name]].concat();
                 walk(inner, &way, backend, found);
             }
@@ -66,7 +66,7 @@ fn walk(table: &'static Table, way: &[Step], backend: Option<&'static str>, foun
             | Kind::Size(_)
             | Kind::Choice(_)
             | Kind::Texts(_)
-            | Kind::Columns
+            | Kind::Literal
             | Kind::Properties => {}
         }
     }

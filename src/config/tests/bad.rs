@@ -249,7 +249,7 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
     );
     case(
         "a pattern in Perl's dialect",
-        &[KAFKA, "[sinks.a]\ntopics_regex = '^a\\d+'\n", POSTGRES],
+        &[KAFKA, "[sinks.a]\ntopics_regex = '^a\\s+'\n", POSTGRES],
     );
     case(
         "another format",
@@ -700,6 +700,44 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
     case(
         "tables that are none",
         &[KAFKA, SINK, postgres, "tables = { table = \"t\" }\n"],
+    );
+    let append = "table = \"t\"\nmode = \"append\"\n";
+    for (title, lines) in [
+        ("filters that are none", "where = \"value.a = paid\"\n"),
+        ("a filter out of the environment", "where = \"${MODE}\"\n"),
+        (
+            "columns that take and leave",
+            "include = [\"a\"]\nexclude = [\"b\"]\nnaming = \"camel\"\n",
+        ),
+        (
+            "settings of a column",
+            "[sinks.a.postgres.columns]\na = { unit = \"ms\" }\nb = { source = \"value.b\", \
+             coalesce = [\"value.c\"] }\nc = { source = \"valu.c\" }\nd = { source = \
+             \"value.d\", unit = \"min\", time_zone = \"Mars/Olympus\" }\ne = { constant = \
+             [1] }\nf = { source = \"value.f\", sources = 1 }\ng = { constant = nan }\nh = { \
+             coalesce = [\"value.a\", \"value.a\", \"x\"] }\n",
+        ),
+    ] {
+        case(title, &[KAFKA, SINK, postgres, append, lines]);
+    }
+    case(
+        "tables that are made of nothing",
+        &[
+            KAFKA,
+            "[sinks.a]\ntopics = [\"t\"]\nunknown_fields = \"reject\"\n",
+            postgres,
+            "table = \"t\"\nmode = \"append\"\ncreate = true\nevolve = \"add_columns\"\ninclude = \
+             [\"a\"]\n",
+        ],
+    );
+    case(
+        "columns that a log does not pair",
+        &[
+            KAFKA,
+            SINK,
+            postgres,
+            "table = \"t\"\nmode = \"log\"\nnaming = \"snake_case\"\nexclude = [\"a\"]\n",
+        ],
     );
     case(
         "an empty list of tables",

@@ -1,9 +1,11 @@
-//! What docs/FORMATS.md tells people to write is a config.
+//! What docs/FORMATS.md tells people to write is a config; and so is what docs/MAPPING.md
+//! shows as one, where it shows more than a table's settings.
 
 use super::World;
 use crate::config::parse;
 
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/FORMATS.md");
+const MAPPING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/MAPPING.md");
 
 /// The blocks of a language.
 fn blocks<'d>(docs: &'d str, language: &str) -> Vec<&'d str> {
@@ -38,9 +40,16 @@ fn whole(block: &str) -> String {
 #[test]
 fn every_config_in_the_docs_of_formats_is_a_good_one() {
     let docs = std::fs::read_to_string(DOCS).unwrap();
+    let mapping = std::fs::read_to_string(MAPPING).unwrap();
+    let whole_ones = blocks(&mapping, "toml");
+    let whole_ones = whole_ones
+        .into_iter()
+        .filter(|block| block.contains("[sinks."));
+    let whole_ones: Vec<&str> = whole_ones.collect();
+    assert!(!whole_ones.is_empty());
     let blocks = blocks(&docs, "toml");
     assert!(blocks.len() > 10, "{}", blocks.len());
-    for block in blocks {
+    for block in blocks.into_iter().chain(whole_ones) {
         let config = whole(block);
         if let Err(faults) = parse(&config, &World::new()) {
             panic!("{faults}\n{config}");

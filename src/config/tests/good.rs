@@ -10,7 +10,7 @@ use plimsoll_cassandra::{CassandraSettings, Consistency, Ttl};
 use plimsoll_plain::{Csv, Primitive};
 use plimsoll_record::{Envelope, Framing};
 use plimsoll_registry::Login;
-use plimsoll_sink_api::{Missing, Mode, Source, TableRule};
+use plimsoll_sink_api::{Missing, Mode, Source, TableRule, Take};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ fn the_sample_parses_as_it_stands() {
     assert_eq!(table.table, "public.orders");
     assert_eq!(table.mode, Mode::Upsert);
     assert_eq!(table.key_columns, ["id"]);
-    let customer: Source = "value.customer".parse().unwrap();
+    let customer: Take = "value.customer".parse().unwrap();
     assert_eq!(table.columns, [("customer".to_owned(), customer)]);
 }
 
@@ -344,6 +344,44 @@ fn no_debug_text_shows_a_secret() {
 }
 
 #[test]
+fn a_pattern_of_another_dialect_is_written_in_posix_and_names_parts() {
+    for (pattern, posix, table, filled) in [
+        (
+            r"^shop\.(?<schema>\w+)\.(?<table>[a-z]+)$",
+            r"^shop\.([A-Za-z0-9_]+)\.([a-z]+)$",
+            "{schema}.{table}",
+            "t.t",
+        ),
+        (r"a(?P<n>\d)$", "^a([0-9])$", "x{n}_{topic}", "xt_t"),
+        (
+            r"(?:a|b)(?<x>[]a[:digit:]]?)$",
+            r"^((a|b)([]a[:digit:]]?)$)",
+            "{x}",
+            "t",
+        ),
+        (r"\(?<a>", r"^\(?<a>", "{topic}", "t"),
+    ] {
+        let config = format!(
+            "[kafka]\nbootstrap_servers = \"k\"\n[sinks.a]\ntopics_regex = \
+             '{pattern}'\n[sinks.a.sqlite]\npath = \"p\"\ntable = \"{table}\"\nmode = \"log\"\n"
+        );
+        let read = crate::config::parse(&config, &World::new());
+        let Ok(config) = read else {
+            // A \\ within [ ], and what is no expression at all.
+            assert!(
+                pattern.contains(r"\]") || pattern.contains(r"\(?"),
+                "{pattern}"
+            );
+            continue;
+        };
+        assert_eq!(config.sinks[0].topics, Topics::Pattern(posix.to_owned()));
+        let settings = &tables(&config)[0].settings;
+        let words = plimsoll_sink_api::TopicWords::short(settings.captures.as_ref());
+        assert_eq!(words.fill(&settings.table), filled);
+    }
+}
+
+#[test]
 fn columns_keep_the_order_of_the_file() {
     let config = good(&SAMPLE.replace(
         "customer = \"value.customer\"",
@@ -468,8 +506,8 @@ ttl = "value.days"
     assert_eq!(
         users.rule.settings.columns,
         [
-            ("user_id".to_owned(), source("key.id")),
-            ("name".to_owned(), source("value.fullName"))
+            ("user_id".to_owned(), source("key.id").into()),
+            ("name".to_owned(), source("value.fullName").into())
         ]
     );
     assert_eq!(users.ttl, Some(Ttl::Source(source("value.days"))));

@@ -72,10 +72,8 @@ fn bounds(home: &Home) -> String {
 
 fn default(home: &Home) -> String {
     match home.setting.absent {
-        Absent::Required { unless: None } => "required".to_owned(),
-        Absent::Required {
-            unless: Some(other),
-        } => format!("this or `{other}`"),
+        Absent::Required { unless: [] } => "required".to_owned(),
+        Absent::Required { unless } => format!("this or `{}`", unless.join("` or `")),
         Absent::Default(value) => format!("`{value}`"),
         Absent::Nothing(told) => told.to_owned(),
     }

@@ -89,6 +89,7 @@ const BEYOND: &[&str] = &[
     "a pattern in Perl's dialect",
     "URLs that cannot be read, none of which is shown",
     // One name for two things.
+    "a placeholder that is none",
     "a property twice",
     // One table against another.
     "a drain that Kafka would not wait for",
@@ -112,6 +113,8 @@ const BEYOND: &[&str] = &[
     "a topic that cannot name a table of cassandra",
     "another format in short",
     "framings that lead to no schema",
+    "filters that are none",
+    "a filter out of the environment",
     "a framing that says no more",
     // Two values of one table, and fields by their names.
     "a delimiter that is the quote",
@@ -173,13 +176,23 @@ fn with(home: &Home, value: &str) -> String {
     if place == "schema_registry." {
         lines.push(("schema_registry.url", "[\"https://r\"]"));
     }
+    // Only a schema tells how.
+    if ["create", "evolve"].contains(&home.setting.name) {
+        lines.push(("sinks.a.value.format", "\"avro\""));
+        lines.push(("sinks.a.value.schema_file", "\"a.avsc\""));
+    }
     // What it replaces, or does not go with.
     lines.retain(|(line, _)| *line != key && !line.starts_with(&format!("{key}.")));
     if home.setting.name == "topics_regex" {
         lines.retain(|(line, _)| !line.ends_with("topics"));
     }
     let list = format!("sinks.a.{backend}.tables");
-    let in_list = matches!(home.way.last(), Some(Step::Entry(_)));
+    // The way within an entry of it.
+    let entry_at = home
+        .way
+        .iter()
+        .position(|step| matches!(step, Step::Entry(_)));
+    let in_list = entry_at.is_some();
     let is_list = key == list;
     let mut entry = Vec::new();
     if in_list || is_list {
@@ -197,7 +210,9 @@ fn with(home: &Home, value: &str) -> String {
         config.push_str(&format!("{line} = {value}\n"));
     }
     if in_list {
-        let name = home.setting.name;
+        let within = way.iter().skip(entry_at.unwrap_or_default() + 1);
+        let name = within.copied().chain([home.setting.name]);
+        let name = name.collect::<Vec<_>>().join(".");
         entry.retain(|line| !line.starts_with(&format!("{name} =")));
         entry.push(format!("{name} = {value}"));
         config.push_str(&format!("[[{list}]]\n{}\n", entry.join("\n")));
@@ -274,7 +289,7 @@ fn values(kind: &Kind) -> Vec<String> {
             ]
             .map(str::to_owned),
         ),
-        Kind::Columns => values.extend(
+        Kind::Columns(_) => values.extend(
             [
                 "{ a = \"value.a\" }",
                 "{ a = 'key.\"x.y\".z' }",
@@ -283,6 +298,19 @@ fn values(kind: &Kind) -> Vec<String> {
                 "{ a = \"values.a\" }",
                 "{ a = \"offset.x\" }",
                 "{ a = \"value.a..b\" }",
+                "{ a = \"value.*\" }",
+                "{ a = \"value.a.*\" }",
+                "{ a = \"value.a[0][*].b\" }",
+                "{ a = 'value.\"a[0]\"' }",
+                "{ a = \"value.a[x]\" }",
+                "{ a = \"value.a]\" }",
+                "{ a = { source = \"value.a\", unit = \"ms\" } }",
+                "{ a = { coalesce = [\"value.a\", \"key\"], constant = 7 } }",
+                "{ a = { constant = true } }",
+                "{ a = { unit = \"ms\" } }",
+                "{ a = { source = \"value.a\", coalesce = [\"value.b\"] } }",
+                "{ a = { constant = [] } }",
+                "{ a.b = \"value.a\" }",
             ]
             .map(str::to_owned),
         ),
@@ -297,6 +325,7 @@ fn values(kind: &Kind) -> Vec<String> {
             .map(str::to_owned),
         ),
         Kind::Parsed(_)
+        | Kind::Literal
         | Kind::Boolean
         | Kind::Table(_)
         | Kind::Tables(_)
@@ -320,6 +349,9 @@ fn needs_another(home: &Home) -> bool {
         "delimiter",
         "quote",
         "null",
+        "coalesce",
+        "unit",
+        "as",
     ]
     .contains(&home.setting.name)
 }
@@ -374,7 +406,10 @@ fn the_schema_and_check_agree_on_every_setting() {
 fn every_setting_of_the_table_is_read() {
     for home in homes() {
         let name = home.setting.name;
-        let config = with(&home, "1.5");
+        let config = match home.setting.kind {
+            Kind::Literal => with(&home, "[]"),
+            _ => with(&home, "1.5"),
+        };
         let faults = parse(&config, &World::new()).unwrap_err();
         let told = faults
             .list

@@ -1,7 +1,7 @@
 //! A part of a chunk → rows and dead letters.
 
 use plimsoll_protocol::{Position, Span};
-use plimsoll_record::{Arena, BadRecord, Chunk, Decoder, Record, Undecoded, fingerprint};
+use plimsoll_record::{Arena, BadRecord, Chunk, Decoded, Decoder, Record, Undecoded, fingerprint};
 use plimsoll_sink_api::{DeadLetter, Marks, Rows, SinkError};
 use std::ops::Range;
 
@@ -88,6 +88,8 @@ pub struct Built<'c> {
     pub dead: Vec<DeadLetter<'c>>,
     /// Events that are about no row, or about those of another table.
     pub passed_over: u64,
+    /// Records that the table's filter rules out.
+    pub filtered: u64,
     /// Where decoding had to stop.
     pub stopped: Option<Stopped>,
 }
@@ -120,6 +122,15 @@ pub struct How {
     /// Decoding stops where there are so many rows: a record may have several, and a
     /// commit is to write no more of them than a batch has records.
     pub enough: usize,
+    /// Decoding stops before a record with a field that has no column: it gets one.
+    pub grows: bool,
+}
+
+impl How {
+    /// Whether a record that is bad now is a good one when the table has grown.
+    fn grows_for(self, bad: &BadRecord) -> bool {
+        self.grows && matches!(bad, BadRecord::UnknownField { .. })
+    }
 }
 
 /// Decodes a part.
@@ -135,6 +146,7 @@ pub fn build<'c>(
         rows: Rows::with_capacity(how.width, part.records.len()),
         dead: Vec::new(),
         passed_over: 0,
+        filtered: 0,
         stopped: None,
     };
     for at in part.records.clone() {
@@ -143,15 +155,16 @@ pub fn build<'c>(
             built.dead.push(refused(&record, error));
             continue;
         }
-        let before = built.rows.len();
-        if before >= how.enough {
+        if built.rows.len() >= how.enough {
             let why = Stop::Full;
             built.stopped = Some(Stopped { at, why });
             break;
         }
         match decoder.decode(&record, arena, &mut built.rows) {
-            Ok(()) => built.passed_over += u64::from(built.rows.len() == before),
-            Err(Undecoded::Bad(bad)) if how.keep_bad => {
+            Ok(Decoded::Rows) => {}
+            Ok(Decoded::PassedOver) => built.passed_over += 1,
+            Ok(Decoded::Filtered) => built.filtered += 1,
+            Err(Undecoded::Bad(bad)) if how.keep_bad && !how.grows_for(&bad) => {
                 built.dead.push(undecodable(&record, &bad));
             }
             Err(why) => {
@@ -311,7 +324,7 @@ mod tests {
     fn canal() -> Decoder {
         let column = Column {
             name: "id".into(),
-            source: "value.id".parse().unwrap(),
+            take: "value.id".parse().unwrap(),
             shape: Shape::Scalar,
             key: true,
             type_name: "integer".into(),
@@ -321,6 +334,8 @@ mod tests {
             name: "t".into(),
             mode: Mode::Upsert,
             columns: vec![column],
+            filter: None,
+            evolve: None,
         };
         let formats = Formats {
             envelope: Envelope::Canal(SourceTables::default()),
@@ -338,7 +353,7 @@ mod tests {
         ) {
             let chunk = events(&rows);
             let decoder = canal();
-            let how = How { width: 1, keep_bad: false, enough };
+            let how = How { width: 1, keep_bad: false, enough, grows: false };
             let mut todo = vec![Part::whole(&chunk)];
             let (mut next, mut seen, mut passed_over) = (chunk.span().from(), 0, 0);
             while let Some(mut part) = todo.pop() {

@@ -227,6 +227,7 @@ impl<S: Sink> Writer<S> {
         m.already_there.increment(committed.already_there);
         m.dead_letters.increment(built.dead.len() as u64);
         m.passed_over.increment(built.passed_over);
+        m.filtered.increment(built.filtered);
         m.position.set(part.span.to().offset() as f64);
         if !part.records.is_empty() {
             m.batch_records.record(part.records.len() as f64);

@@ -37,6 +37,7 @@ fn only<'c, S: Sink>(
         width,
         keep_bad: true,
         enough: usize::MAX,
+        grows: false,
     };
     let built = build(&target.decoder, how, chunk, &one, arena);
     (one, built)
@@ -92,7 +93,7 @@ impl<S: Sink> Writer<S> {
         part: &Part,
         error: &SinkError,
     ) -> Result<Finding, Unknown> {
-        let target = self.route(false).await.map_err(Unknown::Other)?;
+        let target = self.route(false, chunk).await.map_err(Unknown::Other)?;
         let table = &target.table;
         let at = part.records.start;
         let arena = Arena::new();

@@ -6,6 +6,7 @@ mod commit;
 mod compare;
 mod confirm;
 mod fetch;
+mod grow;
 mod trouble;
 
 use self::build::{Built, How, Part, Stop, Stopped, build, marks};
@@ -21,8 +22,9 @@ use crate::metrics::PartitionMetrics;
 use plimsoll_protocol::{
     Assignment, Claim, EpochFell, LeaderEpochs, Question, Then, TopicPartition, then,
 };
-use plimsoll_record::{Arena, Chunk, Decoder, Envelope, Undecoded};
+use plimsoll_record::{Arena, BadRecord, Chunk, Decoder, Envelope, Undecoded};
 use plimsoll_sink_api::{Batch, Claimed, Prepared, Sink, SinkError};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
@@ -50,6 +52,8 @@ pub struct Writer<S: Sink> {
     metrics: PartitionMetrics,
     target: Option<Arc<Target<S>>>,
     moved: bool,
+    /// Columns that were added for the chunk at hand: none is twice.
+    grown: BTreeSet<String>,
 }
 
 struct Target<S: Sink> {
@@ -80,6 +84,7 @@ impl<S: Sink> Writer<S> {
             metrics,
             target: None,
             moved: false,
+            grown: BTreeSet::new(),
         }
     }
 
@@ -149,6 +154,7 @@ impl<S: Sink> Writer<S> {
         }
         // Its records have all arrived. The answer is waited for behind the decoding.
         self.look(chunk);
+        self.grown.clear();
         let mut todo = vec![Part::whole(chunk)];
         let mut tried = Tried::default();
         while let Some(mut part) = todo.pop() {
@@ -242,13 +248,14 @@ impl<S: Sink> Writer<S> {
     ) -> Result<(), Trouble> {
         let mut reread = Vec::new();
         loop {
-            let target = self.route(!reread.is_empty()).await?;
+            let target = self.route(!reread.is_empty(), chunk).await?;
             let (table, decoder) = (&target.table, &target.decoder);
             let arena = Arena::new();
             let how = How {
                 width: table.table.columns.len(),
                 keep_bad: self.lane.on_bad_record == OnBadRecord::DeadLetter,
                 enough: self.lane.max_rows,
+                grows: table.table.evolve.is_some(),
             };
             let built = build(decoder, how, chunk, part, &arena);
             if let Some(stopped) = &built.stopped {
@@ -258,7 +265,7 @@ impl<S: Sink> Writer<S> {
                         todo.extend(behind);
                     }
                     (None, _) => {
-                        self.stopped(chunk, decoder, stopped).await?;
+                        self.stopped(chunk, &target, stopped).await?;
                         continue;
                     }
                 }
@@ -321,12 +328,23 @@ impl<S: Sink> Writer<S> {
     async fn stopped(
         &mut self,
         chunk: &Chunk,
-        decoder: &Decoder,
+        target: &Target<S>,
         stopped: &Stopped,
     ) -> Result<(), Trouble> {
+        let (table, decoder) = (&target.table.table, &target.decoder);
         let (column, reason) = match &stopped.why {
             // Nothing is full before the first record.
             Stop::Full => return Ok(()),
+            Stop::Undecoded(Undecoded::Bad(BadRecord::UnknownField { field }))
+                if table.evolve.is_some() =>
+            {
+                let record = chunk.record(stopped.at);
+                self.add_columns(table, decoder, &record, field).await?;
+                // What was read of the table before is no longer so.
+                self.target = None;
+                self.lane.router.forget(&self.tp.topic).await;
+                return Ok(());
+            }
             Stop::Undecoded(Undecoded::Bad(bad)) => {
                 (bad.column(), format!("{}: {bad}", bad.condition()))
             }
@@ -351,7 +369,7 @@ impl<S: Sink> Writer<S> {
     }
 
     /// The table, read anew when it is due. Waits while the database is away.
-    async fn route(&mut self, reread: bool) -> Result<Arc<Target<S>>, Trouble> {
+    async fn route(&mut self, reread: bool, chunk: &Chunk) -> Result<Arc<Target<S>>, Trouble> {
         if let Some(target) = &self.target
             && !reread
             && target.read.elapsed() < crate::route::REFRESH
@@ -368,7 +386,7 @@ impl<S: Sink> Writer<S> {
             };
             match read {
                 Ok(table) => {
-                    let decoder = Decoder::new(
+                    let decoder = Decoder::growing(
                         &table.table,
                         &self.tp.topic,
                         self.tp.partition,
@@ -381,6 +399,9 @@ impl<S: Sink> Writer<S> {
                     });
                     self.target = Some(target.clone());
                     return Ok(target);
+                }
+                Err(error) if let Some(settings) = self.to_be_made(&error) => {
+                    self.make_table(chunk, &settings).await?;
                 }
                 Err(error) => match then(Question::Table, error.class) {
                     Then::AskAgain => {

@@ -4,7 +4,7 @@ use super::read::read;
 use super::{Program, Read, Step, Steps};
 use crate::schema::{Base, RecordField, Schema, TypeId, Types};
 use crate::{MAX_DEPTH, SchemaError};
-use plimsoll_record::{Side, Target, UnknownFields, Want, Wanted};
+use plimsoll_record::{Side, Target, Want, Wanted};
 use plimsoll_sink_api::Shape;
 
 /// Steps of a program, and looks at the schema while it is made. A path through unions of
@@ -45,17 +45,19 @@ fn base(schema: &Schema, id: TypeId) -> &Base {
 pub struct At<'w> {
     /// Records, arrays and maps around it.
     depth: u8,
-    /// The rest of the way to where a field that nobody wants is an error, there and
-    /// below; none: not here.
+    /// The rest of the way to where a field that nobody wants is an error; none: not here.
     strict: Option<&'w [String]>,
+    /// It is one below, too.
+    deep: bool,
 }
 
 impl<'w> At<'w> {
     fn the_value(wanted: &'w Wanted<'_>) -> Self {
-        let rejects = wanted.unknown == UnknownFields::Reject && wanted.side == Side::Value;
+        let rejects = wanted.unknown.are_errors() && wanted.side == Side::Value;
         Self {
             depth: 0,
             strict: rejects.then_some(&wanted.root.0),
+            deep: wanted.unknown.are_errors_below(),
         }
     }
 
@@ -63,12 +65,13 @@ impl<'w> At<'w> {
     fn below(self, name: &str) -> Self {
         let strict = match self.strict {
             Some([first, rest @ ..]) if first == name => Some(rest),
-            Some([]) => Some(&[][..]),
+            Some([]) if self.deep => Some(&[][..]),
             Some(_) | None => None,
         };
         Self {
             depth: self.depth.saturating_add(1),
             strict,
+            deep: self.deep,
         }
     }
 

@@ -12,7 +12,7 @@ pub fn table(mode: Mode, columns: &[(&str, &str, Shape)]) -> Table {
     let columns = columns.iter().enumerate();
     let column = |(i, (name, source, shape)): (usize, &(&str, &str, Shape))| Column {
         name: (*name).to_owned(),
-        source: source.parse().expect("a source"),
+        take: source.parse().expect("a source"),
         shape: *shape,
         key: mode == Mode::Upsert && i == 0,
         type_name: String::new(),
@@ -22,6 +22,8 @@ pub fn table(mode: Mode, columns: &[(&str, &str, Shape)]) -> Table {
         name: "t".to_owned(),
         mode,
         columns: columns.map(column).collect(),
+        filter: None,
+        evolve: None,
     }
 }
 
@@ -31,6 +33,7 @@ pub fn formats(value: Option<Arc<dyn Format>>, key: Option<Arc<dyn Format>>) -> 
         value: value.unwrap_or_else(|| Arc::new(Json)),
         key: key.unwrap_or_else(|| Arc::new(Json)),
         unknown: UnknownFields::Ignore,
+        unit: None,
         envelope: Envelope::None,
     }
 }
@@ -49,7 +52,7 @@ pub fn row(
     let chunk = one(0, key, value);
     let (arena, mut rows) = (Arena::new(), Rows::with_capacity(table.columns.len(), 1));
     match decoder(table, formats).decode(&chunk.record(0), &arena, &mut rows) {
-        Ok(()) => {
+        Ok(_) => {
             let (row, cells) = rows.row(0);
             let deleted = (row.op == Op::Delete).then(|| "deleted".to_owned());
             Ok(deleted.into_iter().chain(cells.iter().map(shown)).collect())

@@ -9,7 +9,7 @@ use crate::schema::{
 };
 use crate::walk::Writing;
 use crate::{MAX_DEPTH, SchemaError};
-use plimsoll_record::{Side, Target, UnknownFields, Want, Wanted};
+use plimsoll_record::{Side, Target, Want, Wanted};
 use plimsoll_sink_api::Shape;
 
 /// The program for what is wanted of a message.
@@ -48,21 +48,23 @@ pub fn compile(
 struct At<'w> {
     /// Messages around it.
     depth: u8,
-    /// The rest of the way to where a field that nobody wants is an error, there and
-    /// below; none: not here.
+    /// The rest of the way to where a field that nobody wants is an error; none: not here.
     strict: Option<&'w [String]>,
+    /// It is one below, too.
+    deep: bool,
 }
 
 impl At<'_> {
     fn below(self, name: &str) -> Self {
         let strict = match self.strict {
             Some([first, rest @ ..]) if first == name => Some(rest),
-            Some([]) => Some(&[][..]),
+            Some([]) if self.deep => Some(&[][..]),
             Some(_) | None => None,
         };
         Self {
             depth: self.depth.saturating_add(1),
             strict,
+            deep: self.deep,
         }
     }
 
@@ -90,10 +92,11 @@ struct Made {
 impl<'s> Compile<'s> {
     /// The whole record. A key that stands for a row to delete may be one value.
     fn root(&mut self, message: MessageId, wanted: &Wanted<'_>) -> Result<(), SchemaError> {
-        let rejects = wanted.unknown == UnknownFields::Reject && wanted.side == Side::Value;
+        let rejects = wanted.unknown.are_errors() && wanted.side == Side::Value;
         let at = At {
             depth: 0,
             strict: rejects.then_some(&wanted.root.0),
+            deep: wanted.unknown.are_errors_below(),
         };
         let fields = wanted.fields.iter().copied().enumerate();
         let is_one = matches!(self.types.message(message).meaning, Meaning::One(_));
@@ -225,7 +228,8 @@ impl<'s> Compile<'s> {
             numbers: Numbers::of(numbers),
             acts: acts.into_iter().map(|(_, act)| act).collect(),
             fills: Part::default(),
-            strict,
+            // What the schema does not describe gets no column, whoever asks.
+            strict: strict && at.deep,
             unknown,
         });
         Ok(Made {

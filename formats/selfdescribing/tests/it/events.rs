@@ -7,14 +7,24 @@ use plimsoll_record::{
     Arena, BadRecord, Connector, Decoder, Envelope, Formats, Undecoded, UnknownFields,
 };
 use plimsoll_selfdescribing::{Cbor, SelfDescribing};
-use plimsoll_sink_api::{Cell, Column, Holds, Mode, Rows, Shape, Table};
+use plimsoll_sink_api::{Cell, Column, Epoch, Holds, Mode, Rows, Shape, Source, Table, Take, Unit};
 use std::sync::Arc;
 
 /// What a column of a type gets of a field of the row that a create puts.
 fn put(type_name: &str, shape: Shape, value: Value) -> Result<String, BadRecord> {
-    let column = |name: &str, type_name: &str, shape, key| Column {
-        name: name.to_owned(),
-        source: format!("value.{name}").parse().expect("a source"),
+    put_to(
+        "value.v".parse().expect("a source"),
+        type_name,
+        shape,
+        value,
+    )
+}
+
+/// The same of a column that takes something else.
+fn put_to(take: Take, type_name: &str, shape: Shape, value: Value) -> Result<String, BadRecord> {
+    let column = |take: Take, type_name: &str, shape, key| Column {
+        name: take.to_string(),
+        take,
         shape,
         key,
         type_name: type_name.to_owned(),
@@ -24,15 +34,23 @@ fn put(type_name: &str, shape: Shape, value: Value) -> Result<String, BadRecord>
         name: "t".to_owned(),
         mode: Mode::Upsert,
         columns: vec![
-            column("id", "bigint", Shape::Scalar, true),
-            column("v", type_name, shape, false),
+            column(
+                "value.id".parse().expect("a source"),
+                "bigint",
+                Shape::Scalar,
+                true,
+            ),
+            column(take, type_name, shape, false),
         ],
+        filter: None,
+        evolve: None,
     };
     let formats = Formats {
         key: Arc::new(SelfDescribing(Cbor)),
         value: Arc::new(SelfDescribing(Cbor)),
         unknown: UnknownFields::Ignore,
         envelope: Envelope::Debezium(Connector::default()),
+        unit: None,
     };
     let row = Value::Map(vec![("id".into(), 1.into()), ("v".into(), value)]);
     let event = Value::Map(vec![("op".into(), "c".into()), ("after".into(), row)]);
@@ -43,7 +61,7 @@ fn put(type_name: &str, shape: Shape, value: Value) -> Result<String, BadRecord>
     let (arena, mut rows) = (Arena::new(), Rows::with_capacity(2, 1));
     let decoder = Decoder::new(&table, "t", 0, &formats);
     match decoder.decode(&chunk.record(0), &arena, &mut rows) {
-        Ok(()) => Ok(format!("{:?}", rows.row(0).1[1])),
+        Ok(_) => Ok(format!("{:?}", rows.row(0).1[1])),
         Err(Undecoded::Bad(bad)) => Err(bad),
         Err(other) => panic!("{other}"),
     }
@@ -88,4 +106,32 @@ fn json_that_is_a_text_becomes_json() {
     assert_eq!(json, Ok("Json(\"{\\\"a\\\": 1}\")".to_owned()));
     let text = put("jsonb", Shape::Json, "a".into());
     assert_eq!(text, Ok("Json(\"\\\"a\\\"\")".to_owned()));
+}
+
+#[test]
+fn a_column_takes_a_part_of_an_array_and_what_no_other_takes() {
+    let to = |source: &str, shape| {
+        let item = Value::Map(vec![("sku".into(), "a".into()), ("n".into(), 2.into())]);
+        let array = Value::Array(vec![item.clone(), item]);
+        let take = source.parse().expect("a source");
+        put_to(take, "text", shape, array).expect("a row")
+    };
+    assert_eq!(to("value.v[1].sku", Shape::Scalar), "Text(\"a\")");
+    assert_eq!(to("value.v[*].n", Shape::Scalar), "Json(\"[2,2]\")");
+    let rest = to("value.*", Shape::Json);
+    assert!(rest.starts_with("Json(\"{\\\"v\\\":[{"), "{rest}");
+    assert_eq!(to("value.w[0]", Shape::Scalar), "Absent");
+}
+
+#[test]
+fn a_unit_says_what_a_number_counts() {
+    let mut take: Take = "value.v".parse().expect("a source");
+    take.make.epoch = Some(Epoch::Parts(Unit::Micros));
+    let at = put_to(take.clone(), "timestamptz", Shape::Scalar, 1.into());
+    assert!(at.is_ok_and(|at| at.starts_with("Timestamp(Timestamp { value: 1, unit: Micros")));
+    // Of whichever source the value is.
+    let value = std::mem::replace(&mut take.source, Source::Header("h".to_owned()));
+    take.otherwise.push(value);
+    let at = put_to(take, "timestamptz", Shape::Scalar, 1.into());
+    assert!(at.is_ok_and(|at| at.starts_with("Timestamp(")));
 }

@@ -154,7 +154,7 @@ fn a_record_in_words_has_its_types() {
         ("b".into(), vec![0_u8].as_slice().into()),
         ("n".into(), ciborium::Value::Null),
     ]);
-    let lines = |value: &ciborium::Value, into: &dyn Fn(&[String]) -> bool| {
+    let lines = |value: &ciborium::Value, into: &(dyn Fn(&[String]) -> bool + Sync)| {
         with_record(&bytes(value), |record, bytes| {
             let described = CBOR.describe(Side::Value, record, bytes, into);
             let fields = described.expect("a description").fields.into_iter();

@@ -35,7 +35,7 @@ impl Wants {
         let numbered = paths.iter().enumerate();
         let columns = numbered.map(|(i, path)| Column {
             name: format!("c{i}"),
-            source: Source::Value(path.clone()),
+            take: Source::Value(path.clone()).into(),
             shape,
             key: false,
             type_name: "text".to_owned(),

@@ -10,7 +10,7 @@ use crate::decode::{BadRecord, UnknownFields};
 use crate::semantic::{Chars, Parts, is_bit};
 use crate::{Arena, Fault, JsonText};
 use plimsoll_sink_api::{Cell, Column, Shape};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What reads the payloads of one schema for one table.
 #[derive(Debug)]
@@ -56,6 +56,8 @@ enum How {
     OfBase64,
     /// The bytes as they came.
     Raw,
+    /// Not at all: nobody wants the field, and that is an error.
+    Nobody,
 }
 
 impl How {
@@ -91,10 +93,9 @@ impl Take for Target {
     }
 
     fn take<'c>(&self, raw: &'c str, arena: &'c Arena) -> Result<Cell<'c>, Fault> {
-        if raw == "null" {
-            return Ok(Cell::Null);
-        }
         match &self.how {
+            How::Nobody => Err(Fault::OtherType),
+            _ if raw == "null" => Ok(Cell::Null),
             How::Presence => Ok(Cell::Bool(true)),
             How::Cell(scalar) => scalar.cell(raw, arena),
             How::Parts(parts, fields) => parts.cell(&gather(raw, fields, arena)?, arena),
@@ -113,8 +114,11 @@ impl Take for Target {
     }
 
     fn bad(&self, fault: Fault, at: usize) -> BadRecord {
-        match fault {
-            Fault::Escape => BadRecord::BadString {
+        match (&self.how, fault) {
+            (How::Nobody, _) => BadRecord::UnknownField {
+                field: self.column.clone(),
+            },
+            (_, Fault::Escape) => BadRecord::BadString {
                 column: self.column.clone(),
             },
             _ => BadRecord::Binary {
@@ -159,12 +163,48 @@ impl Program {
             for field in below {
                 it.add_field(of, field, &mut fields);
             }
-            if wanted.unknown == UnknownFields::Reject {
-                fields.reject_unknown(&wanted.root.0);
+            match wanted.unknown {
+                UnknownFields::Ignore => {}
+                UnknownFields::Reject => fields.reject_unknown(&wanted.root.0, wanted.unknown),
+                UnknownFields::RejectOwn => it.refuse_own(of, wanted, &mut fields),
             }
             it.fields = Some(fields);
         }
         it
+    }
+
+    /// Refuses the fields of the row itself that nobody wants, as far as the schema has them:
+    /// what stands in a payload without a schema has no type.
+    fn refuse_own(&mut self, of: &Type, wanted: &Wanted<'_>, fields: &mut Fields) {
+        let root = &wanted.root.0;
+        let mut at = of;
+        for name in root {
+            match at {
+                Type::Struct(fields, _) => match fields.get(name) {
+                    Some(inner) => at = inner,
+                    None => return,
+                },
+                _ => return,
+            }
+        }
+        let Type::Struct(own, _) = at else {
+            return;
+        };
+        let below = wanted
+            .fields
+            .iter()
+            .filter_map(|field| field.path.0.strip_prefix(&root[..]));
+        let known: HashSet<&String> = below.filter_map(<[String]>::first).collect();
+        for name in own.keys().filter(|name| !known.contains(name)) {
+            self.targets.push(Target {
+                cell: 0,
+                column: name.clone(),
+                side: self.side,
+                how: How::Nobody,
+            });
+            let path = [root.as_slice(), std::slice::from_ref(name)].concat();
+            fields.insert(&path, self.targets.len() - 1);
+        }
     }
 
     fn add(&mut self, of: &Type, field: &Field<'_>) -> usize {

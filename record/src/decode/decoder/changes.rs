@@ -1,6 +1,6 @@
 //! One record → the rows of an event that may be about several.
 
-use super::{Decoder, add};
+use super::{Added, Decoded, Decoder, decoded};
 use crate::decode::envelope::{ChangedRow, Envelope, RowEvents};
 use crate::decode::format::{Field, Format, Held, Reader, Side, Undecoded, Wanted};
 use crate::decode::json::Json;
@@ -80,22 +80,21 @@ impl Decoder {
         record: &Record<'c>,
         arena: &'c Arena,
         rows: &mut Rows<'c>,
-    ) -> Result<(), Undecoded> {
+    ) -> Result<Decoded, Undecoded> {
         let from = rows.len();
-        let event = self.told(changes, record, arena)?;
-        let mut all = event.iter();
-        let added = all.try_for_each(|row| self.changed(changes, row, record, arena, rows));
-        match added {
-            Err(_) => rows.truncate(from),
-            // All rows of a record have its place in the order of the log, so that a key
-            // may come but once.
-            Ok(()) if rows.len() > from + 1 => {
-                let last = rows.last_of_each_key(from, &self.key_columns);
-                rows.keep(from, &last);
-            }
-            Ok(()) => {}
+        let mut filtered = false;
+        for row in self.told(changes, record, arena)? {
+            let added = self.changed(changes, &row, record, arena, rows);
+            let added = added.inspect_err(|_| rows.truncate(from))?;
+            filtered |= added == Added::Filtered;
         }
-        added
+        // All rows of a record have its place in the order of the log, so that a key may
+        // come but once.
+        if rows.len() > from + 1 {
+            let last = rows.last_of_each_key(from, &self.key_columns);
+            rows.keep(from, &last);
+        }
+        Ok(decoded(rows.len() > from, filtered))
     }
 
     /// The rows that an event is about.
@@ -125,21 +124,23 @@ impl Decoder {
         record: &Record<'c>,
         arena: &'c Arena,
         rows: &mut Rows<'c>,
-    ) -> Result<(), Undecoded> {
+    ) -> Result<Added, Undecoded> {
         let key_of = |json: &'c str| {
-            let mut key: SmallVec<[Cell<'c>; 64]> = smallvec![Cell::Absent; self.columns.len()];
+            let mut key: SmallVec<[Cell<'c>; 64]> = smallvec![Cell::Absent; self.mapping.cells()];
             let held = changes.keys.read(record, json.as_bytes(), arena, &mut key);
             held.map(|_| key)
         };
         let delete = |key: &[Cell<'c>], rows: &mut Rows<'c>| {
-            add(record, Op::Delete, rows, |cells| {
+            self.add(record, Op::Delete, arena, rows, |cells| {
                 cells.copy_from_slice(key);
-                changes.events.read_texts(&self.columns, arena, cells)?;
+                changes
+                    .events
+                    .read_texts(&self.mapping.columns, arena, cells)?;
                 // A row may have no key of its record.
                 let _ = self.key(record, arena, cells)?;
                 self.own(record, arena, cells);
                 self.only_key(cells);
-                self.check_key(record, cells)
+                Ok(Held::Value)
             })
         };
         if row.deletes {
@@ -155,14 +156,16 @@ impl Decoder {
                 }
             }
             if moved {
-                delete(&before, rows)?;
+                let _ = delete(&before, rows)?;
             }
         }
-        add(record, Op::Put, rows, |cells| {
+        self.add(record, Op::Put, arena, rows, |cells| {
             let _ = changes
                 .rows
                 .read(record, row.data.as_bytes(), arena, cells)?;
-            changes.events.read_texts(&self.columns, arena, cells)?;
+            changes
+                .events
+                .read_texts(&self.mapping.columns, arena, cells)?;
             self.beside(record, arena, cells)
         })
     }

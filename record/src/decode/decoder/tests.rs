@@ -9,7 +9,7 @@ use std::time::Instant;
 fn table(mode: Mode, columns: &[(&str, &str, bool, Shape)]) -> Table {
     let column = |&(name, source, key, shape): &(&str, &str, bool, Shape)| Column {
         name: name.to_owned(),
-        source: source.parse().unwrap(),
+        take: source.parse().unwrap(),
         shape,
         key,
         type_name: String::new(),
@@ -19,6 +19,8 @@ fn table(mode: Mode, columns: &[(&str, &str, bool, Shape)]) -> Table {
         name: "t".to_owned(),
         mode,
         columns: columns.iter().map(column).collect(),
+        filter: None,
+        evolve: None,
     }
 }
 
@@ -48,7 +50,7 @@ fn decode_with(
     let decoder = Decoder::new(table, "orders", 3, &Formats::json(unknown));
     let arena = Arena::new();
     match decoder.decode(&chunk.record(0), &arena, &mut rows) {
-        Ok(()) => {
+        Ok(_) => {
             let (row, cells) = rows.row(0);
             check(Ok((row.op, cells.to_vec())));
         }

@@ -71,7 +71,7 @@ impl RowEvents {
             let path = Path(vec![name.to_owned()]);
             let column = Column {
                 name: name.to_owned(),
-                source: Source::Value(path.clone()),
+                take: Source::Value(path.clone()).into(),
                 shape,
                 key: false,
                 type_name: String::new(),
@@ -203,7 +203,7 @@ impl RowEvents {
             return Ok(());
         }
         for (column, cell) in columns.iter().zip(cells) {
-            if !matches!(column.source, Source::Value(_)) {
+            if !column.take.source.is_of_value() {
                 continue;
             }
             match (column.shape, column.holds, &*cell) {

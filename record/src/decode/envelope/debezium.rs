@@ -38,7 +38,7 @@ const TIME: usize = 3;
 const STATUS: usize = 4;
 const DATABASE: usize = 5;
 const MARKS: [&str; 6] = ["op", "after", "source", "ts_ms", "status", "databaseName"];
-const FLAT_MARKS: [&str; 2] = ["__deleted", "__op"];
+pub(super) const FLAT_MARKS: [&str; 2] = ["__deleted", "__op"];
 
 /// What an envelope asks of a format, and what it makes of the answer.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl Events {
         };
         let column = |path: &Path| Column {
             name: path.0.join("."),
-            source: Source::Value(path.clone()),
+            take: Source::Value(path.clone()).into(),
             shape: shape(path),
             key: false,
             type_name: String::new(),
@@ -208,7 +208,7 @@ impl Events {
     ) -> Result<(), usize> {
         let digits = self.decimals == Decimals::Digits;
         for (i, (column, cell)) in columns.iter().zip(cells).enumerate() {
-            if !matches!(column.source, Source::Value(_)) {
+            if !column.take.source.is_of_value() {
                 continue;
             }
             match (column.holds, &*cell) {
@@ -220,7 +220,7 @@ impl Events {
                 (
                     Holds::Times,
                     Cell::Number(_) | Cell::Int(_) | Cell::Unsigned(_) | Cell::Float(_),
-                ) => return Err(i),
+                ) if column.take.make.epoch.is_none() => return Err(i),
                 // Debezium tells JSON as a text.
                 (_, Cell::Json(raw)) if column.shape == Shape::Json && raw.starts_with('"') => {
                     if let Some(json) = inner(raw, arena) {

@@ -27,6 +27,17 @@ pub enum Envelope {
     Canal(SourceTables),
 }
 
+impl Envelope {
+    /// Fields of the row itself that are the envelope's, and no column's unless it is named.
+    #[must_use]
+    pub const fn own_fields(&self) -> &'static [&'static str] {
+        match self {
+            Self::DebeziumFlat(_) => &debezium::FLAT_MARKS,
+            Self::None | Self::Debezium(_) | Self::Maxwell(_) | Self::Canal(_) => &[],
+        }
+    }
+}
+
 /// Whose events count, of a topic that holds those of several tables. Empty: all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceTables(pub Vec<SourceTable>);

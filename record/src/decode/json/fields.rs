@@ -1,6 +1,7 @@
 //! Which field goes to which column: the columns' paths as a tree, built once
 //! per table.
 
+use crate::decode::UnknownFields;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,18 +52,20 @@ impl Fields {
         }
     }
 
-    /// Makes records bad whose object at a path, or one in it, has a field that nobody
-    /// takes.
-    pub fn reject_unknown(&mut self, path: &[String]) {
+    /// Makes records bad whose object at a path has a field that nobody takes; or one in
+    /// it, if those are errors too.
+    pub fn reject_unknown(&mut self, path: &[String], unknown: UnknownFields) {
         let Some((first, rest)) = path.split_first() else {
             self.strict = true;
-            let below = self.nodes.iter_mut().filter_map(|node| node.below.as_mut());
-            below.for_each(|below| below.reject_unknown(path));
+            if unknown.are_errors_below() {
+                let below = self.nodes.iter_mut().filter_map(|node| node.below.as_mut());
+                below.for_each(|below| below.reject_unknown(path, unknown));
+            }
             return;
         };
         let index = self.by_name.get(first).copied();
         if let Some(below) = index.and_then(|index| self.nodes[index].below.as_mut()) {
-            below.reject_unknown(rest);
+            below.reject_unknown(rest, unknown);
         }
     }
 

@@ -7,7 +7,7 @@ mod scan;
 
 use super::decoder::text_or_bytes;
 use super::format::{Fetching, Field, Format, Held, Need, Reader, Side, Undecoded, Wanted};
-use super::{BadRecord, Described, Fault, LookInto, UnknownFields};
+use super::{BadRecord, Described, Fault, LookInto};
 use crate::{Arena, Looks, Record};
 pub(super) use fields::Fields;
 pub(super) use object::{ObjectReader, Take, cell, items, place, whole};
@@ -79,8 +79,8 @@ impl Plan {
                 false => it.fields.insert(&field.path.0, i),
             }
         }
-        if wanted.unknown == UnknownFields::Reject {
-            it.fields.reject_unknown(&wanted.root.0);
+        if wanted.unknown.are_errors() {
+            it.fields.reject_unknown(&wanted.root.0, wanted.unknown);
         }
         it
     }

@@ -2,7 +2,7 @@
 
 use super::{COORDINATES, Target, halt};
 use crate::text::idents;
-use crate::{Mode, SinkError, Source, TableSettings};
+use crate::{Mode, SinkError, TableSettings, Take};
 
 /// What makes rows unique.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Target<'_> {
     pub(super) fn key(
         &self,
         settings: &TableSettings,
-        sources: &[(usize, Source)],
+        sources: &[(usize, Take)],
     ) -> Result<Option<Key>, SinkError> {
         let unique = match settings.mode {
             Mode::Append => return Ok(None),
@@ -36,19 +36,26 @@ impl Target<'_> {
         let written = |name: &&str| {
             let at = self.find(name);
             let place = sources.iter().position(|(written, _)| Some(*written) == at);
-            place.ok_or_else(|| {
-                halt(format!(
-                    "key column \"{name}\" of table \"{}\" is generated and cannot be written",
-                    self.name
-                ))
-                .hint("name the columns of another unique index as key_columns")
-            })
+            place.ok_or_else(|| self.unwritten(name, at))
         };
         let columns = self.uniques[unique].columns.iter().map(written);
         Ok(Some(Key {
             unique,
             columns: columns.collect::<Result<_, _>>()?,
         }))
+    }
+
+    /// A column of the key that no record has a value for.
+    fn unwritten(&self, name: &str, at: Option<usize>) -> SinkError {
+        let column = format!("key column \"{name}\" of table \"{}\"", self.name);
+        match at.and_then(|at| self.columns[at].closed) {
+            Some(_) => halt(format!("{column} is generated and cannot be written"))
+                .hint("name the columns of another unique index as key_columns"),
+            None => halt(format!(
+                "{column} is left out, and rows are told apart by it"
+            ))
+            .hint("name it in include, take it out of exclude, or give it a source in columns"),
+        }
     }
 
     /// The first over exactly these columns, in any order.

@@ -23,7 +23,7 @@ pub fn no_table(topic: &str) -> SinkError {
 /// The name of a topic's table.
 #[must_use]
 pub fn table_name(settings: &TableSettings, topic: &str) -> String {
-    settings.table.replace("{topic}", topic)
+    settings.words(topic).fill(&settings.table)
 }
 
 /// The refusal of a table that is not there. `others`: those that are.
@@ -33,7 +33,8 @@ pub fn missing_table<'n>(
     mode: Mode,
     others: impl IntoIterator<Item = &'n str>,
 ) -> SinkError {
-    let error = halt(format!("table \"{name}\" does not exist"));
+    let mut error = halt(format!("table \"{name}\" does not exist"));
+    error.detail.no_table = true;
     match (nearest(name, others), mode) {
         (Some(near), _) => error.hint(format!("did you mean \"{near}\"?")),
         (None, Mode::Log) => error.hint(

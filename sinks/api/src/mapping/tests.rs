@@ -1,16 +1,10 @@
 //! The rules, and the words in which they refuse.
 
 use super::*;
-use crate::{Missing, TableRule};
+use crate::TableRule;
 
 fn settings(mode: Mode) -> TableSettings {
-    TableSettings {
-        table: "shop.{topic}".to_owned(),
-        mode,
-        key_columns: Vec::new(),
-        columns: Vec::new(),
-        missing: Missing::Default,
-    }
+    TableSettings::new("shop.{topic}", mode)
 }
 
 fn target<'c>(names: &[&'c str], uniques: &[(bool, &[&'c str])]) -> Target<'c> {
@@ -41,7 +35,7 @@ fn log() -> Target<'static> {
 
 fn named(mode: Mode, name: &str, source: Source) -> TableSettings {
     TableSettings {
-        columns: vec![(name.to_owned(), source)],
+        columns: vec![(name.to_owned(), source.into())],
         ..settings(mode)
     }
 }
@@ -63,7 +57,7 @@ fn mapped(target: &Target<'_>, settings: &TableSettings) -> Vec<String> {
             (false, false) => "",
             (true, true) => " key event",
         };
-        format!("{}={}{marks}", column.at, column.source)
+        format!("{}={}{marks}", column.at, column.take)
     };
     mapping.columns.iter().map(told).collect()
 }

@@ -3,7 +3,8 @@
 use super::World;
 use crate::{CassandraSettings, CassandraSink, CassandraSnapshot, CassandraTable, Consistency};
 use plimsoll_conformance::{
-    Capabilities, Claims, Harness, Json, Kept, Late, TableSpec, Tables, Trials, Type, Unsent,
+    Capabilities, Changes, Claims, Harness, Json, Kept, Late, TableSpec, Tables, Trials, Type,
+    Unsent,
 };
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::text::ident;
@@ -99,6 +100,7 @@ impl Harness for Place {
         late: Late::Outweighed,
         claims: Claims::BeforeIt,
         trials: Trials::Kept,
+        changes: Changes::Refused,
         json: Json::Text,
         unsent: Unsent::Trusted,
         ..Capabilities::FULL

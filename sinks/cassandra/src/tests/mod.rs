@@ -111,11 +111,8 @@ impl World {
                 rule: TableRule {
                     topics: Vec::new(),
                     settings: TableSettings {
-                        table: format!("{}.{table}", self.keyspace),
-                        mode: Mode::Upsert,
-                        key_columns: Vec::new(),
-                        columns: Vec::new(),
                         missing: Missing::Keep,
+                        ..TableSettings::new(format!("{}.{table}", self.keyspace), Mode::Upsert)
                     },
                 },
                 ttl: self.ttl.clone(),

@@ -3,7 +3,7 @@
 
 use plimsoll_sink_api::snapshot::Unreadable;
 use plimsoll_sink_api::snapshot::told::{As, base64, told};
-use plimsoll_sink_api::{Cell, Column, Source};
+use plimsoll_sink_api::{Cell, Column};
 use serde_json::value::RawValue;
 
 /// What a column makes of a value.
@@ -30,14 +30,11 @@ pub enum Form {
 impl Form {
     /// By the names of built-in types.
     pub fn of(column: &Column, array: bool, base: &str, element: Option<&str>) -> Self {
-        let whole_key = matches!(&column.source, Source::Key(path) if path.0.is_empty());
         match (array, base, element) {
             (true, _, Some("json" | "jsonb")) => Self::ArrayOfJson,
             (true, _, Some("bytea")) => Self::ArrayOfBase64,
             (true, ..) => Self::Array,
-            (_, "bytea", _) if whole_key || matches!(column.source, Source::Header(_)) => {
-                Self::Bytes
-            }
+            (_, "bytea", _) if column.take.is_bytes() => Self::Bytes,
             (_, "bytea", _) => Self::Base64,
             (_, "json" | "jsonb", _) => Self::Json,
             (_, "int2" | "int4" | "int8" | "numeric" | "float4" | "float8", _) => Self::Number,

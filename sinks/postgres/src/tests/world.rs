@@ -3,9 +3,9 @@
 use crate::{PgPlan, PostgresSettings, PostgresSink};
 use plimsoll_protocol::{Claim, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Cell, Claimed, Committed, DeadLetter, Identity, Inspect, Marks, Member, Missing, Mode,
+    Batch, Cell, Claimed, Committed, DeadLetter, Identity, Inspect, Marks, Member, Mode,
     NewPosition, Op, PositionChange, Prepared, Row as RowHead, Rows, Secret, Sink, SinkError,
-    Source, TableRule, TableSettings,
+    TableRule, TableSettings, Take,
 };
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -117,13 +117,7 @@ impl World {
             call_timeout: Duration::from_secs(20),
             tables: vec![TableRule {
                 topics: Vec::new(),
-                settings: TableSettings {
-                    table: format!("{}.{table}", self.name),
-                    mode,
-                    key_columns: Vec::new(),
-                    columns: Vec::new(),
-                    missing: Missing::Default,
-                },
+                settings: TableSettings::new(format!("{}.{table}", self.name), mode),
             }],
         }
     }
@@ -184,7 +178,7 @@ impl World {
 }
 
 pub fn columns(settings: &mut PostgresSettings, columns: &[(&str, &str)]) {
-    let parse = |s: &str| s.parse::<Source>().unwrap();
+    let parse = |s: &str| s.parse::<Take>().unwrap();
     settings.tables[0].settings.columns = columns
         .iter()
         .map(|(c, s)| ((*c).to_owned(), parse(s)))

@@ -5,8 +5,8 @@ use crate::{SqliteSettings, SqliteSink, SqliteSnapshot};
 use plimsoll_protocol::{Class, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::snapshot::{Snapshot, Unreadable};
 use plimsoll_sink_api::{
-    Batch, Cell, Clock, Float, Identity, Interval, Marks, Member, Missing, Mode, NewPosition, Op,
-    Row, Rows, Sink, TableRule, TableSettings, TimeOfDay, Timestamp, Unit,
+    Batch, Cell, Clock, Float, Identity, Interval, Marks, Member, Mode, NewPosition, Op, Row, Rows,
+    Sink, TableRule, TableSettings, TimeOfDay, Timestamp, Unit,
 };
 use std::path::Path;
 
@@ -104,11 +104,8 @@ fn typed() -> Vec<Cell<'static>> {
 
 async fn sink(path: &Path, declared: &str, source: &str) -> (SqliteSink, SqliteSettings) {
     let settings = TableSettings {
-        table: "t".into(),
-        mode: Mode::Append,
-        key_columns: vec![],
         columns: vec![("c".into(), source.parse().unwrap())],
-        missing: Missing::Default,
+        ..TableSettings::new("t", Mode::Append)
     };
     let settings = SqliteSettings {
         sink: "s".into(),

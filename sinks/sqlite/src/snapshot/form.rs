@@ -58,7 +58,7 @@ impl Form {
         Self {
             class: Class::of(declared, strict),
             json: column.shape == Shape::Json,
-            raw: column.source.is_bytes(),
+            raw: column.take.is_bytes(),
         }
     }
 

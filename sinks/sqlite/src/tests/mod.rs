@@ -79,13 +79,7 @@ fn span(from: i64, to: i64) -> Span {
 }
 
 fn table(mode: Mode) -> TableSettings {
-    TableSettings {
-        table: "orders".into(),
-        mode,
-        key_columns: vec![],
-        columns: vec![],
-        missing: Missing::Default,
-    }
+    TableSettings::new("orders", mode)
 }
 
 fn settings(path: PathBuf, table: TableSettings) -> SqliteSettings {
@@ -128,7 +122,7 @@ fn rows<'a>(table: &Prepared<SqlitePlan>, from: i64, records: &[Record<'a>]) -> 
             row[columns.iter().position(|c| c.name == *name).unwrap()] = *cell;
         }
         for (cell, column) in row.iter_mut().zip(columns) {
-            match column.source {
+            match column.take.source {
                 Source::Topic => *cell = Cell::Text(TOPIC),
                 Source::Partition => *cell = Cell::Int(0),
                 Source::Offset => *cell = Cell::Int(offset),

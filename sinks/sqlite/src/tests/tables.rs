@@ -15,7 +15,7 @@ async fn what_does_not_fit_is_said_with_a_hint() {
     const PLAIN: &str = "CREATE TABLE orders (id INTEGER, \"Amount\" REAL)";
     let named = |column: &str, source: Source| {
         let mut settings = table(Mode::Append);
-        settings.columns = vec![(column.into(), source)];
+        settings.columns = vec![(column.into(), source.into())];
         settings
     };
     assert_eq!(
@@ -94,7 +94,7 @@ async fn columns_take_the_field_of_their_name_unless_the_config_says_otherwise()
     let columns: Vec<String> = table
         .columns
         .iter()
-        .map(|c| format!("{}={} {:?} {}", c.name, c.source, c.shape, c.key))
+        .map(|c| format!("{}={} {:?} {}", c.name, c.take, c.shape, c.key))
         .collect();
     assert_eq!(
         columns,

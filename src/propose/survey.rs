@@ -2,33 +2,39 @@
 //! fields, their types, and what their keys are. Names and kinds only: no value is kept.
 
 use super::bad::Bad;
-use super::fields::{FIELDS_LIMIT, SCHEMAS_LIMIT};
-use super::text::{Side as Edge, align, in_how_many};
+use crate::text::{Side as Edge, align, in_how_many};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_record::{
-    Arena, Chunk, Decoder, Described, DescribedField, Formats, LookInto, Record, Side, Unavailable,
-    Undecoded, UnknownFields,
+    Arena, BadRecord, Chunk, Decoder, Described, DescribedField, Formats, LookInto, Record, Side,
+    Unavailable, Undecoded, UnknownFields,
 };
 use plimsoll_sink_api::canonical::{Wanted, written};
-use plimsoll_sink_api::{Cell, Column, Holds, Kind, Mode, Path, Rows, Shape, Source, Table};
+use plimsoll_sink_api::{Cell, Column, Holds, Kind, Mode, Path, Rows, Shape, Source, Table, Take};
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
+
+/// Objects used as maps have a field per key; nobody reads more lines.
+pub(crate) const FIELDS_LIMIT: usize = 200;
+
+/// A topic has one for each version of its schema; the last records have a few of them.
+pub(crate) const SCHEMAS_LIMIT: usize = 10;
 
 /// What was seen of one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Seen {
-    pub(super) path: Vec<String>,
+pub(crate) struct Seen {
+    pub(crate) path: Vec<String>,
     /// The format's own words.
     words: BTreeSet<String>,
     /// What holds all of its values; `None`: it was null alone.
-    pub(super) typed: Option<Kind>,
+    pub(crate) typed: Option<Kind>,
     /// Whether its own fields are seen, too.
-    pub(super) opened: bool,
-    pub(super) records: usize,
+    pub(crate) opened: bool,
+    pub(crate) records: usize,
 }
 
 /// Fields in the order in which they were met.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct SeenFields(Vec<Seen>);
+pub(crate) struct SeenFields(Vec<Seen>);
 
 impl SeenFields {
     /// Takes a field; whether there was room for it.
@@ -63,41 +69,41 @@ impl SeenFields {
         true
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Seen> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Seen> {
         self.0.iter()
     }
 
-    pub(super) fn at(&self, path: &[String]) -> Option<&Seen> {
+    pub(crate) fn at(&self, path: &[String]) -> Option<&Seen> {
         self.iter().find(|seen| seen.path == path)
     }
 }
 
 /// What was seen of a topic.
 #[derive(Debug, Default)]
-pub(super) struct Survey {
-    pub(super) records: usize,
+pub(crate) struct Survey {
+    pub(crate) records: usize,
     /// Records without a value.
-    pub(super) tombstones: usize,
+    pub(crate) tombstones: usize,
     schemas: BTreeSet<String>,
-    pub(super) fields: SeenFields,
+    pub(crate) fields: SeenFields,
     /// There are more fields than anybody reads.
-    pub(super) more: bool,
+    pub(crate) more: bool,
     /// Records with a key.
-    pub(super) keyed: usize,
+    pub(crate) keyed: usize,
     /// The key's own fields; one with an empty path: it is a value without fields.
-    pub(super) key: SeenFields,
+    pub(crate) key: SeenFields,
     /// The fields of the value that were, in each record, what its whole key was.
-    pub(super) same_as_key: Vec<String>,
+    pub(crate) same_as_key: Vec<String>,
     /// What could not be read.
-    pub(super) bad: Bad,
+    pub(crate) bad: Bad,
 }
 
 /// Who looks at the records of one topic.
-pub(super) struct Surveyor<'a> {
-    pub(super) formats: &'a Formats,
-    pub(super) topic: &'a str,
+pub(crate) struct Surveyor<'a> {
+    pub(crate) formats: &'a Formats,
+    pub(crate) topic: &'a str,
     /// What the config says of where columns come from.
-    pub(super) named: &'a [(String, Source)],
+    pub(crate) named: &'a [(String, Take)],
 }
 
 impl Surveyor<'_> {
@@ -105,13 +111,14 @@ impl Surveyor<'_> {
     ///
     /// # Errors
     /// What reading them needs cannot be had.
-    pub(super) async fn look(
+    pub(crate) async fn look<C: Borrow<Chunk>>(
         &self,
-        chunks: &[(TopicPartition, Chunk)],
+        chunks: &[(TopicPartition, C)],
     ) -> Result<Survey, Unavailable> {
         let mut survey = Survey::default();
         for (tp, chunk) in chunks.iter().filter(|(tp, _)| *tp.topic == *self.topic) {
             let decoder = self.decoder(self.named.iter().cloned(), tp.partition);
+            let chunk = chunk.borrow();
             for i in 0..chunk.len() {
                 let record = chunk.record(i);
                 self.take(&mut survey, tp, &decoder, &record).await?;
@@ -124,12 +131,12 @@ impl Surveyor<'_> {
     /// Of a table that takes these, and no key: none of its rows is written.
     fn decoder(
         &self,
-        columns: impl IntoIterator<Item = (String, Source)>,
+        columns: impl IntoIterator<Item = (String, Take)>,
         partition: i32,
     ) -> Decoder {
-        let column = |(name, source): (String, Source)| Column {
+        let column = |(name, take): (String, Take)| Column {
             name,
-            source,
+            take,
             shape: Shape::Scalar,
             key: false,
             type_name: String::new(),
@@ -139,6 +146,8 @@ impl Surveyor<'_> {
             name: self.topic.to_owned(),
             mode: Mode::Append,
             columns: columns.into_iter().map(column).collect(),
+            filter: None,
+            evolve: None,
         };
         // A field is no fault here: it is what is looked for.
         let formats = Formats {
@@ -167,9 +176,7 @@ impl Surveyor<'_> {
             survey.tombstones += 1;
             return Ok(());
         }
-        let arena = Arena::new();
-        let mut rows = Rows::with_capacity(self.named.len(), 1);
-        if let Err(bad) = decoder.decode_when_ready(record, &arena, &mut rows).await? {
+        if let Err(bad) = ready(decoder, record, self.named.len()).await? {
             survey.bad.add(tp, record.offset, &bad.to_string());
             return Ok(());
         }
@@ -179,7 +186,9 @@ impl Surveyor<'_> {
         if survey.schemas.len() < SCHEMAS_LIMIT {
             survey.schemas.extend(described.schema);
         }
-        for field in described.fields {
+        let own = self.formats.envelope.own_fields();
+        let is_own = |field: &DescribedField| matches!(field.path.as_slice(), [name] if own.contains(&name.as_str()));
+        for field in described.fields.into_iter().filter(|field| !is_own(field)) {
             survey.more |= !survey.fields.add(field);
         }
         Ok(())
@@ -187,10 +196,9 @@ impl Surveyor<'_> {
 
     /// Whether a column takes something from below the path.
     fn leads_further(&self, path: &[String]) -> bool {
-        self.named.iter().any(|(_, source)| match source {
-            Source::Value(Path(p)) => p.len() > path.len() && p.starts_with(path),
-            _ => false,
-        })
+        let taken = self.named.iter().flat_map(|(_, take)| take.sources());
+        let mut paths = taken.flat_map(Source::value_paths);
+        paths.any(|Path(p)| p.len() > path.len() && p.starts_with(path))
     }
 
     async fn describe_key(
@@ -215,10 +223,10 @@ impl Surveyor<'_> {
     }
 
     /// The fields of the value that are what the whole key is.
-    async fn same_as_key(
+    async fn same_as_key<C: Borrow<Chunk>>(
         &self,
         survey: &Survey,
-        chunks: &[(TopicPartition, Chunk)],
+        chunks: &[(TopicPartition, C)],
     ) -> Result<Vec<String>, Unavailable> {
         let whole = survey.key.at(&[]).is_some();
         let alone = survey.key.iter().count() == 1;
@@ -238,24 +246,51 @@ impl Surveyor<'_> {
             rows: 0,
         };
         for (tp, chunk) in chunks.iter().filter(|(tp, _)| *tp.topic == *self.topic) {
-            let value = |name: &String| (name.clone(), Source::Value(Path(vec![name.clone()])));
-            let key = (String::new(), Source::Key(Path::default()));
+            let value = |name: &String| {
+                let source = Source::Value(Path(vec![name.clone()]));
+                (name.clone(), source.into())
+            };
+            let key = (String::new(), Source::Key(Path::default()).into());
             let columns = names.iter().map(value).chain([key]);
             let decoder = self.decoder(columns, tp.partition);
+            let chunk = chunk.borrow();
             for i in 0..chunk.len() {
                 let record = chunk.record(i);
+                if record.value.is_none() {
+                    continue;
+                }
+                let width = names.len() + 1;
+                let _ = ready(&decoder, &record, width).await?;
                 let arena = Arena::new();
-                let mut rows = Rows::with_capacity(names.len() + 1, 1);
-                if record.value.is_some()
-                    && let Ok(()) = decoder
-                        .decode_when_ready(&record, &arena, &mut rows)
-                        .await?
-                {
+                let mut rows = Rows::with_capacity(width, 1);
+                // What it needs is here; what is bad has been told.
+                if decoder.decode(&record, &arena, &mut rows).is_ok() {
                     rows.iter().for_each(|(_, cells)| compared.take(cells));
                 }
             }
         }
         Ok(compared.names(names))
+    }
+}
+
+/// Gets what reading a record needs; what is wrong with the record is told within. Nothing
+/// that was read lives on while it waits: others go on meanwhile, on other threads.
+async fn ready(
+    decoder: &Decoder,
+    record: &Record<'_>,
+    width: usize,
+) -> Result<Result<(), BadRecord>, Unavailable> {
+    loop {
+        let decoded = {
+            let (arena, mut rows) = (Arena::new(), Rows::with_capacity(width, 1));
+            decoder.decode(record, &arena, &mut rows)
+        };
+        match decoded {
+            Ok(_) => return Ok(Ok(())),
+            Err(Undecoded::Bad(bad)) => return Ok(Err(bad)),
+            Err(Undecoded::Needs(need)) => decoder.fetch(&need).await?,
+            Err(Undecoded::Unusable(why)) => return Err(why),
+        }
     }
 }
 
@@ -312,19 +347,19 @@ fn bare(key: &[u8]) -> Described {
 
 impl Survey {
     /// The names of a value's own fields.
-    pub(super) fn own_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn own_names(&self) -> impl Iterator<Item = &str> {
         let own = self.fields.iter().filter(|seen| seen.path.len() == 1);
         own.map(|seen| seen.path[0].as_str())
     }
 
     /// Whether nothing is known of any value.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.fields.iter().next().is_none()
     }
 
     /// `by schema 7 shop.Order`, a line per schema; `value.id  number, in 9 of 10`, a line
     /// per field; and what the keys are.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let row = |head: fn(Path) -> Source, of: usize| {
             move |seen: &Seen| {
                 let words: Vec<&str> = seen.words.iter().map(String::as_str).collect();

@@ -3,7 +3,7 @@
 use plimsoll_sink_api::Source;
 
 /// A key, in quotes where it needs them.
-pub(super) fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     match !name.is_empty() && name.chars().all(bare) {
         true => name.to_owned(),
@@ -12,12 +12,12 @@ pub(super) fn key(name: &str) -> String {
 }
 
 /// A string that is no template: what would be expanded is escaped.
-pub(super) fn string(text: &str) -> String {
+pub(crate) fn string(text: &str) -> String {
     quoted(&text.replace("${", "$${"))
 }
 
 /// A string as it stands, `${NAME}` and all.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
@@ -33,7 +33,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// `columns = { id = "key", at = "timestamp" }`
-pub(super) fn columns<'s>(sources: impl IntoIterator<Item = (&'s str, &'s Source)>) -> String {
+pub(crate) fn columns<'s>(sources: impl IntoIterator<Item = (&'s str, &'s Source)>) -> String {
     let pair = |(name, source): (&str, &Source)| {
         format!("{} = {}", key(name), string(&source.to_string()))
     };

@@ -1,20 +1,21 @@
 //! From what records hold to a table to start from. Pure.
 
-use super::fields::FIELDS_LIMIT;
+use super::survey::FIELDS_LIMIT;
 use super::survey::{Seen, Survey};
-use super::toml_text;
+use crate::toml_text;
 use plimsoll_sink_api::{
-    Inspect, Kind, Mode, NewColumn, NewTable, Path, SinkError, Source, TableSettings,
+    Cast, Inspect, Kind, Literal, Mode, Naming, NewColumn, NewTable, Pairs, Path, SinkError,
+    Source, Step, TableSettings, Take,
 };
 
 /// A table to start from.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Proposal {
-    pub(super) table: NewTable,
+pub(crate) struct Proposal {
+    pub(crate) table: NewTable,
     /// What the config has to say besides, so that the columns are filled.
-    pub(super) sources: Vec<(String, Source)>,
+    pub(crate) sources: Vec<(String, Source)>,
     /// What is left to be decided, or to be known.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Proposal {
@@ -22,7 +23,7 @@ impl Proposal {
     ///
     /// # Errors
     /// There can be no such table.
-    pub(super) fn script<S: Inspect>(&self, sink: &S) -> Result<Vec<String>, SinkError> {
+    pub(crate) fn script<S: Inspect>(&self, sink: &S) -> Result<Vec<String>, SinkError> {
         let statement = format!("{};", sink.create_table(&self.table)?);
         // A comment ends with its line.
         let comment = |note: &String| format!("-- {}", note.replace(['\r', '\n'], " "));
@@ -32,17 +33,19 @@ impl Proposal {
     }
 
     /// What the config has to say besides: `columns = { … }`.
-    pub(super) fn columns(&self) -> String {
+    pub(crate) fn columns(&self) -> String {
         let sources = self.sources.iter();
         toml_text::columns(sources.map(|(name, source)| (name.as_str(), source)))
     }
 }
 
 /// The table of a topic, as the config wants it and as its records can fill it.
-pub(super) fn propose(survey: &Survey, settings: &TableSettings, topic: &str) -> Proposal {
+pub(crate) fn propose(survey: &Survey, settings: &TableSettings, topic: &str) -> Proposal {
     let mut draft = Draft {
         survey,
         named: &settings.columns,
+        naming: settings.naming,
+        pairs: &settings.pairs,
         columns: Vec::new(),
         sources: Vec::new(),
         notes: Vec::new(),
@@ -62,7 +65,9 @@ pub(super) fn propose(survey: &Survey, settings: &TableSettings, topic: &str) ->
 
 struct Draft<'a> {
     survey: &'a Survey,
-    named: &'a [(String, Source)],
+    named: &'a [(String, Take)],
+    naming: Naming,
+    pairs: &'a Pairs,
     columns: Vec<NewColumn>,
     sources: Vec<(String, Source)>,
     notes: Vec<String>,
@@ -103,25 +108,54 @@ impl Draft<'_> {
             }
             Source::Value(path) => seen(self.survey.fields.at(&path.0)),
             Source::Key(path) => seen(self.survey.key.at(&path.0)),
-            Source::Header(_) | Source::Topic => Kind::Text,
+            Source::Spelled(_) => {
+                let mut paths = source.value_paths().into_iter();
+                seen(paths.find_map(|path| self.survey.fields.at(&path.0)))
+            }
+            // What stands in an array has any type.
+            Source::Inside(inside) => match inside.steps.contains(&Step::Every) {
+                true => Kind::Json,
+                false => Kind::Text,
+            },
+            Source::Rest => Kind::Json,
+            Source::Constant(Literal::Number(_)) => Kind::Decimal,
+            Source::Constant(Literal::Boolean(_)) => Kind::Boolean,
+            Source::Constant(Literal::Text(_)) | Source::Header(_) | Source::Topic => Kind::Text,
             Source::Partition | Source::Offset => Kind::Integer,
             Source::Timestamp => Kind::Timestamp,
         }
     }
 
+    /// What holds all that a column may take.
+    fn made(&self, take: &Take) -> Kind {
+        match take.make.cast {
+            Some(Cast::Text) => return Kind::Text,
+            Some(Cast::Json) => return Kind::Json,
+            Some(Cast::Number) => return Kind::Decimal,
+            Some(Cast::Boolean) => return Kind::Boolean,
+            None => {}
+        }
+        if take.make.epoch.is_some() || take.make.time_zone.is_some() {
+            return Kind::Timestamp;
+        }
+        let kinds = take.sources().map(|source| self.kind(source));
+        kinds.reduce(Kind::with).unwrap_or(Kind::Text)
+    }
+
     fn named_columns(&mut self) {
-        for (name, source) in self.named {
-            let kind = self.kind(source);
-            self.add(name, kind);
+        for (name, take) in self.named {
+            self.add(name, self.made(take));
         }
     }
 
     /// Of fields that nothing takes yet, each under its own name.
     fn own_columns(&mut self) {
         let takes = |path: &[String]| {
-            let is =
-                |(_, source): &(String, Source)| matches!(source, Source::Value(p) if p.0 == path);
-            self.named.iter().any(is)
+            let taken = self.named.iter().flat_map(|(_, take)| take.sources());
+            // What is in an array, and what is left, leave fields to take.
+            let mut fields =
+                taken.filter(|source| !matches!(source, Source::Inside(_) | Source::Rest));
+            fields.any(|source| source.value_paths().iter().any(|p| p.0 == path))
         };
         if takes(&[]) {
             return;
@@ -129,8 +163,9 @@ impl Draft<'_> {
         let own = |seen: &&Seen| seen.path.len() == 1 && !seen.opened && !takes(&seen.path);
         let own: Vec<&Seen> = self.survey.fields.iter().filter(own).collect();
         for seen in own {
-            if !self.has(&seen.path[0]) {
-                self.add(&seen.path[0], seen.typed.unwrap_or(Kind::Text));
+            let name = self.naming.column_of(&seen.path[0]);
+            if !self.has(&name) && self.pairs.take(&name, |a, b| a == b) {
+                self.add(&name, seen.typed.unwrap_or(Kind::Text));
             }
         }
         if self.survey.more {
@@ -186,7 +221,7 @@ impl Draft<'_> {
 
     /// The column of a key without fields.
     fn whole_key(&mut self) -> String {
-        let takes_key = |(_, source): &&(String, Source)| *source == Source::Key(Path::default());
+        let takes_key = |(_, take): &&(String, Take)| take.is(&Source::Key(Path::default()));
         if let Some((name, _)) = self.named.iter().find(takes_key) {
             return name.clone();
         }
@@ -203,7 +238,7 @@ impl Draft<'_> {
     fn key_column(&mut self, field: &str) -> String {
         let path = Path(vec![field.to_owned()]);
         let from_key = Source::Key(path);
-        let named = self.named.iter().find(|(_, source)| *source == from_key);
+        let named = self.named.iter().find(|(_, take)| take.is(&from_key));
         if let Some((name, _)) = named {
             return name.clone();
         }
@@ -216,14 +251,14 @@ impl Draft<'_> {
     /// The column that takes a field of the value.
     fn column_of(&self, field: &str) -> Option<String> {
         let path = [field.to_owned()];
-        let is =
-            |(_, source): &&(String, Source)| matches!(source, Source::Value(p) if p.0 == path);
-        if let Some((name, _)) = self.named.iter().find(is) {
+        let source = Source::Value(Path(path.to_vec()));
+        if let Some((name, _)) = self.named.iter().find(|(_, take)| take.is(&source)) {
             return Some(name.clone());
         }
-        let own = self.survey.fields.at(&path).is_some() && self.has(field);
-        let otherwise = self.named.iter().any(|(name, _)| name == field);
-        (own && !otherwise).then(|| field.to_owned())
+        let column = self.naming.column_of(field);
+        let own = self.survey.fields.at(&path).is_some() && self.has(&column);
+        let otherwise = self.named.iter().any(|(name, _)| *name == column);
+        (own && !otherwise).then_some(column)
     }
 
     /// With the columns of the key in front.
@@ -256,10 +291,9 @@ fn best(same: &[String]) -> Option<&String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::survey::Surveyor;
+    use crate::propose::Surveyor;
     use plimsoll_protocol::{Position, Span, TopicPartition};
     use plimsoll_record::{Budget, Chunk, Filling, Formats, Incoming, UnknownFields};
-    use plimsoll_sink_api::Missing;
     use std::time::Instant;
 
     fn chunk(records: &[(Option<&str>, Option<&str>)]) -> Chunk {
@@ -285,11 +319,9 @@ mod tests {
     ) -> (Vec<String>, String, usize) {
         let source = |(name, source): &(&str, &str)| ((*name).to_owned(), source.parse().unwrap());
         let settings = TableSettings {
-            table: "t".to_owned(),
-            mode: Mode::Upsert,
             key_columns: key_columns.iter().map(|name| (*name).to_owned()).collect(),
             columns: columns.iter().map(source).collect(),
-            missing: Missing::Default,
+            ..TableSettings::new("t", Mode::Upsert)
         };
         // Of a config that refuses what has no column.
         let formats = Formats::json(UnknownFields::Reject);

@@ -8,7 +8,7 @@ const SHOWN: usize = 20;
 
 /// What is wrong with some records, without any value.
 #[derive(Debug, Default)]
-pub(super) struct Bad {
+pub(crate) struct Bad {
     kinds: Vec<Kind>,
 }
 
@@ -22,7 +22,7 @@ struct Kind {
 
 impl Bad {
     /// Takes a record.
-    pub(super) fn add(&mut self, tp: &TopicPartition, offset: i64, what: &str) {
+    pub(crate) fn add(&mut self, tp: &TopicPartition, offset: i64, what: &str) {
         match self.kinds.iter_mut().find(|kind| kind.what == what) {
             Some(kind) => kind.records += 1,
             None => self.kinds.push(Kind {
@@ -34,12 +34,12 @@ impl Bad {
     }
 
     /// How many records there are.
-    pub(super) fn records(&self) -> usize {
+    pub(crate) fn records(&self) -> usize {
         self.kinds.iter().map(|kind| kind.records).sum()
     }
 
     /// A line for each kind of fault: its first record, and how many more there are.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let line = |kind: &Kind| match kind.records {
             1 => format!("{}: {}", kind.first, kind.what),
             n => format!("{} and {} more: {}", kind.first, n - 1, kind.what),

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 /// Which side of its column a cell keeps to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Left,
     Right,
 }
 
 /// Lines of equally wide columns, two spaces apart, nothing behind the last
 /// letter.
-pub(super) fn align(rows: &[Vec<String>], sides: &[Side]) -> Vec<String> {
+pub(crate) fn align(rows: &[Vec<String>], sides: &[Side]) -> Vec<String> {
     let width = |column: usize| {
         rows.iter()
             .filter_map(|row| row.get(column))
@@ -37,7 +37,7 @@ pub(super) fn align(rows: &[Vec<String>], sides: &[Side]) -> Vec<String> {
 }
 
 /// `number`, or `number, in 3 of 4`.
-pub(super) fn in_how_many(what: String, some: usize, of: usize) -> String {
+pub(crate) fn in_how_many(what: String, some: usize, of: usize) -> String {
     match some < of {
         true => format!("{what}, in {some} of {of}"),
         false => what,
@@ -45,7 +45,7 @@ pub(super) fn in_how_many(what: String, some: usize, of: usize) -> String {
 }
 
 /// `3 s`, `5 min`, `2 h`, `4 d`.
-pub(super) fn age(age: Duration) -> String {
+pub(crate) fn age(age: Duration) -> String {
     match age.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7_200 => format!("{} min", seconds / 60),
@@ -55,7 +55,7 @@ pub(super) fn age(age: Duration) -> String {
 }
 
 /// `1 partition`, `2 partitions`.
-pub(super) fn count(n: usize, noun: &str) -> String {
+pub(crate) fn count(n: usize, noun: &str) -> String {
     if n == 1 {
         format!("1 {noun}")
     } else {
