@@ -183,19 +183,7 @@ impl Target<'_> {
     /// A tombstone's key tells a key column by one name: what it is of several sources, or in
     /// an array, it could tell of another row.
     fn check_key_source(&self, column: &str, take: &Take) -> Result<(), SinkError> {
-        let one = match &take.source {
-            Source::Inside(_) | Source::Rest => false,
-            Source::Value(_)
-            | Source::Spelled(_)
-            | Source::Key(_)
-            | Source::Header(_)
-            | Source::Topic
-            | Source::Partition
-            | Source::Offset
-            | Source::Timestamp
-            | Source::Constant(_) => take.otherwise.is_empty(),
-        };
-        match one {
+        match take.is_of_one_place() {
             true => Ok(()),
             false => Err(halt(format!(
                 "key column \"{column}\" of table \"{}\" takes {take}, and a row is told apart by one \

@@ -61,6 +61,25 @@ impl Take {
         self.source == *source && self.otherwise.is_empty() && self.make == Make::default()
     }
 
+    /// Whether it takes one thing, from a place that a format finds: nothing is gathered for
+    /// it, or chosen.
+    #[must_use]
+    pub fn is_of_one_place(&self) -> bool {
+        let gathered = match &self.source {
+            Source::Inside(_) | Source::Rest => true,
+            Source::Value(_)
+            | Source::Spelled(_)
+            | Source::Key(_)
+            | Source::Header(_)
+            | Source::Topic
+            | Source::Partition
+            | Source::Offset
+            | Source::Timestamp
+            | Source::Constant(_) => false,
+        };
+        !gathered && self.otherwise.is_empty()
+    }
+
     /// Whether it takes bytes as the record has them; a constant beside them is what they
     /// would be.
     #[must_use]

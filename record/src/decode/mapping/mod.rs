@@ -116,7 +116,7 @@ impl Mapping {
     fn fill(&mut self, cell: usize, column: &Column, taken: &BTreeSet<String>) -> Option<Fill> {
         let take = &column.take;
         let maker = Maker::of(&take.make);
-        let parts = match is_read(take) {
+        let parts = match take.is_of_one_place() {
             true if maker.is_none() => return None,
             true => vec![Part::Cell(cell)],
             false => {
@@ -142,7 +142,7 @@ impl Mapping {
         let same = |column: &Column| {
             let plain = column.shape == Shape::Scalar
                 && matches!(column.holds, Holds::Numbers | Holds::Other);
-            plain && column.take.source == *source && is_read(&column.take)
+            plain && column.take.source == *source && column.take.is_of_one_place()
         };
         let found = || self.of_table().iter().position(same);
         source.is_of_value().then(found).flatten()
@@ -196,7 +196,7 @@ impl Mapping {
     /// Which cells are filled by reading a record.
     pub(super) fn read(&self) -> impl Iterator<Item = (usize, &Column)> {
         let columns = self.columns.iter().enumerate();
-        columns.filter(|(cell, column)| *cell >= self.width || is_read(&column.take))
+        columns.filter(|(cell, column)| *cell >= self.width || column.take.is_of_one_place())
     }
 
     /// Whether there is a filter.
@@ -272,24 +272,6 @@ fn asked(source: &Source) -> Column {
         type_name: String::new(),
         holds: Holds::Other,
     }
-}
-
-/// Whether reading a record fills the column: it takes one thing, from a place that a
-/// format finds.
-fn is_read(take: &Take) -> bool {
-    let simple = match &take.source {
-        Source::Inside(_) | Source::Rest => false,
-        Source::Value(_)
-        | Source::Spelled(_)
-        | Source::Key(_)
-        | Source::Header(_)
-        | Source::Topic
-        | Source::Partition
-        | Source::Offset
-        | Source::Timestamp
-        | Source::Constant(_) => true,
-    };
-    simple && take.otherwise.is_empty()
 }
 
 /// The fields of the value that columns take whole.
