@@ -182,7 +182,7 @@ if [[ ${1-} == protocol ]]; then
   exit
 fi
 
-PG=migrations/postgres/0001_positions.sql
+PG=migrations/postgres/0005_advance_all.sql
 FENCED=tests::commits::a_fenced_commit_writes_nothing
 REPLAYED=tests::commits::of_one_key_the_later_offset_wins_whatever_comes_last
 PROVEN=tests::proof
@@ -192,6 +192,7 @@ SET_BACK=tests::commits::set_back_the_replay_wins_whole
 
 # A test that fails anyway kills nothing: each must pass as it stands.
 fresh_copy
+NAMED=groups::a_fence_names_those_whom_it_refuses_and_nothing_is_written
 for one in "plimsoll-postgres $FENCED" \
   "plimsoll-postgres tests::commits::an_older_claim_of_the_same_process_is_fenced" \
   "plimsoll-postgres tests::commits::another_owner_of_the_same_epoch_is_fenced" \
@@ -213,11 +214,11 @@ for one in "plimsoll-postgres $FENCED" \
   }
 done
 
-mutant "the compare-and-set (Postgres)" $PG 's/ +AND p\.next_offset = from_offset\n//' \
+mutant "the compare-and-set (Postgres)" $PG 's/ +AND p\.next_offset = w\.from_offset\n//' \
   plimsoll-postgres $FENCED
-mutant "the epoch check (Postgres)" $PG 's/ +AND p\.epoch = of_epoch\n//' \
+mutant "the epoch check (Postgres)" $PG 's/ +AND p\.epoch = w\.epoch\n//' \
   plimsoll-postgres tests::commits::an_older_claim_of_the_same_process_is_fenced
-mutant "the owner check (Postgres)" $PG 's/\n +AND p\.owner = of_owner;/;/' \
+mutant "the owner check (Postgres)" $PG 's/\n +AND p\.owner = w\.owner\n/\n/' \
   plimsoll-postgres tests::commits::another_owner_of_the_same_epoch_is_fenced
 mutant "the claim's bump (Postgres)" sinks/postgres/src/claim.rs 's/epoch = p\.epoch \+ 1, //' \
   plimsoll-postgres tests::positions::a_claim_raises_the_epoch_and_refuses_other_deployments
@@ -229,6 +230,24 @@ mutant "the proof of COPY's last message (Postgres)" sinks/postgres/src/commit.r
 mutant "the proof of a commit without rows (Postgres)" sinks/postgres/src/fence.rs \
   's/\.and_then\(\|row\| proven\(&row\)\)/.map(|_| ())/' \
   plimsoll-postgres $PROVEN::upsert_$BELIEVED
+
+mutant "who is named by the fence (Postgres)" sinks/postgres/src/fence.rs \
+  's/lines\(\)\.nth\(1\)/lines().nth(9)/' plimsoll-postgres tests::conformance::by_statement::$NAMED
+mutant "all or nothing (SQLite)" sinks/sqlite/src/commit.rs \
+  's/if !fenced\.is_empty\(\)/if fenced.len() == batches.len()/' plimsoll-sqlite tests::conformance::$NAMED
+
+mutant "one judgement for all" src/engine/commits/mod.rs \
+  's/waiting\.tell\(Err\(error\.clone\(\)\)\)\);\n            Vec::new\(\)/waiting.tell(Ok(Committed::default())));\n            Vec::new()/' \
+  plimsoll in_process::together::a_lost_answer_is_judged_partition_by_partition
+mutant "halt by company" protocol/src/group.rs \
+  's/(Class::Fenced \| Class::Rejected .*?=> \{\s+GroupStep::)Halve/$1Tell/s' \
+  plimsoll in_process::together::a_bad_record_halts_its_own_partition_alone
+mutant "a bad record in company, again and again" src/engine/writer/commit.rs \
+  's/const COMMITS_ALONE: u8 = 3/const COMMITS_ALONE: u8 = 0/' \
+  plimsoll in_process::together::what_breaks_a_commit_goes_alone_for_a_while
+mutant "a commit of what is another's now" src/engine/commits/mod.rs \
+  's/group\.retain\(.*?\);//' \
+  plimsoll in_process::together::what_is_lost_while_it_waits_is_not_begun
 
 mutant "the compare-and-set (SQLite)" sinks/sqlite/src/commit.rs 's/ AND next_offset = \?11/ AND ?11 >= 0/' \
   plimsoll-sqlite tests::fences::a_commit_that_begins_elsewhere_is_refused_in_both_directions

@@ -38,6 +38,8 @@ pub const COMMITS_JUDGED: &str = "plimsoll_commits_judged_total";
 pub const FENCED: &str = "plimsoll_commits_fenced_total";
 /// How long a commit takes, decoding excluded.
 pub const COMMIT_SECONDS: &str = "plimsoll_commit_duration_seconds";
+/// Partitions whose positions one commit moves.
+pub const COMMIT_PARTITIONS: &str = "plimsoll_commit_partitions";
 /// Records of a batch.
 pub const BATCH_RECORDS: &str = "plimsoll_batch_records";
 /// Bytes of a batch.
@@ -128,10 +130,14 @@ pub fn install() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildE
         50_000.0,
         1_000_000.0,
     ];
+    let partitions = [
+        1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0,
+    ];
     let bytes = [1e3, 1e4, 1e5, 5e5, 1e6, 2.5e6, 5e6, 1e7, 5e7, 2.5e8];
     let builder = PrometheusBuilder::new()
         .idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_LIFE))
         .set_buckets_for_metric(Matcher::Full(COMMIT_SECONDS.into()), &seconds)?
+        .set_buckets_for_metric(Matcher::Full(COMMIT_PARTITIONS.into()), &partitions)?
         .set_buckets_for_metric(Matcher::Full(BATCH_RECORDS.into()), &records)?
         .set_buckets_for_metric(Matcher::Full(BATCH_BYTES.into()), &bytes)?;
     let recorder = builder.build_recorder();
@@ -182,6 +188,7 @@ const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Counter, COMMITS_JUDGED, Unit::Count, "Commits whose answer was lost, by what a claim found"),
     (Kind::Counter, FENCED, Unit::Count, "Commits refused by the fence: nothing was written"),
     (Kind::Histogram, COMMIT_SECONDS, Unit::Seconds, "Duration of a commit, decoding excluded"),
+    (Kind::Histogram, COMMIT_PARTITIONS, Unit::Count, "Partitions whose positions one commit moves"),
     (Kind::Histogram, BATCH_RECORDS, Unit::Count, "Records of a batch"),
     (Kind::Histogram, BATCH_BYTES, Unit::Bytes, "Bytes of keys, values and headers of a batch"),
     (Kind::Gauge, POSITION, Unit::Count, "The next offset to consume, as stored in the sink"),
@@ -246,8 +253,6 @@ pub struct PartitionMetrics {
     pub filtered: Counter,
     /// [`POSITION`]
     pub position: Gauge,
-    /// [`COMMIT_SECONDS`]
-    pub commit_seconds: Histogram,
     /// [`BATCH_RECORDS`]
     pub batch_records: Histogram,
     /// [`BATCH_BYTES`]
@@ -275,7 +280,6 @@ impl PartitionMetrics {
             passed_over: counter!(PASSED_OVER, &labels),
             filtered: counter!(FILTERED, &labels),
             position: gauge!(POSITION, &labels),
-            commit_seconds: histogram!(COMMIT_SECONDS, "sink" => sink.clone()),
             batch_records: histogram!(BATCH_RECORDS, "sink" => sink.clone()),
             batch_bytes: histogram!(BATCH_BYTES, "sink" => sink),
         }

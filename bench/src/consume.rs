@@ -8,9 +8,9 @@ use crate::wire::Wire;
 use crate::{Bench, Failed, Result, kafka};
 use plimsoll_protocol::{Claim, Class, Epoch, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Column, Committed, Holds, Identity, Member, Mode, NewPosition, PositionChange,
-    Positions, Prepared, SetOutcome, Settled, Shape, Sink, SinkError, Source, StoredPosition,
-    Table, TableChange,
+    Batch, Claimed, Column, Committed, Grouping, Holds, Identity, Member, Mode, NewPosition,
+    PositionChange, Positions, Prepared, Refusal, SetOutcome, Settled, Shape, Sink, SinkError,
+    Source, StoredPosition, Table, TableChange,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -275,8 +275,18 @@ impl Sink for Discard {
         })
     }
 
-    async fn commit(&self, batch: &Batch<'_, ()>) -> std::result::Result<Committed, SinkError> {
-        let rows = batch.rows.len() as u64;
+    fn grouping(&self) -> Grouping {
+        Grouping {
+            batches: 1_000,
+            commits: 4,
+        }
+    }
+
+    async fn commit(
+        &self,
+        batches: &[Batch<'_, ()>],
+    ) -> std::result::Result<Vec<Committed>, Refusal> {
+        let rows: u64 = batches.iter().map(|batch| batch.rows.len() as u64).sum();
         let now = Instant::now();
         if let Ok(mut first) = self.0.first.lock() {
             first.get_or_insert((now, rows, now)).2 = now;
@@ -289,10 +299,12 @@ impl Sink for Discard {
                 rustix::process::Signal::TERM,
             );
         }
-        Ok(Committed {
+        let sizes: Vec<usize> = batches.iter().map(|batch| batch.rows.len()).collect();
+        let done = Committed {
             rows,
             ..Committed::default()
-        })
+        };
+        Ok(done.parted(&sizes))
     }
 
     async fn takes(&self, _: &Batch<'_, ()>) -> std::result::Result<(), SinkError> {

@@ -1,5 +1,6 @@
 //! What the tasks of one sink share.
 
+use super::commits::Commits;
 use super::control::Control;
 use crate::config::OnBadRecord;
 use crate::health::Health;
@@ -22,6 +23,8 @@ pub struct Lane<S: Sink> {
     pub sink: Arc<S>,
     /// Its tables.
     pub router: Router<S>,
+    /// What is committed together.
+    pub commits: Arc<Commits<S>>,
     /// Who claims.
     pub member: Member,
     /// Whose the positions are.

@@ -2,13 +2,15 @@
 //!
 //! The poll thread turns messages into chunks of one partition and never blocks, neither
 //! on a channel nor on the database. The claimer finds the position that a partition
-//! begins at. A writer per partition commits its chunks, one at a time. They tell each
+//! begins at. A writer per partition decodes its chunks, one at a time, and offers them to
+//! the sink's commits, which are of many partitions each. They tell each
 //! other by messages ([`Control`], [`request::ClaimRequest`], chunks) and share a
 //! [`Lane`].
 
 mod assignment;
 mod backoff;
 mod claimer;
+mod commits;
 mod control;
 mod heartbeat;
 mod lane;
@@ -21,6 +23,7 @@ mod writer;
 
 pub use backoff::Backoff;
 pub use claimer::claim_loop;
+pub use commits::{Commits, GATHER, Limits};
 pub use control::Control;
 pub use heartbeat::{heartbeat, watch_locks};
 pub use lane::Lane;

@@ -12,6 +12,7 @@ mod origin;
 mod requests;
 mod rights;
 mod tests;
+mod together;
 mod writers;
 
 pub(crate) use lanes::lane;

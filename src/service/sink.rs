@@ -3,8 +3,8 @@
 use super::{RunError, Running};
 use crate::config::{Config, Sink as Settings, Topics};
 use crate::engine::{
-    Backoff, ClaimRequest, Control, Lane, Members, Poll, Setup, Standing, claim_loop, client_id,
-    heartbeat, watch_lag, watch_locks, watch_members,
+    Backoff, ClaimRequest, Commits, Control, GATHER, Lane, Limits, Members, Poll, Setup, Standing,
+    claim_loop, client_id, heartbeat, watch_lag, watch_locks, watch_members,
 };
 use crate::error::KafkaFault;
 use crate::formats::{SharedRegistry, formats};
@@ -132,6 +132,7 @@ impl<S: Positions> Starting<S> {
             name: self.settings.name.clone(),
             sink: self.sink.clone(),
             router: Router::new(self.sink.clone()),
+            commits: self.commits(),
             member: self.member.clone(),
             identity: Identity {
                 group_id: self.settings.group_id.clone(),
@@ -145,6 +146,20 @@ impl<S: Positions> Starting<S> {
             health: self.health.clone(),
             control: self.control.clone(),
         }
+    }
+
+    /// A commit holds no more than one batch may.
+    fn commits(&self) -> Arc<Commits<S>> {
+        let batch = self.settings.batch;
+        let grouping = self.sink.grouping();
+        let limits = Limits {
+            batches: grouping.batches,
+            records: batch.max_records,
+            bytes: batch.max_bytes,
+            commits: grouping.commits,
+            gather: GATHER.min(batch.linger),
+        };
+        Commits::new(&self.settings.name, self.sink.clone(), limits)
     }
 
     /// Starts what goes on beside the poll thread.

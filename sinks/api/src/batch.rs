@@ -27,7 +27,7 @@ pub struct Row {
 
 /// The rows of a batch: row after row, `width` cells each, borrowed from the
 /// chunk that the poll thread filled.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Rows<'a> {
     width: usize,
     heads: Vec<Row>,
@@ -43,6 +43,12 @@ impl<'a> Rows<'a> {
             heads: Vec::with_capacity(capacity),
             cells: Vec::with_capacity(width * capacity),
         }
+    }
+
+    /// Adds the rows of another batch of the same table behind these.
+    pub fn append(&mut self, other: &Rows<'a>) {
+        self.heads.extend_from_slice(&other.heads);
+        self.cells.extend_from_slice(&other.cells);
     }
 
     /// Adds a row and hands out its cells, all [`Cell::Absent`].
@@ -195,7 +201,8 @@ pub struct Marks {
     pub leader_epoch: Option<i32>,
 }
 
-/// One commit: all or nothing.
+/// What a commit writes of one partition. A commit may be of several partitions, each of
+/// which it has one batch of: all of them, or nothing.
 #[derive(Debug)]
 pub struct Batch<'a, P> {
     /// The topic's name.

@@ -42,7 +42,9 @@ pub use naming::{Naming, spellings};
 pub use new_table::{Dialect, NewColumn, NewTable, TableChange};
 pub use ownership::{Identity, Owned, Ownership, Setting, claimable, no_position, setting};
 pub use positions::{PositionChange, Positions, SetOutcome, StoredPosition};
-pub use sink::{Blocked, Claimed, Committed, Member, NewPosition, Settled, Sink};
+pub use sink::{
+    Blocked, Claimed, Committed, Grouping, Member, NewPosition, Refusal, Settled, Sink,
+};
 pub use source::{Inside, Literal, Of, Path, Source, SourceError, Step};
 pub use table::{
     Column, Holds, LeftOut, Missing, Mode, Pairs, Prepared, Shape, Table, TableRule, TableSettings,

@@ -93,6 +93,72 @@ pub struct Committed {
     pub repeated: u64,
 }
 
+/// How a sink takes batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grouping {
+    /// Batches of one commit, at most.
+    pub batches: usize,
+    /// Commits that are under way at once, at most: more would wait for each other.
+    pub commits: usize,
+}
+
+impl Grouping {
+    /// Each batch is a commit of its own, and all go at once.
+    pub const NONE: Self = Self {
+        batches: 1,
+        commits: usize::MAX,
+    };
+}
+
+/// Why a commit was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What to do.
+    pub error: SinkError,
+    /// Which batches the fence refused, by their place; none where it was not the fence, or
+    /// the sink cannot tell.
+    pub fenced: Vec<usize>,
+    /// Somebody else has locked one of several tables: nothing was written, and the others
+    /// need not wait for it.
+    pub locked: bool,
+}
+
+impl From<SinkError> for Refusal {
+    fn from(error: SinkError) -> Self {
+        Self {
+            error,
+            fenced: Vec::new(),
+            locked: false,
+        }
+    }
+}
+
+impl Committed {
+    /// What a commit did, as the share of each of its batches, which have so many rows: what
+    /// the database tells of all of them together is parted by these.
+    #[must_use]
+    pub fn parted(self, rows: &[usize]) -> Vec<Self> {
+        let all: usize = rows.iter().sum();
+        let (mut seen, mut given) = (0, 0);
+        let part = |(place, own): (usize, &usize)| {
+            seen += own;
+            // Shares are cut from the whole, so that they add up to it however they round.
+            let so_far = u128::from(self.rows) * seen as u128;
+            let so_far = so_far.checked_div(all as u128).unwrap_or(0) as u64;
+            let rows = so_far - given;
+            given = so_far;
+            match place {
+                0 => Self { rows, ..self },
+                _ => Self {
+                    rows,
+                    ..Self::default()
+                },
+            }
+        };
+        rows.iter().enumerate().map(part).collect()
+    }
+}
+
 /// A call that waits for somebody else's lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocked {
@@ -166,13 +232,29 @@ pub trait Sink: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Rows, dead letters and position, or nothing. An error of class `Unavailable`
-    /// says nothing of what happened: judge by a claim. All others say that
-    /// nothing was written.
+    /// What it takes in one commit, and at once.
+    fn grouping(&self) -> Grouping;
+
+    /// Rows, dead letters and positions of all these batches, or nothing: what it did, batch
+    /// by batch. They are of different partitions, one at least, and no more than
+    /// [`Self::grouping`] says. An error of class `Unavailable` says nothing of what happened:
+    /// each batch is judged by a claim of its own. All others say that nothing was written.
     fn commit(
         &self,
+        batches: &[Batch<'_, Self::Plan>],
+    ) -> impl Future<Output = Result<Vec<Committed>, Refusal>> + Send;
+
+    /// The same of one batch alone.
+    fn commit_one(
+        &self,
         batch: &Batch<'_, Self::Plan>,
-    ) -> impl Future<Output = Result<Committed, SinkError>> + Send;
+    ) -> impl Future<Output = Result<Committed, SinkError>> + Send {
+        async {
+            let done = self.commit(std::slice::from_ref(batch)).await;
+            let done = done.map_err(|refusal| refusal.error)?;
+            Ok(done.into_iter().next().unwrap_or_default())
+        }
+    }
 
     /// Whether the database takes the rows of a batch now; an error says why not.
     /// Nothing stays but what a commit of the same records writes anyway, and the
@@ -201,4 +283,30 @@ pub trait Sink: Send + Sync + 'static {
         claim: Claim,
         topic_id: &str,
     ) -> impl Future<Output = Result<(), SinkError>> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_commit_did_is_parted_without_a_rest() {
+        let rows = |rows| Committed {
+            rows,
+            terminated: 2,
+            ..Committed::default()
+        };
+        let parted = |all, of: &[usize]| -> Vec<u64> {
+            let parts = rows(all).parted(of);
+            let terminated: u32 = parts.iter().map(|part| part.terminated).sum();
+            assert_eq!(terminated, 2);
+            parts.iter().map(|part| part.rows).collect()
+        };
+        assert_eq!(parted(6, &[1, 2, 3]), [1, 2, 3]);
+        // Of some rows of one key the last alone is written.
+        assert_eq!(parted(2, &[1, 1, 1]), [0, 1, 1]);
+        assert_eq!(parted(0, &[0, 0]), [0, 0]);
+        assert_eq!(parted(5, &[0, 5, 0]), [0, 5, 0]);
+        assert_eq!(parted(u64::MAX, &[7]), [u64::MAX]);
+    }
 }

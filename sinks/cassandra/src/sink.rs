@@ -14,9 +14,10 @@ use crate::{
 };
 use plimsoll_protocol::{Claim, Class, Generation, Marks, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Identity,
-    Inspect, KeptDeadLetter, Member, NewPosition, NewTable, PositionChange, Positions, Prepared,
-    Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, TableChange, mapping,
+    Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Grouping,
+    Identity, Inspect, KeptDeadLetter, Member, NewPosition, NewTable, PositionChange, Positions,
+    Prepared, Refusal, Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, TableChange,
+    mapping,
 };
 use scylla::client::session::Session;
 use std::collections::HashMap;
@@ -120,6 +121,47 @@ impl CassandraSink {
 
     fn elapsed_ms(&self) -> i64 {
         millis(self.began.elapsed())
+    }
+
+    async fn commit_batch(&self, batch: &Batch<'_, CassandraPlan>) -> Result<Committed, SinkError> {
+        let state = self.state().await?;
+        let tp = TopicPartition::new(batch.topic, batch.partition);
+        let held = self.owned.held(&tp, batch.claim, batch.span.from());
+        let Some(held) = held else {
+            return Err(moved("the claim is not held any more"));
+        };
+        let plan = &batch.table.plan;
+        let encoded = Encoded::of(&plan.layout, held.generation, batch.rows, now_ms())?;
+        let sent = write::rows(self.way(state), plan, &encoded)
+            .await
+            .map_err(|f| self.judged(f))?;
+        for letter in batch.dead {
+            dead_letters::keep(state, &tp, letter)
+                .await
+                .map_err(|f| self.judged(f))?;
+        }
+        // Connections may have broken while others of this batch were answered.
+        if !self.owned.holds(&tp, batch.claim) {
+            return Err(moved("connections broke"));
+        }
+        let to = batch.span.to();
+        let mut marks = held.marks.clone();
+        marks.reach(to, self.elapsed_ms());
+        positions::advance(state, &tp, &held, batch, &marks)
+            .await
+            .map_err(|f| self.judged(f))?;
+        if !held.positioned {
+            starts::note_position(state, &tp, held.generation.number)
+                .await
+                .map_err(|f| self.judged(f))?;
+        }
+        self.owned.advance(&tp, batch.claim, to, marks);
+        Ok(Committed {
+            rows: batch.rows.len() as u64,
+            requests: sent.requests,
+            repeated: sent.repeated,
+            ..Committed::default()
+        })
     }
 }
 
@@ -245,45 +287,20 @@ impl Sink for CassandraSink {
         Ok(claimed)
     }
 
-    async fn commit(&self, batch: &Batch<'_, CassandraPlan>) -> Result<Committed, SinkError> {
-        let state = self.state().await?;
-        let tp = TopicPartition::new(batch.topic, batch.partition);
-        let held = self.owned.held(&tp, batch.claim, batch.span.from());
-        let Some(held) = held else {
-            return Err(moved("the claim is not held any more"));
+    /// It has no transaction around several positions.
+    fn grouping(&self) -> Grouping {
+        Grouping::NONE
+    }
+
+    async fn commit(
+        &self,
+        batches: &[Batch<'_, CassandraPlan>],
+    ) -> Result<Vec<Committed>, Refusal> {
+        let [batch] = batches else {
+            let what = format!("{} batches in one commit", batches.len());
+            return Err(SinkError::new(Class::Halt, what).into());
         };
-        let plan = &batch.table.plan;
-        let encoded = Encoded::of(&plan.layout, held.generation, batch.rows, now_ms())?;
-        let sent = write::rows(self.way(state), plan, &encoded)
-            .await
-            .map_err(|f| self.judged(f))?;
-        for letter in batch.dead {
-            dead_letters::keep(state, &tp, letter)
-                .await
-                .map_err(|f| self.judged(f))?;
-        }
-        // Connections may have broken while others of this batch were answered.
-        if !self.owned.holds(&tp, batch.claim) {
-            return Err(moved("connections broke"));
-        }
-        let to = batch.span.to();
-        let mut marks = held.marks.clone();
-        marks.reach(to, self.elapsed_ms());
-        positions::advance(state, &tp, &held, batch, &marks)
-            .await
-            .map_err(|f| self.judged(f))?;
-        if !held.positioned {
-            starts::note_position(state, &tp, held.generation.number)
-                .await
-                .map_err(|f| self.judged(f))?;
-        }
-        self.owned.advance(&tp, batch.claim, to, marks);
-        Ok(Committed {
-            rows: batch.rows.len() as u64,
-            requests: sent.requests,
-            repeated: sent.repeated,
-            ..Committed::default()
-        })
+        Ok(vec![self.commit_batch(batch).await?])
     }
 
     /// The rows are written as their commit will write them: with the timestamps of

@@ -29,7 +29,7 @@ async fn fenced<H: Harness>(p: &Process<H>, claim: Claim, from: i64, to: i64) {
     let dead = [letter(to - 1)];
     let mut batch = p.batch(span(from, to), &rows, &dead);
     batch.claim = claim;
-    let error = p.sink.commit(&batch).await.expect_err("fenced");
+    let error = p.sink.commit_one(&batch).await.expect_err("fenced");
     assert_eq!(error.class, Class::Fenced, "{error}");
 }
 

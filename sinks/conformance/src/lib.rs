@@ -14,6 +14,8 @@ pub mod dead_letters;
 mod fate;
 #[allow(missing_docs, reason = "their names are sentences")]
 pub mod fences;
+#[allow(missing_docs, reason = "their names are sentences")]
+pub mod groups;
 mod harness;
 mod kept;
 mod list;

@@ -28,6 +28,14 @@ macro_rules! suite {
             a_claim_that_was_given_back_writes_nothing,
             a_successor_goes_on_where_the_position_stands,
         ]);
+        $crate::suite!($harness, $within, groups: [
+            a_commit_of_several_partitions_moves_all_of_them,
+            letters_of_several_partitions_are_kept_by_their_places,
+            a_fence_names_those_whom_it_refuses_and_nothing_is_written,
+            a_bad_record_of_one_partition_leaves_nothing_of_the_others,
+            one_key_of_several_partitions_is_one_row,
+            rows_of_several_partitions_are_appended_together,
+        ]);
         $crate::suite!($harness, $within, dead_letters: [
             letters_and_rows_of_one_batch_are_kept_together,
             whatever_a_record_holds_its_dead_letter_is_kept,

@@ -78,7 +78,7 @@ pub async fn positions_are_listed_in_order_with_all_that_is_known<H: Harness>() 
         fingerprint: Some(fingerprint),
         leader_epoch: Some(4),
     };
-    p.sink.commit(&batch).await.unwrap();
+    p.sink.commit_one(&batch).await.unwrap();
     p.at = 2;
     // A batch that knows nothing of it leaves what is known.
     p.commit(&[record(2)]).await.unwrap();

@@ -156,7 +156,7 @@ pub async fn a_trial_moves_no_position_and_keeps_no_letter<H: Harness>() {
     world.assert_rows(kept).await;
     assert!(p.letters().await.is_empty());
     assert_eq!(p.stands().await, 0);
-    p.sink.commit(&batch).await.unwrap();
+    p.sink.commit_one(&batch).await.unwrap();
     world.assert_rows([row(0, "a")]).await;
 }
 
@@ -172,7 +172,7 @@ pub async fn a_trial_says_what_a_commit_would_say<H: Harness>() {
     for error in [
         p.sink.dry_run(&batch).await.unwrap_err(),
         p.sink.takes(&batch).await.unwrap_err(),
-        p.sink.commit(&batch).await.unwrap_err(),
+        p.sink.commit_one(&batch).await.unwrap_err(),
     ] {
         assert_eq!(error.class, Class::Rejected, "{error}");
         assert_eq!(error.detail.condition, "invalid_base64");

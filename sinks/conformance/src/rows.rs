@@ -263,7 +263,7 @@ pub async fn a_record_of_several_rows_is_written_whole<H: Harness>() {
     ];
     let rows = p.rows_at(rows.iter().map(|(offset, record)| (*offset, record)));
     let batch = p.batch(span(0, 3), &rows, &[]);
-    p.sink.commit(&batch).await.unwrap();
+    p.sink.commit_one(&batch).await.unwrap();
     let row = |id, text| vec![n(id), Kept::text(text), Kept::Null];
     world.assert_rows([row(2, "c"), row(4, "d")]).await;
     assert_eq!(p.stands().await, 3);
@@ -381,7 +381,7 @@ pub async fn a_span_without_rows_moves_the_position<H: Harness>() {
     let mut p = world.process(1).await;
     let none = p.rows(0, &[]);
     p.sink
-        .commit(&p.batch(span(0, 17), &none, &[]))
+        .commit_one(&p.batch(span(0, 17), &none, &[]))
         .await
         .unwrap();
     assert_eq!(p.stands().await, 17);

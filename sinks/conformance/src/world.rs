@@ -286,7 +286,7 @@ impl<H: Harness> Process<H> {
         let to = dead.iter().fold(to, |to, letter| to.max(letter.offset + 1));
         let rows = self.rows(self.at, records);
         let batch = self.batch(span(self.at, to), &rows, dead);
-        let committed = self.sink.commit(&batch).await?;
+        let committed = self.sink.commit_one(&batch).await?;
         self.at = to;
         Ok(committed)
     }

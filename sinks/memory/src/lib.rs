@@ -19,9 +19,9 @@ use plimsoll_conformance::{ColumnSpec, Kept, Type, column};
 use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Act, Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun,
-    Identity, Inspect, KeptDeadLetter, Member, Mode, NewPosition, NewTable, PositionChange,
-    Positions, Prepared, Replay, Rows, SetOutcome, Settled, Sink, SinkError, StoredPosition,
-    TableChange, TableRule, TableSettings, mapping, no_position,
+    Grouping, Identity, Inspect, KeptDeadLetter, Member, Mode, NewPosition, NewTable,
+    PositionChange, Positions, Prepared, Refusal, Replay, Rows, SetOutcome, Settled, Sink,
+    SinkError, StoredPosition, TableChange, TableRule, TableSettings, mapping, no_position,
 };
 use state::{SINK, State, moved};
 use std::sync::{Arc, Mutex};
@@ -118,6 +118,12 @@ impl MemorySink {
     #[must_use]
     pub fn happened(&self) -> Vec<Fault> {
         self.with(|s| s.happened.clone())
+    }
+
+    /// How many batches each commit had, those included that came to nothing.
+    #[must_use]
+    pub fn commits(&self) -> Vec<usize> {
+        self.with(|s| s.commits.clone())
     }
 
     /// Whether nothing answers.
@@ -248,55 +254,91 @@ impl MemorySink {
         tried.map(|(_, committed)| committed)
     }
 
-    fn commit_once(
+    fn commit_all(
         &self,
         s: &mut State,
-        batch: &Batch<'_, MemoryPlan>,
-    ) -> Result<Committed, SinkError> {
-        let tp = TopicPartition::new(batch.topic, batch.partition);
+        batches: &[Batch<'_, MemoryPlan>],
+    ) -> Result<Vec<Committed>, Refusal> {
+        s.commits.push(batches.len());
         let fault = s.script.pop_front();
         s.happened.extend(fault);
-        let stood = s
-            .positions
-            .get_mut(&tp)
-            .ok_or_else(|| no_position(SINK, &tp))?;
-        match fault {
-            Some(Fault::NotAppliedAnswerLost) => return Err(away()),
-            Some(Fault::Altered) => {
-                return Err(SinkError::new(Class::Stale, "the table changed"));
-            }
-            Some(Fault::Deadlock) => {
-                return Err(SinkError::new(Class::Transient, "deadlock_detected"));
-            }
-            Some(Fault::ClaimedByAnother) => {
-                stood.row.claim(Owner(0));
-            }
-            Some(Fault::SetToZero) => {
-                stood.row.set(Position::ZERO);
-                stood.marks = plimsoll_sink_api::Marks::default();
-                for table in s.tables.values_mut() {
-                    table.rows.retain(|row| row.of.0 != tp);
-                }
-            }
-            Some(Fault::AppliedAnswerLost) | None => {}
+        if let Some(first) = batches.first() {
+            befall(s, fault, &tp_of(first))?;
         }
-        let plan = &batch.table.plan;
-        let (table, committed) = self.written(s, plan, &tp, batch.rows)?;
-        let stood = s.positions.get_mut(&tp).expect("looked up above");
-        stood
-            .row
-            .advance(batch.claim, batch.span)
-            .map_err(|_| moved("fenced"))?;
-        stood.reached(batch.marks);
-        s.tables.insert(plan.table().to_owned(), table);
-        for letter in batch.dead {
-            s.keep_dead_letter(&tp, letter);
+        let before = (s.tables.clone(), s.positions.clone(), s.letters.clone());
+        let done = self.write_all(s, batches);
+        if done.is_err() {
+            (s.tables, s.positions, s.letters) = before;
         }
         match fault {
-            Some(Fault::AppliedAnswerLost) => Err(away()),
-            _ => Ok(committed),
+            Some(Fault::AppliedAnswerLost) => Err(away().into()),
+            _ => done,
         }
     }
+
+    fn write_all(
+        &self,
+        s: &mut State,
+        batches: &[Batch<'_, MemoryPlan>],
+    ) -> Result<Vec<Committed>, Refusal> {
+        let mut done = Vec::new();
+        let mut fenced = Vec::new();
+        for (place, batch) in batches.iter().enumerate() {
+            let tp = tp_of(batch);
+            let plan = &batch.table.plan;
+            let (table, committed) = self.written(s, plan, &tp, batch.rows)?;
+            let stood = s.positions.get_mut(&tp);
+            let stood = stood.ok_or_else(|| no_position(SINK, &tp))?;
+            if stood.row.advance(batch.claim, batch.span).is_err() {
+                fenced.push(place);
+                continue;
+            }
+            stood.reached(batch.marks);
+            s.tables.insert(plan.table().to_owned(), table);
+            for letter in batch.dead {
+                s.keep_dead_letter(&tp, letter);
+            }
+            done.push(committed);
+        }
+        match fenced.is_empty() {
+            true => Ok(done),
+            false => Err(Refusal {
+                fenced,
+                ..moved("fenced").into()
+            }),
+        }
+    }
+}
+
+fn tp_of(batch: &Batch<'_, MemoryPlan>) -> TopicPartition {
+    TopicPartition::new(batch.topic, batch.partition)
+}
+
+/// What a fault does before a commit, whose first partition it is about.
+fn befall(s: &mut State, fault: Option<Fault>, tp: &TopicPartition) -> Result<(), SinkError> {
+    let stood = s.positions.get_mut(tp);
+    let stood = stood.ok_or_else(|| no_position(SINK, tp))?;
+    match fault {
+        Some(Fault::NotAppliedAnswerLost) => return Err(away()),
+        Some(Fault::Altered) => {
+            return Err(SinkError::new(Class::Stale, "the table changed"));
+        }
+        Some(Fault::Deadlock) => {
+            return Err(SinkError::new(Class::Transient, "deadlock_detected"));
+        }
+        Some(Fault::ClaimedByAnother) => {
+            stood.row.claim(Owner(0));
+        }
+        Some(Fault::SetToZero) => {
+            stood.row.set(Position::ZERO);
+            stood.marks = plimsoll_sink_api::Marks::default();
+            for table in s.tables.values_mut() {
+                table.rows.retain(|row| row.of.0 != *tp);
+            }
+        }
+        Some(Fault::AppliedAnswerLost) | None => {}
+    }
+    Ok(())
 }
 
 impl Sink for MemorySink {
@@ -368,9 +410,16 @@ impl Sink for MemorySink {
         self.asked(|s| s.claim(member, identity, tp))?
     }
 
-    async fn commit(&self, batch: &Batch<'_, MemoryPlan>) -> Result<Committed, SinkError> {
+    fn grouping(&self) -> Grouping {
+        Grouping {
+            batches: 100,
+            commits: 4,
+        }
+    }
+
+    async fn commit(&self, batches: &[Batch<'_, MemoryPlan>]) -> Result<Vec<Committed>, Refusal> {
         tokio::time::sleep(self.with(|s| s.slow)).await;
-        self.asked(|s| self.commit_once(s, batch))?
+        self.asked(|s| self.commit_all(s, batches))?
     }
 
     async fn takes(&self, batch: &Batch<'_, MemoryPlan>) -> Result<(), SinkError> {

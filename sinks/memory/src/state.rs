@@ -36,6 +36,7 @@ pub(super) struct State {
     pub(super) letters: BTreeMap<(TopicPartition, i64), KeptDeadLetter>,
     pub(super) acts: Vec<(TopicPartition, Act)>,
     pub(super) prepared: usize,
+    pub(super) commits: Vec<usize>,
     pub(super) script: VecDeque<Fault>,
     pub(super) happened: Vec<Fault>,
     pub(super) away: bool,

@@ -1,5 +1,6 @@
-//! A batch: attempts to write it, and what is found out about one that is refused.
+//! Batches: attempts to write them, and what is found out about one that is refused.
 
+use crate::blocked::LOCKED;
 use crate::connect::{Role, Session};
 use crate::control::within;
 use crate::error::has_code;
@@ -7,47 +8,67 @@ use crate::plan::PgPlan;
 use crate::privileges::{self, Lack};
 use crate::sink::PostgresSink;
 use crate::sweep::Purpose;
-use crate::{commit, log, probe, statement};
-use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Batch, Committed, Mode, SinkError};
+use crate::work::Work;
+use crate::{commit, fence, log, probe};
+use plimsoll_protocol::{Class, TopicPartition};
+use plimsoll_sink_api::{Batch, Committed, Mode, Refusal, SinkError};
 
 /// How often a merge is run again that lost a race for a new key: the second run
 /// sees the row that the first one met.
 const RACES: u32 = 3;
 
 impl PostgresSink {
-    pub(crate) async fn commit_batch(
+    pub(crate) async fn commit_batches(
         &self,
-        batch: &Batch<'_, PgPlan>,
-    ) -> Result<Committed, SinkError> {
-        let plan = &batch.table.plan;
-        let mut race = 0;
+        batches: &[Batch<'_, PgPlan>],
+    ) -> Result<Vec<Committed>, Refusal> {
+        let work = Work::of(self.sink(), batches);
+        let (mut race, mut locked) = (0, false);
         let error = loop {
-            match self.commit_once(batch).await {
-                Ok(committed) => return Ok(committed),
-                Err(error) if statement::lost_a_race(plan, batch.rows, &error) && race < RACES => {
-                    race += 1
-                }
+            match self.commit_once(&work, &mut locked).await {
+                Ok(committed) => return Ok(committed.parted(&work.shares())),
+                Err(error) if work.lost_a_race(&error) && race < RACES => race += 1,
                 Err(error) => break error,
             }
         };
+        let fenced = fence::refused(&error, batches.len());
+        let [batch] = batches else {
+            // What is wrong with one of them is found out with that one alone.
+            if error.class == Class::Unavailable {
+                self.pool.forget_idle();
+            }
+            return Err(Refusal {
+                error,
+                fenced,
+                locked,
+            });
+        };
         // A `log` table may hold rows of the batch already.
-        let error = match plan.mode == Mode::Log && has_code(&error, "23505") {
+        let error = match batch.table.plan.mode == Mode::Log && has_code(&error, "23505") {
             false => error,
-            true => match self.deduplicate(batch, error).await {
-                Ok(committed) => return Ok(committed),
+            true => match self.deduplicate(&work, batch, error).await {
+                Ok(committed) => return Ok(vec![committed]),
                 Err(error) => error,
             },
         };
-        Err(self.explained(error, batch).await)
+        let error = self.explained(error, batch).await;
+        Err(Refusal {
+            fenced,
+            ..error.into()
+        })
     }
 
-    async fn commit_once(&self, batch: &Batch<'_, PgPlan>) -> Result<Committed, SinkError> {
-        let place = (batch.topic, batch.partition);
-        let work = async |session: &mut Session| {
-            commit::run(session, &self.names, self.sink(), batch, self.copy_above).await
+    /// `locked`: whether the server has given up a wait for somebody's lock.
+    async fn commit_once(
+        &self,
+        work: &Work<'_>,
+        locked: &mut bool,
+    ) -> Result<Committed, SinkError> {
+        let run = async |session: &mut Session| {
+            let done = commit::run(session, &self.names, work, self.copy_above).await;
+            done.inspect_err(|error| *locked = has_code(error, LOCKED))
         };
-        let (rows, terminated) = self.on_writer(Purpose::Commit, place, work).await?;
+        let (rows, terminated) = self.on_writer(Purpose::Commit, work.places(), run).await?;
         Ok(Committed {
             rows,
             terminated,
@@ -58,16 +79,16 @@ impl PostgresSink {
     /// `refused`: what was said of the whole batch.
     async fn deduplicate(
         &self,
+        work: &Work<'_>,
         batch: &Batch<'_, PgPlan>,
         refused: SinkError,
     ) -> Result<Committed, SinkError> {
-        let place = (batch.topic, batch.partition);
-        let work = async |session: &mut Session| {
-            let done = log::run(session, &self.names, self.sink(), batch).await?;
+        let run = async |session: &mut Session| {
+            let done = log::run(session, &self.names, work, batch).await?;
             // Nothing of it is there: its transaction is open, and rolled back.
             done.ok_or(refused)
         };
-        let (done, terminated) = self.on_writer(Purpose::Commit, place, work).await?;
+        let (done, terminated) = self.on_writer(Purpose::Commit, work.places(), run).await?;
         Ok(Committed {
             rows: done.rows,
             already_there: done.already_there,
@@ -82,9 +103,9 @@ impl PostgresSink {
         purpose: Purpose,
         batch: &Batch<'_, PgPlan>,
     ) -> Result<u64, SinkError> {
-        let place = (batch.topic, batch.partition);
+        let place = TopicPartition::new(batch.topic, batch.partition);
         let work = async |session: &mut Session| commit::dry_run(session, batch).await;
-        let tried = self.on_writer(purpose, place, work);
+        let tried = self.on_writer(purpose, vec![place], work);
         tried.await.map(|(rows, _)| rows)
     }
 

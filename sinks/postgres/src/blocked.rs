@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// lock_not_available
-const LOCKED: &str = "55P03";
+pub(crate) const LOCKED: &str = "55P03";
 
 /// All that wait now, by what they are about.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +26,8 @@ pub(crate) struct Holder {
 #[derive(Debug)]
 pub(crate) struct Waiter {
     all: Waiters,
-    about: Option<TopicPartition>,
+    /// It has one at least.
+    about: Vec<Option<TopicPartition>>,
 }
 
 impl Waiters {
@@ -35,7 +36,7 @@ impl Waiters {
     }
 
     /// A call that may come to wait.
-    pub(crate) fn waiter(&self, about: Option<TopicPartition>) -> Waiter {
+    pub(crate) fn waiter(&self, about: Vec<Option<TopicPartition>>) -> Waiter {
         Waiter {
             all: self.clone(),
             about,
@@ -81,17 +82,20 @@ impl Waiter {
     /// A look has found who is in the way, or that nobody is any more.
     pub(crate) fn found(&self, holder: Option<Holder>) {
         let mut all = self.all.lock();
-        match holder {
-            Some(holder) => all.insert(self.about.clone(), holder),
-            None => all.remove(&self.about),
-        };
+        for about in &self.about {
+            match &holder {
+                Some(holder) => all.insert(about.clone(), holder.clone()),
+                None => all.remove(about),
+            };
+        }
     }
 
     /// A call that was given up, by us or by the server: for whom it waited, if it
     /// did.
     pub(crate) fn explain(&self, error: SinkError) -> SinkError {
-        let holder = self.all.lock().get(&self.about).cloned();
-        explain(error, holder.as_ref())
+        let all = self.all.lock();
+        let holder = self.about.first().and_then(|about| all.get(about));
+        explain(error, holder)
     }
 }
 
@@ -120,7 +124,7 @@ mod tests {
     #[test]
     fn a_call_is_blocked_until_it_ends_and_says_by_whom() {
         let waiters = Waiters::default();
-        let waiter = waiters.waiter(Some(TopicPartition::new("t", 1)));
+        let waiter = waiters.waiter(vec![Some(TopicPartition::new("t", 1))]);
         let gone = || late(Duration::from_secs(1));
         assert!(!waiter.explain(gone()).detail.blocked);
         waiter.found(Some(Holder {

@@ -37,7 +37,7 @@ impl PostgresSink {
         pid: i32,
         work: impl Future<Output = Result<T, SinkError>>,
     ) -> Result<(T, u32), SinkError> {
-        let waiter = self.waiters.waiter(about);
+        let waiter = self.waiters.waiter(vec![about]);
         let watched = sweep::watch(&self.dialer, pid, purpose, &waiter, work);
         let (result, terminated) = watched.await;
         let done = result.map_err(|error| waiter.explain(error))?;
@@ -75,16 +75,14 @@ impl PostgresSink {
     pub(crate) async fn on_writer<T>(
         &self,
         purpose: Purpose,
-        (topic, partition): (&str, i32),
+        about: Vec<TopicPartition>,
         work: impl AsyncFnOnce(&mut Session) -> Result<T, SinkError>,
     ) -> Result<(T, u32), SinkError> {
         let mut lease = self.pool.lease().await?;
         let session = lease.session()?;
         let (pid, work) = (session.pid, work(session));
         // It outlives the deadline, to say for whom was waited.
-        let waiter = self
-            .waiters
-            .waiter(Some(TopicPartition::new(topic, partition)));
+        let waiter = self.waiters.waiter(about.into_iter().map(Some).collect());
         let watched = async {
             let watched = sweep::watch(&self.dialer, pid, purpose, &waiter, work);
             let (result, terminated) = watched.await;

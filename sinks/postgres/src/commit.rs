@@ -1,6 +1,6 @@
-//! One batch into the database, per mode. Rows first and the compare-and-set
+//! Batches into the database, per mode. Rows first and the compare-and-set
 //! last, in one message with COMMIT: a writer that is stopped halfway never
-//! holds the position's row.
+//! holds the positions' rows.
 
 use crate::connect::Session;
 use crate::copy::{Form, copy_rows};
@@ -11,8 +11,9 @@ use crate::names::Names;
 use crate::plan::PgPlan;
 use crate::shape;
 use crate::statement;
+use crate::work::{TableRows, Work};
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Batch, DeadLetter, Mode, SinkError};
+use plimsoll_sink_api::{Batch, Mode, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
@@ -21,44 +22,63 @@ use sqlx::postgres::PgConnection;
 /// Below, its four round trips cost more than it saves.
 pub(crate) const COPY_ABOVE: usize = 500;
 
+/// How long a commit of several tables waits for a lock: those of the others are not to wait
+/// for long, and whoever holds one for some milliseconds is not to part them.
+const LOCK_TIMEOUT_MS: u32 = 1_000;
+
 /// Commits; says how many rows were written.
 pub(crate) async fn run(
     session: &mut Session,
     names: &Names,
-    sink: &str,
-    batch: &Batch<'_, PgPlan>,
+    work: &Work<'_>,
     copy_above: usize,
 ) -> Result<u64, SinkError> {
-    let fence = Fence::of(sink, batch);
-    let plan = &batch.table.plan;
-    if batch.rows.is_empty() {
-        fence.pass(&mut session.conn, names, batch.dead).await?;
-        return Ok(0);
-    }
+    let fence = Fence::of(work.sink, work.batches);
+    let table = match work.tables.as_slice() {
+        [] => {
+            fence.pass(&mut session.conn, names, work.batches).await?;
+            return Ok(0);
+        }
+        [table] => table,
+        _ => return several(session, names, work).await,
+    };
+    let (plan, rows) = (table.plan, &table.rows);
     let copies = match plan.mode {
-        Mode::Append | Mode::Log => plan.may_copy && batch.rows.len() > copy_above,
+        Mode::Append | Mode::Log => plan.may_copy && rows.len() > copy_above,
         Mode::Upsert => false,
     };
     if !copies {
-        return statement::run(
-            &mut session.conn,
-            plan,
-            Some(&fence),
-            batch.dead,
-            batch.rows,
-        )
-        .await;
+        let fence = Some((&fence, work.batches));
+        return statement::run(&mut session.conn, plan, fence, rows).await;
     }
     if !plan.in_binary {
-        return copy(session, names, sink, batch, Form::Text).await;
+        return copy(session, names, work, table, Form::Text).await;
     }
-    match copy(session, names, sink, batch, Form::Binary).await {
+    match copy(session, names, work, table, Form::Binary).await {
         Err(error) if of_bytes(&error) => {
             simple(&mut session.conn, "ROLLBACK".to_owned()).await?;
-            copy(session, names, sink, batch, Form::Text).await
+            copy(session, names, work, table, Form::Text).await
         }
         done => done,
     }
+}
+
+/// Rows of several tables, and all else, in one transaction: a statement for each table,
+/// which are few rows each.
+async fn several(session: &mut Session, names: &Names, work: &Work<'_>) -> Result<u64, SinkError> {
+    let fence = fence::guarded(names, None);
+    begin(session, &fence).await?;
+    let conn = &mut session.conn;
+    simple(conn, format!("SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")).await?;
+    letters(conn, names, work).await?;
+    let mut written = 0;
+    // Each statement proves that its table is the one that was planned for, and holds its
+    // lock from there on.
+    for table in &work.tables {
+        written += statement::run(conn, table.plan, None, &table.rows).await?;
+    }
+    finish(session, work, &fence).await?;
+    Ok(written)
 }
 
 /// Whether the server may have said this of bytes that meant another type than
@@ -72,27 +92,27 @@ fn of_bytes(error: &SinkError) -> bool {
     }
 }
 
-/// Rows, letters and position in one transaction.
+/// The rows of the one table, letters and positions in one transaction.
 async fn copy(
     session: &mut Session,
     names: &Names,
-    sink: &str,
-    batch: &Batch<'_, PgPlan>,
+    work: &Work<'_>,
+    table: &TableRows<'_>,
     form: Form,
 ) -> Result<u64, SinkError> {
-    let plan = &batch.table.plan;
-    begin(session, plan).await?;
-    let Session { conn, buffer, .. } = session;
-    letters(conn, names, sink, batch.topic, batch.partition, batch.dead).await?;
-    let rows = copy_rows(conn, buffer, &plan.target, plan, batch.rows, form).await?;
+    let plan = table.plan;
+    begin(session, &plan.fence).await?;
+    let Session { conn, buffer, .. } = &mut *session;
+    letters(conn, names, work).await?;
+    let rows = copy_rows(conn, buffer, &plan.target, plan, &table.rows, form).await?;
     // COPY's lock on the table lasts: nothing changes from here to COMMIT.
-    finish(session, sink, batch).await?;
+    finish(session, work, &plan.fence).await?;
     Ok(rows)
 }
 
-/// Begins a transaction that [`finish`] ends.
-pub(crate) async fn begin(session: &mut Session, plan: &PgPlan) -> Result<(), SinkError> {
-    let Some(new) = session.named.missing(&plan.fence) else {
+/// Begins a transaction that [`finish`] ends, by this statement.
+pub(crate) async fn begin(session: &mut Session, fence: &str) -> Result<(), SinkError> {
+    let Some(new) = session.named.missing(fence) else {
         return simple(&mut session.conn, "BEGIN".to_owned()).await;
     };
     simple(&mut session.conn, format!("{}BEGIN", new.sql)).await?;
@@ -104,14 +124,13 @@ pub(crate) async fn begin(session: &mut Session, plan: &PgPlan) -> Result<(), Si
 /// fails, the server does not come to the next.
 pub(crate) async fn finish(
     session: &mut Session,
-    sink: &str,
-    batch: &Batch<'_, PgPlan>,
+    work: &Work<'_>,
+    fence: &str,
 ) -> Result<(), SinkError> {
-    let plan = &batch.table.plan;
-    let Some(fence) = session.named.name(&plan.fence) else {
+    let Some(fence) = session.named.name(fence) else {
         return Err(halt("a transaction ends that was not begun"));
     };
-    let arguments = Fence::of(sink, batch).literals();
+    let arguments = Fence::of(work.sink, work.batches).literals();
     let sql = format!("EXECUTE {fence} ({arguments}); COMMIT");
     let answers = sqlx::raw_sql(AssertSqlSafe(sql))
         .fetch_all(&mut session.conn)
@@ -121,37 +140,37 @@ pub(crate) async fn finish(
     match answers.as_deref() {
         Ok([answer]) => fence::proven(answer),
         Ok(_) => Err(fence::unproven()),
-        Err(error) if error.class == Class::Fenced && changed(session, plan).await? => {
+        Err(error) if error.class == Class::Fenced && changed(session, work).await? => {
             Err(fence::unproven())
         }
         Err(_) => answers.map(|_| ()),
     }
 }
 
-/// Whether it is the table, and not the position, that was not found as expected.
-async fn changed(session: &mut Session, plan: &PgPlan) -> Result<bool, SinkError> {
+/// Whether it is a table, and not a position, that was not found as expected.
+async fn changed(session: &mut Session, work: &Work<'_>) -> Result<bool, SinkError> {
     simple(&mut session.conn, "ROLLBACK".to_owned()).await?;
-    let now = shape::read(&mut session.conn, &plan.target).await;
-    Ok(plan.shape.is_some() && now.map_err(from_sqlx)? != plan.shape)
+    for table in &work.tables {
+        let now = shape::read(&mut session.conn, &table.plan.target).await;
+        if table.plan.shape.is_some() && now.map_err(from_sqlx)? != table.plan.shape {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Writes dead letters within an open transaction.
 pub(crate) async fn letters(
     conn: &mut PgConnection,
     names: &Names,
-    sink: &str,
-    topic: &str,
-    partition: i32,
-    dead: &[DeadLetter<'_>],
+    work: &Work<'_>,
 ) -> Result<(), SinkError> {
-    if dead.is_empty() {
+    if work.batches.iter().all(|batch| batch.dead.is_empty()) {
         return Ok(());
     }
-    let query = sqlx::query(AssertSqlSafe(dead::insert(names, 4, "true")))
-        .bind(sink)
-        .bind(topic)
-        .bind(partition);
-    dead::bind(query, dead)
+    let sql = dead::insert(names, 2, "true");
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(work.sink);
+    dead::bind(query, work.batches)
         .execute(conn)
         .await
         .map(|_| ())
@@ -172,7 +191,7 @@ pub(crate) async fn dry_run(
     if let Some(create) = &plan.create {
         simple(conn, create.clone()).await?;
     }
-    let rows = statement::run(conn, plan, None, &[], batch.rows).await?;
+    let rows = statement::run(conn, plan, None, batch.rows).await?;
     // What COMMIT would find.
     simple(conn, "SET CONSTRAINTS ALL IMMEDIATE".to_owned()).await?;
     simple(conn, "ROLLBACK".to_owned()).await?;

@@ -2,13 +2,14 @@
 
 use crate::encode::push_quoted;
 use crate::names::Names;
+use crate::plan::PgPlan;
 use crate::text::without_nul;
-use plimsoll_sink_api::DeadLetter;
+use plimsoll_sink_api::{Batch, DeadLetter};
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::Query;
 
 /// How many parameters [`insert`] has.
-pub(crate) const PARAMETERS: usize = 10;
+pub(crate) const PARAMETERS: usize = 12;
 
 /// Milliseconds of the first and last whole second that a timestamptz holds. A
 /// sender may claim any time at all; a letter must be writable all the same, so
@@ -16,8 +17,7 @@ pub(crate) const PARAMETERS: usize = 10;
 const EARLIEST: i64 = -210_866_803_200_000;
 const LATEST: i64 = 9_224_318_015_999_000;
 
-/// The INSERT, its parameters from `first`; sink, topic and partition are the
-/// fence's `$1`, `$2`, `$3`. Arrays of arrays do not fit into an array, so names
+/// The INSERT, its parameters from `first`; the sink is the fence's `$1`. Arrays of arrays do not fit into an array, so names
 /// and values of headers travel as literals. A record that is rejected again,
 /// after its position was set back, replaces its letter.
 ///
@@ -28,14 +28,15 @@ pub(crate) fn insert(names: &Names, first: usize, only_if: &str) -> String {
     format!(
         "INSERT INTO {} AS d (sink, topic, kafka_partition, kafka_offset, kafka_timestamp, key, \
          value, header_names, header_values, condition, sqlstate, column_name, message) \
-         SELECT $1::text, $2::text, $3::int4, l.o, \
+         SELECT $1::text, l.topic, l.part, l.o, \
          CASE WHEN l.t BETWEEN {EARLIEST} AND {LATEST} \
          THEN pg_catalog.to_timestamp(l.t / 1000.0) END, l.k, \
          l.v, ARRAY(SELECT {name} FROM pg_catalog.unnest(l.hn::bytea[]) WITH ORDINALITY AS n(b, i) \
          ORDER BY n.i), l.hv::bytea[], {condition}, {code}, {column}, {message} \
-         FROM unnest(${}::int8[], ${}::int8[], ${}::bytea[], ${}::bytea[], ${}::text[], \
-         ${}::text[], ${}::bytea[], ${}::bytea[], ${}::bytea[], ${}::bytea[]) \
-         AS l(o, t, k, v, hn, hv, c, s, col, m) WHERE {only_if} \
+         FROM unnest(${}::text[], ${}::int4[], ${}::int8[], ${}::int8[], ${}::bytea[], \
+         ${}::bytea[], ${}::text[], ${}::text[], ${}::bytea[], ${}::bytea[], ${}::bytea[], \
+         ${}::bytea[]) \
+         AS l(topic, part, o, t, k, v, hn, hv, c, s, col, m) WHERE {only_if} \
          ON CONFLICT (sink, topic, kafka_partition, kafka_offset) DO UPDATE SET \
          kafka_timestamp = EXCLUDED.kafka_timestamp, key = EXCLUDED.key, \
          value = EXCLUDED.value, header_names = EXCLUDED.header_names, \
@@ -53,6 +54,8 @@ pub(crate) fn insert(names: &Names, first: usize, only_if: &str) -> String {
         p(7),
         p(8),
         p(9),
+        p(10),
+        p(11),
         name = as_text("n.b"),
         condition = as_text("l.c"),
         code = as_text("l.s"),
@@ -71,18 +74,27 @@ fn as_text(bytes: &str) -> String {
     )
 }
 
-/// Binds the letters.
+/// Binds the letters of these batches.
 pub(crate) fn bind<'q>(
     query: Query<'q, Postgres, PgArguments>,
-    dead: &[DeadLetter<'_>],
+    batches: &[Batch<'_, PgPlan>],
 ) -> Query<'q, Postgres, PgArguments> {
+    let places = batches.iter().flat_map(|batch| {
+        let place = (batch.topic.to_owned(), batch.partition);
+        std::iter::repeat_n(place, batch.dead.len())
+    });
+    let (topics, partitions): (Vec<String>, Vec<i32>) = places.unzip();
+    let dead: Vec<&DeadLetter<'_>> = batches.iter().flat_map(|batch| batch.dead).collect();
+    let dead = dead.as_slice();
     let offsets: Vec<i64> = dead.iter().map(|d| d.offset).collect();
     let times: Vec<Option<i64>> = dead.iter().map(|d| d.timestamp).collect();
     let keys: Vec<Option<&[u8]>> = dead.iter().map(|d| d.key).collect();
     let values: Vec<Option<&[u8]>> = dead.iter().map(|d| d.value).collect();
-    let names: Vec<String> = dead.iter().map(header_names).collect();
-    let contents: Vec<String> = dead.iter().map(header_values).collect();
+    let names: Vec<String> = dead.iter().map(|d| header_names(d)).collect();
+    let contents: Vec<String> = dead.iter().map(|d| header_values(d)).collect();
     query
+        .bind(topics)
+        .bind(partitions)
         .bind(offsets)
         .bind(times)
         .bind(keys)
@@ -97,7 +109,7 @@ pub(crate) fn bind<'q>(
 
 /// One text of each letter.
 fn bytes<'d>(
-    dead: &'d [DeadLetter<'_>],
+    dead: &'d [&DeadLetter<'_>],
     text: impl Fn(&'d DeadLetter<'_>) -> Option<&'d str>,
 ) -> Vec<Option<Vec<u8>>> {
     let bytes = |text| without_nul(text).into_owned().into_bytes();

@@ -101,7 +101,7 @@ pub(crate) async fn replay(
     replay: &Replay<'_, PgPlan>,
 ) -> Result<u64, SinkError> {
     simple(conn, "BEGIN".to_owned()).await?;
-    let rows = statement::run(conn, &replay.table.plan, None, &[], replay.rows).await?;
+    let rows = statement::run(conn, &replay.table.plan, None, replay.rows).await?;
     let offsets: Vec<String> = replay.letters.iter().map(i64::to_string).collect();
     let place = format!(
         "sink = {} AND topic = {} AND kafka_partition = {}",

@@ -1,10 +1,11 @@
 //! The compare-and-set of a commit as a call with parameters.
 
-use crate::error::{from_sqlx, on_state};
+use crate::error::{from_sqlx, has_code, on_state};
 use crate::names::{Names, uuid};
+use crate::plan::PgPlan;
 use crate::text::literal;
-use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Batch, DeadLetter, SinkError};
+use plimsoll_protocol::{Class, FENCED};
+use plimsoll_sink_api::{Batch, SinkError};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Row};
@@ -12,122 +13,129 @@ use sqlx::{AssertSqlSafe, Row};
 /// How many parameters [`expression`] has, from `$1`.
 pub(crate) const PARAMETERS: usize = 10;
 
-/// `SELECT advance(…) AS moved`.
+/// `SELECT advance_all(…) AS moved`.
 fn call(names: &Names) -> String {
     format!("SELECT {} AS moved", expression(names))
 }
 
-/// `advance(…)`: true, or an error.
+/// `advance_all(…)`: true, or an error.
 pub(crate) fn expression(names: &Names) -> String {
-    advance(names, OWNER)
+    advance(names, OWNERS)
 }
 
 /// [`call`], for a transaction that holds the table's lock already: where the table is
-/// not `unchanged`, an expression, nobody owns the position.
+/// not `unchanged`, an expression, nobody owns the positions.
 pub(crate) fn guarded(names: &Names, unchanged: Option<&str>) -> String {
-    let owner = unchanged.map_or_else(
-        || OWNER.to_owned(),
-        |unchanged| format!("CASE WHEN {unchanged} THEN {OWNER} END"),
+    let owners = unchanged.map_or_else(
+        || OWNERS.to_owned(),
+        |unchanged| format!("CASE WHEN {unchanged} THEN {OWNERS} END"),
     );
-    format!("SELECT {} AS moved", advance(names, &owner))
+    format!("SELECT {} AS moved", advance(names, &owners))
 }
 
 /// Whose commit it is.
-const OWNER: &str = "$7::text::uuid";
+const OWNERS: &str = "$7::text[]::uuid[]";
 
-fn advance(names: &Names, owner: &str) -> String {
+fn advance(names: &Names, owners: &str) -> String {
     format!(
-        "{}($1::text, $2::text, $3::int4, $4::int8, $5::int8, $6::int8, {owner}, \
-         $8::int8, $9::int8, $10::int4)",
+        "{}($1::text, $2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], {owners}, \
+         $8::int8[], $9::int8[], $10::int4[])",
         names.advance
     )
 }
 
-/// The arguments.
+/// The arguments: the sink, and an array of each thing, with an element for each batch.
+#[derive(Default)]
 pub(crate) struct Fence<'a> {
     sink: &'a str,
-    topic: &'a str,
-    partition: i32,
-    from: i64,
-    to: i64,
-    epoch: i64,
-    owner: String,
-    fingerprint: Option<(i64, i64)>,
-    leader_epoch: Option<i32>,
+    topics: Vec<&'a str>,
+    partitions: Vec<i32>,
+    from: Vec<i64>,
+    to: Vec<i64>,
+    epochs: Vec<i64>,
+    owners: Vec<String>,
+    fingerprint_offsets: Vec<Option<i64>>,
+    fingerprint_hashes: Vec<Option<i64>>,
+    leader_epochs: Vec<Option<i32>>,
 }
 
 impl<'a> Fence<'a> {
-    pub(crate) fn of<P>(sink: &'a str, batch: &Batch<'a, P>) -> Self {
-        Self {
+    pub(crate) fn of<P>(sink: &'a str, batches: &[Batch<'a, P>]) -> Self {
+        let mut it = Self {
             sink,
-            topic: batch.topic,
-            partition: batch.partition,
-            from: batch.span.from().offset(),
-            to: batch.span.to().offset(),
-            epoch: batch.claim.epoch.0,
-            owner: uuid(batch.claim.owner),
-            fingerprint: batch.marks.fingerprint.map(|f| (f.offset, f.hash)),
-            leader_epoch: batch.marks.leader_epoch,
+            ..Self::default()
+        };
+        for batch in batches {
+            it.topics.push(batch.topic);
+            it.partitions.push(batch.partition);
+            it.from.push(batch.span.from().offset());
+            it.to.push(batch.span.to().offset());
+            it.epochs.push(batch.claim.epoch.0);
+            it.owners.push(uuid(batch.claim.owner));
+            let fingerprint = batch.marks.fingerprint;
+            it.fingerprint_offsets.push(fingerprint.map(|f| f.offset));
+            it.fingerprint_hashes.push(fingerprint.map(|f| f.hash));
+            it.leader_epochs.push(batch.marks.leader_epoch);
         }
+        it
     }
 
     pub(crate) fn bind<'q>(
-        &self,
+        &'q self,
         query: Query<'q, Postgres, PgArguments>,
     ) -> Query<'q, Postgres, PgArguments> {
         query
             .bind(self.sink)
-            .bind(self.topic)
-            .bind(self.partition)
-            .bind(self.from)
-            .bind(self.to)
-            .bind(self.epoch)
-            .bind(self.owner.as_str())
-            .bind(self.fingerprint.map(|f| f.0))
-            .bind(self.fingerprint.map(|f| f.1))
-            .bind(self.leader_epoch)
+            .bind(&self.topics)
+            .bind(&self.partitions)
+            .bind(&self.from)
+            .bind(&self.to)
+            .bind(&self.epochs)
+            .bind(&self.owners)
+            .bind(&self.fingerprint_offsets)
+            .bind(&self.fingerprint_hashes)
+            .bind(&self.leader_epochs)
     }
 
     /// The arguments as SQL, for a message that carries COMMIT as well: such a message
     /// takes no parameters.
     pub(crate) fn literals(&self) -> String {
-        let number = |n: Option<i64>| n.map_or_else(|| "NULL".to_owned(), |n| format!("'{n}'"));
-        let fingerprint = self.fingerprint;
+        let topics = self.topics.iter().map(|topic| literal(topic));
+        let topics: Vec<String> = topics.collect();
         format!(
-            "{}, {}, '{}', '{}', '{}', '{}', '{}', {}, {}, {}",
+            "{}, ARRAY[{}], {}, {}, {}, {}, '{{{}}}', {}, {}, {}",
             literal(self.sink),
-            literal(self.topic),
-            self.partition,
-            self.from,
-            self.to,
-            self.epoch,
-            self.owner,
-            number(fingerprint.map(|f| f.0)),
-            number(fingerprint.map(|f| f.1)),
-            number(self.leader_epoch.map(i64::from)),
+            topics.join(", "),
+            numbers(self.partitions.iter().map(Some)),
+            numbers(self.from.iter().map(Some)),
+            numbers(self.to.iter().map(Some)),
+            numbers(self.epochs.iter().map(Some)),
+            self.owners.join(","),
+            numbers(self.fingerprint_offsets.iter().map(Option::as_ref)),
+            numbers(self.fingerprint_hashes.iter().map(Option::as_ref)),
+            numbers(self.leader_epochs.iter().map(Option::as_ref)),
         )
     }
 
-    /// Moves the position over records that leave no row: nothing, or dead
-    /// letters alone.
+    /// Moves the positions over records that leave no row: nothing, or dead letters alone.
     pub(crate) async fn pass(
         &self,
         conn: &mut PgConnection,
         names: &Names,
-        dead: &[DeadLetter<'_>],
+        batches: &[Batch<'_, PgPlan>],
     ) -> Result<(), SinkError> {
-        let sql = if dead.is_empty() {
-            call(names)
-        } else {
-            format!(
+        let any = batches.iter().any(|batch| !batch.dead.is_empty());
+        let sql = match any {
+            false => call(names),
+            true => format!(
                 "WITH fence AS MATERIALIZED ({}), dead AS ({}) SELECT moved FROM fence",
                 call(names),
                 crate::dead::insert(names, 1 + PARAMETERS, "(SELECT fence.moved FROM fence)")
-            )
+            ),
         };
         let mut query = self.bind(sqlx::query(AssertSqlSafe(sql)));
-        if !dead.is_empty() {
-            query = crate::dead::bind(query, dead);
+        if any {
+            query = crate::dead::bind(query, batches);
         }
         query
             .fetch_one(conn)
@@ -135,6 +143,12 @@ impl<'a> Fence<'a> {
             .map_err(|e| on_state(&names.shown, e))
             .and_then(|row| proven(&row))
     }
+}
+
+/// `'{1,NULL,3}'`
+fn numbers<N: ToString>(all: impl Iterator<Item = Option<N>>) -> String {
+    let text = |n: Option<N>| n.map_or_else(|| "NULL".to_owned(), |n| n.to_string());
+    format!("'{{{}}}'", all.map(text).collect::<Vec<_>>().join(","))
 }
 
 /// The fence says itself that it ran and let the commit pass; no other sign of
@@ -152,4 +166,17 @@ pub(crate) fn unproven() -> SinkError {
         Class::Stale,
         "the table changed since it was read, and nothing was moved",
     )
+}
+
+/// Which of so many batches the fence has refused, by their places: it counts them from 1,
+/// in the line behind its message.
+pub(crate) fn refused(error: &SinkError, batches: usize) -> Vec<usize> {
+    if !has_code(error, FENCED) {
+        return Vec::new();
+    }
+    let text = error.detail.text.reveal();
+    let places = text.lines().nth(1).unwrap_or_default().split(',');
+    let place = |text: &str| text.parse::<usize>().ok()?.checked_sub(1);
+    let places = places.filter_map(place);
+    places.filter(|place| *place < batches).collect()
 }

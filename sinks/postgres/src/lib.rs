@@ -52,6 +52,7 @@ mod tables;
 mod text;
 mod url;
 mod words;
+mod work;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use crate::copy::{Form, copy_rows};
 use crate::error::{from_sqlx, halt};
 use crate::names::Names;
 use crate::plan::{PgPlan, PlanColumn};
+use crate::work::Work;
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::{Batch, Cell, SinkError};
 use sqlx::postgres::PgConnection;
@@ -25,19 +26,19 @@ const STAGE: &str = "pg_temp.plimsoll_stage";
 const SAME_COORDINATE: &str = "t.kafka_topic = s.kafka_topic AND \
      t.kafka_partition = s.kafka_partition AND t.kafka_offset = s.kafka_offset";
 
-/// Commits what is not there yet. `None`: nothing of the batch is there, so the
+/// Commits what is not there yet of the one batch of a commit. `None`: nothing of the batch is there, so the
 /// unique violation was about another key.
 pub(crate) async fn run(
     session: &mut Session,
     names: &Names,
-    sink: &str,
+    work: &Work<'_>,
     batch: &Batch<'_, PgPlan>,
 ) -> Result<Option<Deduplicated>, SinkError> {
     let plan = &batch.table.plan;
     let target = &plan.target;
-    begin(session, plan).await?;
+    begin(session, &plan.fence).await?;
     let Session { conn, buffer, .. } = &mut *session;
-    letters(conn, names, sink, batch.topic, batch.partition, batch.dead).await?;
+    letters(conn, names, work).await?;
     simple(
         conn,
         format!(
@@ -96,7 +97,7 @@ pub(crate) async fn run(
     .await
     .map_err(from_sqlx)?
     .rows_affected();
-    finish(session, sink, batch).await?;
+    finish(session, work, &plan.fence).await?;
     Ok(Some(Deduplicated {
         rows: inserted,
         already_there: u64::try_from(there).unwrap_or(0),

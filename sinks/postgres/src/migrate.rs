@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Row, SqlSafeStr};
 use std::fmt::Write;
 
 /// In their order. A file that was released is never changed.
-const FILES: [(i64, &str, &str); 4] = [
+const FILES: [(i64, &str, &str); 5] = [
     (
         1,
         "positions",
@@ -31,6 +31,11 @@ const FILES: [(i64, &str, &str); 4] = [
         4,
         "acts",
         include_str!("../../../migrations/postgres/0004_acts.sql"),
+    ),
+    (
+        5,
+        "advance all",
+        include_str!("../../../migrations/postgres/0005_advance_all.sql"),
     ),
 ];
 

@@ -27,7 +27,7 @@ impl Names {
             dead_letters: format!("{schema}.dead_letters"),
             acts: format!("{schema}.acts"),
             migrations: format!("{schema}.migrations"),
-            advance: format!("{schema}.advance"),
+            advance: format!("{schema}.advance_all"),
             schema,
         }
     }

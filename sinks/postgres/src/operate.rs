@@ -53,7 +53,7 @@ impl DeadLetters for PostgresSink {
     }
 
     async fn replay(&self, replay: &Replay<'_, PgPlan>) -> Result<Committed, SinkError> {
-        let place = (replay.topic, replay.partition);
+        let place = vec![TopicPartition::new(replay.topic, replay.partition)];
         let work = async |session: &mut Session| {
             dead_letters::replay(&mut session.conn, &self.names, self.sink(), replay).await
         };

@@ -11,11 +11,15 @@ use crate::sweep::Purpose;
 use crate::{PostgresSettings, claim, commit, ddl, migrate, state};
 use plimsoll_protocol::{Claim, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Blocked, Claimed, Committed, Identity, Member, NewPosition, Prepared, Settled, Sink,
-    SinkError, TableChange,
+    Batch, Blocked, Claimed, Committed, Grouping, Identity, Member, NewPosition, Prepared, Refusal,
+    Settled, Sink, SinkError, TableChange,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+
+/// Batches of one commit, at most: so many positions are moved by one statement, in some
+/// milliseconds.
+const MOST_BATCHES: usize = 1_000;
 
 /// Rows and positions in one Postgres database.
 pub struct PostgresSink {
@@ -114,7 +118,7 @@ impl Sink for PostgresSink {
         // It may wait for others, and claims and heartbeats are not to wait for it; nor are
         // commits, for more than one of the writers' connections.
         let _turn = self.changing.lock().await;
-        let of = (&*tp.topic, tp.partition);
+        let of = vec![tp.clone()];
         let changing = self.on_writer(Purpose::Other, of, async |session| {
             let fence = state::holds(&self.names, self.sink(), tp, claim);
             ddl::change(&mut session.conn, fence, self.limit(), (&name, change)).await
@@ -160,8 +164,15 @@ impl Sink for PostgresSink {
         self.waiters.all()
     }
 
-    async fn commit(&self, batch: &Batch<'_, PgPlan>) -> Result<Committed, SinkError> {
-        self.commit_batch(batch).await
+    fn grouping(&self) -> Grouping {
+        Grouping {
+            batches: MOST_BATCHES,
+            commits: self.settings.max_connections.max(1),
+        }
+    }
+
+    async fn commit(&self, batches: &[Batch<'_, PgPlan>]) -> Result<Vec<Committed>, Refusal> {
+        self.commit_batches(batches).await
     }
 
     async fn takes(&self, batch: &Batch<'_, PgPlan>) -> Result<(), SinkError> {

@@ -16,7 +16,7 @@ use crate::shape;
 use crate::sql::{Says, Shape, UNAVAILABLE, Way, Writer};
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::canonical::Unfit;
-use plimsoll_sink_api::{Cell, DeadLetter, Missing, Op, Rows, SinkError};
+use plimsoll_sink_api::{Batch, Cell, Missing, Op, Rows, SinkError};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
 use std::sync::Arc;
@@ -132,12 +132,11 @@ impl Statements {
 /// Bytes that a connection's buffers may keep from batch to batch.
 const KEPT: usize = 1 << 20;
 
-/// Runs the statement; without a fence for a dry run.
+/// Runs the statement; without a fence, and what it lets pass, where that is another's part.
 pub(crate) async fn run(
     conn: &mut PgConnection,
     plan: &PgPlan,
-    fence: Option<&Fence<'_>>,
-    dead: &[DeadLetter<'_>],
+    fence: Option<(&Fence<'_>, &[Batch<'_, PgPlan>])>,
     rows: &Rows<'_>,
 ) -> Result<u64, SinkError> {
     let sql = &plan.statements;
@@ -149,7 +148,7 @@ pub(crate) async fn run(
         .collect();
     let shape = Shape {
         fence: fence.is_some(),
-        dead: fence.is_some() && !dead.is_empty(),
+        dead: fence.is_some_and(|(_, of)| of.iter().any(|batch| !batch.dead.is_empty())),
         deletes: gone.contains(&true),
     };
     if let (Way::Insert, Some(at)) = (sql.way, gone.iter().position(|gone| *gone)) {
@@ -157,10 +156,10 @@ pub(crate) async fn run(
     }
     let texts = if keeps { &sql.keeping } else { &sql.texts };
     let mut query = sqlx::query(AssertSqlSafe(Arc::clone(&texts[shape.index()])));
-    if let Some(fence) = fence {
+    if let Some((fence, batches)) = fence {
         query = fence.bind(query);
         if shape.dead {
-            query = dead::bind(query, dead);
+            query = dead::bind(query, batches);
         }
     }
     let mut bytes = 0;

@@ -7,25 +7,30 @@ use crate::positions::{now_ms, owner_text};
 use crate::rows;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::canonical::to_base64;
-use plimsoll_sink_api::{Batch, Committed, DeadLetter, SinkError};
+use plimsoll_sink_api::{Batch, Committed, DeadLetter, Refusal, SinkError};
 use serde_json::Value;
 use sqlx::SqliteConnection;
 use std::borrow::Cow;
 
-/// Commits a batch.
+/// Commits batches, all of them or none.
 pub async fn commit(
     database: &Database,
     sink: &str,
-    batch: &Batch<'_, SqlitePlan>,
-) -> Result<Committed, SinkError> {
+    batches: &[Batch<'_, SqlitePlan>],
+) -> Result<Vec<Committed>, Refusal> {
     let turn = database.turn().await;
-    within(async {
+    let mut fenced = Vec::new();
+    let done = within(async {
         let lease = database.lease(Lane::Writer, Open::Existing).await?;
         let mut transaction = Transaction::begin(turn, lease).await?;
-        let result = everything(transaction.connection(), sink, batch).await;
+        let result = everything(transaction.connection(), sink, batches, &mut fenced).await;
         transaction.end(result, End::Commit).await
     })
-    .await
+    .await;
+    done.map_err(|error| Refusal {
+        fenced,
+        ..error.into()
+    })
 }
 
 /// Writes a batch's rows and takes them back.
@@ -43,27 +48,43 @@ pub async fn dry_run(
     .await
 }
 
+/// `fenced`: the batches that the fence refuses, by their places.
 async fn everything(
     connection: &mut SqliteConnection,
     sink: &str,
-    batch: &Batch<'_, SqlitePlan>,
-) -> Result<Committed, SinkError> {
-    advance(connection, sink, batch).await?;
-    for letter in batch.dead {
-        keep_dead_letter(connection, sink, batch, letter)
-            .await
-            .map_err(|e| from_sqlx(&e))?;
+    batches: &[Batch<'_, SqlitePlan>],
+    fenced: &mut Vec<usize>,
+) -> Result<Vec<Committed>, SinkError> {
+    for (place, batch) in batches.iter().enumerate() {
+        if !advance(connection, sink, batch).await? {
+            fenced.push(place);
+        }
     }
-    rows::write(connection, &batch.table.plan, batch.rows).await
+    if !fenced.is_empty() {
+        return Err(SinkError::new(
+            Class::Fenced,
+            "fenced: the position is not where, or not whose, it was",
+        ));
+    }
+    let mut done = Vec::with_capacity(batches.len());
+    for batch in batches {
+        for letter in batch.dead {
+            keep_dead_letter(connection, sink, batch, letter)
+                .await
+                .map_err(|e| from_sqlx(&e))?;
+        }
+        done.push(rows::write(connection, &batch.table.plan, batch.rows).await?);
+    }
+    Ok(done)
 }
 
 /// The compare-and-set (invariants 1 to 4): exactly the row that says that the
-/// position is this owner's and stands where the batch begins.
+/// position is this owner's and stands where the batch begins. False: there is none.
 async fn advance(
     connection: &mut SqliteConnection,
     sink: &str,
     batch: &Batch<'_, SqlitePlan>,
-) -> Result<(), SinkError> {
+) -> Result<bool, SinkError> {
     let marks = batch.marks;
     let moved = sqlx::query(
         "UPDATE plimsoll_positions
@@ -89,13 +110,7 @@ async fn advance(
     .await
     .map_err(|e| from_sqlx(&e))?
     .rows_affected();
-    match moved {
-        1 => Ok(()),
-        _ => Err(SinkError::new(
-            Class::Fenced,
-            "fenced: the position is not where, or not whose, it was",
-        )),
-    }
+    Ok(moved == 1)
 }
 
 /// Keeps a dead letter. One that stands there already is of an earlier passage

@@ -49,9 +49,10 @@ pub use snapshot::SqliteSnapshot;
 use connection::{Database, Lane, Open, within};
 use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Identity,
-    Inspect, KeptDeadLetter, Member, Mode, NewPosition, NewTable, PositionChange, Positions,
-    Prepared, Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, TableChange, mapping,
+    Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Grouping,
+    Identity, Inspect, KeptDeadLetter, Member, Mode, NewPosition, NewTable, PositionChange,
+    Positions, Prepared, Refusal, Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition,
+    TableChange, mapping,
 };
 use std::sync::Arc;
 
@@ -84,6 +85,10 @@ impl SqliteSink {
         logs.into_iter().map(name).collect()
     }
 }
+
+/// Batches of one commit, at most: each is a statement of its own for the fence, while all
+/// others wait for their turn.
+const MOST_BATCHES: usize = 1_000;
 
 impl Sink for SqliteSink {
     type Plan = SqlitePlan;
@@ -160,8 +165,16 @@ impl Sink for SqliteSink {
         positions::claim(&self.database, &self.settings.sink, member, identity, tp).await
     }
 
-    async fn commit(&self, batch: &Batch<'_, SqlitePlan>) -> Result<Committed, SinkError> {
-        commit::commit(&self.database, &self.settings.sink, batch).await
+    fn grouping(&self) -> Grouping {
+        Grouping {
+            batches: MOST_BATCHES,
+            // One writes at a time.
+            commits: 1,
+        }
+    }
+
+    async fn commit(&self, batches: &[Batch<'_, SqlitePlan>]) -> Result<Vec<Committed>, Refusal> {
+        commit::commit(&self.database, &self.settings.sink, batches).await
     }
 
     async fn takes(&self, batch: &Batch<'_, SqlitePlan>) -> Result<(), SinkError> {

@@ -808,7 +808,8 @@ static IN_VALUE: Group = Group {
 
 static BATCH: Table = Table {
     name: "batch",
-    doc: "A batch is one transaction of one partition. Whatever comes first closes it.",
+    doc: "A batch is of one partition, and is written whole. Whatever comes first closes it. Batches \
+          of several partitions share a transaction, where together they fit into these limits.",
     groups: &[&IN_BATCH],
     rules: &[],
     foreign: &[],

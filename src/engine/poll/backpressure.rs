@@ -1,6 +1,6 @@
 //! Batches are closed and handed over; partitions without room are paused.
 
-use super::partition::Phase;
+use super::partition::{Live, Phase};
 use super::partitions::PartitionId;
 use super::{GRACE, Poll, TICK};
 use crate::metrics as names;
@@ -15,30 +15,51 @@ use tracing::warn;
 
 impl<S: Sink> Poll<S> {
     pub(super) fn fill(&self, id: PartitionId, now: Instant) -> Fill {
-        match self.partitions.get(id).map(|part| &part.phase) {
-            Some(Phase::Live(live)) => {
-                let f = &live.filling;
-                let limits = self.setup.limits;
-                limits.fill(f.len(), f.bytes(), f.since(), now)
+        self.live(id).map_or(Fill::Empty, |live| {
+            let f = &live.filling;
+            let limits = self.setup.limits;
+            limits.fill(f.len(), f.bytes(), f.since(), now)
+        })
+    }
+
+    /// Closes batches that are due, where the writer has room: those that are old enough,
+    /// and all where memory is spent.
+    pub(super) fn seal_due(&mut self, now: Instant) {
+        let spent = self.setup.budget.spent();
+        while let Some((since, id)) = self.dues.oldest() {
+            let fills = self.since(id) == Some(since);
+            if fills && !spent && matches!(self.fill(id, now), Fill::Waiting(_)) {
+                break;
             }
-            Some(Phase::BackingOff(_) | Phase::Claiming | Phase::Draining) | None => Fill::Empty,
+            self.dues.pass_oldest();
+            if fills {
+                self.try_seal(id, 0);
+            }
+        }
+        for (id, tries) in self.dues.take_tried() {
+            let due = |live: &Live| live.due && !live.filling.is_empty();
+            if self.live(id).is_some_and(due) {
+                self.try_seal(id, tries);
+            }
         }
     }
 
-    /// Closes batches that are due, where the writer has room.
-    pub(super) fn seal_due(&mut self, now: Instant) {
-        let spent = self.setup.budget.spent();
-        for id in self.partitions.ids() {
-            match self.fill(id, now) {
-                // Nothing of it waits: no reason to stay paused.
-                Fill::Empty if !self.budget_paused => self.resume(id),
-                Fill::Empty => {}
-                Fill::Waiting(_) if !spent => {}
-                Fill::Waiting(_) | Fill::Due | Fill::Full => {
-                    self.seal(id);
-                }
-            }
+    fn try_seal(&mut self, id: PartitionId, tries: u8) {
+        if !self.seal(id) {
+            self.dues.had_no_room(id, tries);
         }
+    }
+
+    fn live(&self, id: PartitionId) -> Option<&Live> {
+        match &self.partitions.get(id)?.phase {
+            Phase::Live(live) => Some(live),
+            Phase::BackingOff(_) | Phase::Claiming | Phase::Draining => None,
+        }
+    }
+
+    /// When the first record came of the batch that fills.
+    fn since(&self, id: PartitionId) -> Option<Instant> {
+        self.live(id)?.filling.since()
     }
 
     /// A partition's batch is full: hands it over, or waits a little, or pauses
@@ -85,7 +106,10 @@ impl<S: Sink> Poll<S> {
         };
         let permit = match live.batches.try_reserve() {
             Ok(permit) => permit,
-            Err(TrySendError::Full(())) => return false,
+            Err(TrySendError::Full(())) => {
+                live.due = !live.filling.is_empty();
+                return false;
+            }
             Err(TrySendError::Closed(())) => {
                 // The writer has ended and says why in a moment; nothing of
                 // what is here will be used.
@@ -109,6 +133,7 @@ impl<S: Sink> Poll<S> {
         live.metrics.records.increment(chunk.len() as u64);
         live.metrics.bytes.increment(chunk.payload_bytes() as u64);
         live.sealed = span.to();
+        live.due = false;
         permit.send(chunk);
         if live.paused && !self.budget_paused {
             self.resume(id);

@@ -68,6 +68,7 @@ impl<S: Sink> Poll<S> {
             born: self.windows,
             failed: None,
             paused: false,
+            due: false,
             stall: Stall::default(),
             metrics,
         }));

@@ -2,6 +2,7 @@
 //! of the partitions' state.
 
 mod backpressure;
+mod dues;
 mod earlier;
 mod failures;
 mod handover;
@@ -14,6 +15,7 @@ mod stall;
 #[cfg(test)]
 mod tests;
 
+use self::dues::Dues;
 use self::partition::{Partition, Phase};
 use self::partitions::{PartitionId, Partitions};
 use self::stall::Remedy;
@@ -42,6 +44,9 @@ use tracing::{debug, error, warn};
 const WAIT: Duration = Duration::from_millis(10);
 /// How often limits are looked at while messages flow.
 const TICK: Duration = Duration::from_millis(1);
+/// How often partitions are looked through for one that is to be claimed, or whose life met
+/// an error: such waits take a quarter of a second at least.
+const LOOK: Duration = Duration::from_millis(10);
 /// How long a full partition is waited for before it is paused. A pause throws
 /// away what was prefetched, and a commit takes about this long; so long, at
 /// most, the other partitions wait too.
@@ -102,6 +107,7 @@ struct Revocation {
 pub struct Poll<S: Sink> {
     setup: Setup<S>,
     partitions: Partitions,
+    dues: Dues,
     member: Member,
     /// Records are popped that are not taken yet.
     in_window: bool,
@@ -118,6 +124,7 @@ pub struct Poll<S: Sink> {
     /// Looks for such partitions so far.
     looks: u64,
     next_tick: Instant,
+    next_look: Instant,
     next_idle_look: Instant,
     next_courtesy: Instant,
 }
@@ -135,6 +142,7 @@ impl<S: Sink> Poll<S> {
         Ok(Self {
             setup,
             partitions: Partitions::default(),
+            dues: Dues::default(),
             member,
             in_window: false,
             windows: 0,
@@ -147,6 +155,7 @@ impl<S: Sink> Poll<S> {
             remedy: Remedy::default(),
             looks: 0,
             next_tick: now,
+            next_look: now,
             next_idle_look: now + IDLE_LOOK,
             next_courtesy: now + COURTESY,
         })
@@ -282,7 +291,11 @@ impl<S: Sink> Poll<S> {
             Admission::Seen => return drop_it("seen"),
             Admission::AfterError => return drop_it("after_error"),
         }
-        let now = live.filling.since().unwrap_or_else(Instant::now);
+        let now = live.filling.since().unwrap_or_else(|| {
+            let now = Instant::now();
+            self.dues.begins(now, id);
+            now
+        });
         push(&mut live.filling, message, now);
         live.filling.served_by(message.broker());
         let filled = setup
@@ -310,8 +323,11 @@ impl<S: Sink> Poll<S> {
         }
         self.seal_due(now);
         self.budget();
-        self.end_failed(now);
-        self.claim_due(now);
+        if now >= self.next_look {
+            self.next_look = now + LOOK;
+            self.end_failed(now);
+            self.claim_due(now);
+        }
         self.finish_revocations(now);
         if now >= self.next_idle_look {
             self.next_idle_look = now + IDLE_LOOK;
@@ -407,6 +423,9 @@ impl<S: Sink> Poll<S> {
         part.failures = 0;
         if let Phase::Live(live) = &mut part.phase {
             live.committed = to;
+            if live.due {
+                self.dues.has_room(id);
+            }
         }
         self.setup.standing.set(&part.tp, to);
     }

@@ -107,6 +107,8 @@ pub struct Live {
     pub failed: Option<Failure>,
     /// Not fetched for want of room.
     pub paused: bool,
+    /// The batch that fills is to be handed over as soon as the writer has room.
+    pub due: bool,
     /// Whether records come.
     pub stall: Stall,
     /// Counters.

@@ -2,9 +2,10 @@
 //! was lost.
 
 use super::Writer;
-use super::build::{Built, Part};
+use super::build::{Built, Part, marks};
 use super::trouble::{Done, Trouble, Written};
 use crate::engine::backoff::Backoff;
+use crate::engine::commits::{Answer, Decoded, Offer};
 use crate::engine::control::{Control, RestartReason};
 use crate::engine::lane::note_claim;
 use crate::health::{About, Halt, Until};
@@ -15,8 +16,9 @@ use plimsoll_protocol::{
     then,
 };
 use plimsoll_record::Chunk;
-use plimsoll_sink_api::{Batch, Claimed, Committed, Prepared, Sink, SinkError};
-use std::time::{Duration, Instant};
+use plimsoll_sink_api::{Claimed, Committed, Prepared, Sink, SinkError};
+use std::sync::Arc;
+use std::time::Duration;
 use tracing::{info, warn};
 
 /// How long the answer to a commit in flight is waited for after the partition
@@ -24,25 +26,35 @@ use tracing::{info, warn};
 /// it.
 const LAST_ANSWER: Duration = Duration::from_secs(2);
 
+/// How often a partition commits alone after it broke a commit: bad records come in rows, and
+/// each of them would make all others of its commit wait for one attempt more.
+const COMMITS_ALONE: u8 = 3;
+
 impl<S: Sink> Writer<S> {
     /// Commits a part, as often as it takes. `reread`: the classes of the errors for
     /// which the catalogue was read anew.
-    pub(super) async fn commit_built(
+    pub(super) async fn commit_decoded(
         &mut self,
-        table: &Prepared<S::Plan>,
+        table: &Arc<Prepared<S::Plan>>,
         chunk: &Chunk,
         part: &Part,
-        built: &Built<'_>,
+        decoded: &Arc<Decoded>,
         reread: &mut Vec<Class>,
     ) -> Result<Written, Trouble> {
         let mut backoff = Backoff::default();
         let mut attempts = 0_u64;
         loop {
-            let batch = self.batch(table, chunk, part, built);
-            let error = match self.attempt(&batch).await? {
-                Ok(committed) => return Ok(Written::Committed(committed)),
+            let offer = self.offer(table, chunk, part, decoded);
+            let error = match self.attempt(offer).await? {
+                Ok(committed) => {
+                    self.alone = self.alone.saturating_sub(1);
+                    return Ok(Written::Committed(committed));
+                }
                 Err(error) => of_tombstone(error, chunk, part),
             };
+            if breaks_others(error.class) {
+                self.alone = COMMITS_ALONE;
+            }
             attempts += 1;
             let times = reread.iter().filter(|class| **class == error.class).count();
             match next_step(outcome(&error, part, times), self.leased.now()) {
@@ -89,22 +101,37 @@ impl<S: Sink> Writer<S> {
         }
     }
 
-    /// Sends a batch, and waits for what the database says of it, as long as anybody
-    /// wants to know.
-    async fn attempt(
+    fn offer(
         &self,
-        batch: &Batch<'_, S::Plan>,
-    ) -> Result<Result<Committed, SinkError>, Trouble> {
-        let began = Instant::now();
+        table: &Arc<Prepared<S::Plan>>,
+        chunk: &Chunk,
+        part: &Part,
+        decoded: &Arc<Decoded>,
+    ) -> Offer<S> {
+        Offer {
+            tp: self.tp.clone(),
+            claim: self.claim,
+            span: part.span,
+            marks: marks(chunk, part),
+            table: table.clone(),
+            decoded: decoded.clone(),
+            records: part.records.len(),
+            // A part of a chunk has about its share.
+            bytes: chunk.payload_bytes() * part.records.len() / chunk.len().max(1),
+            alone: self.alone > 0,
+            leased: self.leased.clone(),
+        }
+    }
+
+    /// Offers a batch, and waits for what the database says of it, as long as anybody
+    /// wants to know.
+    async fn attempt(&self, offer: Offer<S>) -> Result<Answer, Trouble> {
         let answer = tokio::select! {
             biased;
-            answer = self.lane.sink.commit(batch) => answer,
-            () = self.unanswered() => return Err(Trouble::End(Done::Drop)),
+            answer = self.lane.commits.commit(offer) => answer,
+            () = self.unanswered() => None,
         };
-        if answer.is_ok() {
-            self.metrics.commit_seconds.record(began.elapsed());
-        }
-        Ok(answer)
+        answer.ok_or(Trouble::End(Done::Drop))
     }
 
     /// Returns when the partition is lost and the commit in flight has had its
@@ -256,6 +283,14 @@ impl<S: Sink> Writer<S> {
             generation,
             to: part.span.to(),
         });
+    }
+}
+
+/// Whether a batch that is refused so would have others refused with it.
+const fn breaks_others(class: Class) -> bool {
+    match class {
+        Class::Rejected | Class::Suspect | Class::Halt => true,
+        Class::Fenced | Class::Transient | Class::Unavailable | Class::Stale => false,
     }
 }
 

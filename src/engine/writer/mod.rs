@@ -9,11 +9,14 @@ mod fetch;
 mod grow;
 mod trouble;
 
-use self::build::{Built, How, Part, Stop, Stopped, build, marks};
+pub use self::build::Built;
+
+use self::build::{How, Part, Stop, Stopped, build, marks};
 use self::trouble::{Done, Tried, Trouble, Written};
 use crate::config::OnBadRecord;
 use crate::engine::assignment::{Generation, Leased};
 use crate::engine::backoff::Backoff;
+use crate::engine::commits::Decoded;
 use crate::engine::control::{Control, FENCED_WAIT, HALT_RETRY};
 use crate::engine::lane::Lane;
 use crate::health::{About, Halt, Until};
@@ -22,7 +25,7 @@ use crate::metrics::PartitionMetrics;
 use plimsoll_protocol::{
     Assignment, Claim, EpochFell, LeaderEpochs, Question, Then, TopicPartition, then,
 };
-use plimsoll_record::{Arena, BadRecord, Chunk, Decoder, Envelope, Undecoded};
+use plimsoll_record::{BadRecord, Chunk, Decoder, Envelope, Undecoded};
 use plimsoll_sink_api::{Batch, Claimed, Prepared, Sink, SinkError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -54,6 +57,8 @@ pub struct Writer<S: Sink> {
     moved: bool,
     /// Columns that were added for the chunk at hand: none is twice.
     grown: BTreeSet<String>,
+    /// So many commits are to be of this partition alone.
+    alone: u8,
 }
 
 struct Target<S: Sink> {
@@ -85,6 +90,7 @@ impl<S: Sink> Writer<S> {
             target: None,
             moved: false,
             grown: BTreeSet::new(),
+            alone: 0,
         }
     }
 
@@ -100,7 +106,7 @@ impl<S: Sink> Writer<S> {
                     None => break Done::Drop,
                 },
             };
-            match self.commit_chunk(&chunk).await {
+            match self.commit_chunk(&Arc::new(chunk)).await {
                 Done::GoOn => {}
                 end => break end,
             }
@@ -148,7 +154,7 @@ impl<S: Sink> Writer<S> {
     }
 
     /// All parts of a chunk, lowest first.
-    async fn commit_chunk(&mut self, chunk: &Chunk) -> Done {
+    async fn commit_chunk(&mut self, chunk: &Arc<Chunk>) -> Done {
         if let Some(halt) = self.older_log(chunk) {
             return Done::Halt(Box::new(halt));
         }
@@ -241,7 +247,7 @@ impl<S: Sink> Writer<S> {
     /// there, and what lies behind is put back on `todo`.
     async fn commit_part(
         &mut self,
-        chunk: &Chunk,
+        chunk: &Arc<Chunk>,
         part: &mut Part,
         todo: &mut Vec<Part>,
         tried: &Tried,
@@ -250,15 +256,17 @@ impl<S: Sink> Writer<S> {
         loop {
             let target = self.route(!reread.is_empty(), chunk).await?;
             let (table, decoder) = (&target.table, &target.decoder);
-            let arena = Arena::new();
             let how = How {
                 width: table.table.columns.len(),
                 keep_bad: self.lane.on_bad_record == OnBadRecord::DeadLetter,
                 enough: self.lane.max_rows,
                 grows: table.table.evolve.is_some(),
             };
-            let built = build(decoder, how, chunk, part, &arena);
-            if let Some(stopped) = &built.stopped {
+            let decoded = Decoded::of(chunk.clone(), |chunk, arena| {
+                build(decoder, how, chunk, part, arena)
+            });
+            let decoded = Arc::new(decoded);
+            if let Some(stopped) = &decoded.built().stopped {
                 match part.cut(chunk, stopped.at) {
                     (Some(before), behind) => {
                         *part = before;
@@ -271,10 +279,10 @@ impl<S: Sink> Writer<S> {
                 }
             }
             self.confirm(chunk).await?;
-            let written = self.commit_built(table, chunk, part, &built, &mut reread);
+            let written = self.commit_decoded(table, chunk, part, &decoded, &mut reread);
             match written.await {
                 Ok(Written::Committed(committed)) => {
-                    self.acknowledge(chunk, part, &built, committed);
+                    self.acknowledge(chunk, part, decoded.built(), committed);
                     return Ok(());
                 }
                 // What comes next is another attempt, or none. To wait for other rows is one

@@ -216,7 +216,7 @@ impl Process {
             }
         }
         self.sink
-            .commit(&Batch {
+            .commit_one(&Batch {
                 topic: "t",
                 partition: 0,
                 claim: self.claim_now(),

@@ -12,6 +12,7 @@ mod proof;
 mod roundtrip;
 mod shapes;
 mod stale;
+mod together;
 pub(crate) mod typed_cells;
 mod types;
 mod world;

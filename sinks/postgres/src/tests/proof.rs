@@ -48,7 +48,7 @@ async fn nothing_is_believed(name: &'static str, mode: Mode) {
     let mut world = World::new(name, table).await;
     let sink = world.sink(world.settings(mode, "o"), "m").await;
     let place = tp();
-    let fence = format!("SELECT pg_get_functiondef('{name}_state.advance'::regproc)");
+    let fence = format!("SELECT pg_get_functiondef('{name}_state.advance_all'::regproc)");
     let real = world.text(&fence).await;
     for answer in UNPROVEN {
         for with in WAYS {

@@ -256,7 +256,7 @@ impl Writer<'_> {
             dead: &[],
             marks: Marks::default(),
         };
-        self.sink.commit(&batch).await.expect("good values");
+        self.sink.commit_one(&batch).await.expect("good values");
         self.at = to;
         let arrays = columns.iter().any(|c| c == "texts");
         let read = READ.replace("{}", if arrays { ", integers, texts" } else { "" });

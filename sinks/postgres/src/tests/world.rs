@@ -259,7 +259,7 @@ impl<'s> Writer<'s> {
             dead,
             marks: Marks::default(),
         };
-        let committed = self.sink.commit(&batch).await?;
+        let committed = self.sink.commit_one(&batch).await?;
         self.at = to;
         Ok(committed)
     }

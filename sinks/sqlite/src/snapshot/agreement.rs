@@ -163,7 +163,7 @@ async fn refused(sink: &SqliteSink) -> Vec<bool> {
             dead: &[],
             marks: Marks::default(),
         };
-        match sink.commit(&batch).await {
+        match sink.commit_one(&batch).await {
             Ok(_) => at = to,
             Err(error) => assert_eq!(error.class, Class::Rejected, "{error}"),
         }

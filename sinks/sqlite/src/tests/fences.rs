@@ -97,11 +97,11 @@ async fn a_claim_returns_what_was_remembered_of_the_last_record() {
             leader_epoch: Some(3),
         },
     };
-    it.sink.commit(&batch).await.unwrap();
+    it.sink.commit_one(&batch).await.unwrap();
     // Without a record, what is stored stays.
     batch.span = span(5, 6);
     batch.marks = Marks::default();
-    it.sink.commit(&batch).await.unwrap();
+    it.sink.commit_one(&batch).await.unwrap();
     let claimed = it.sink.claim(&member(1), &identity(), &tp()).await.unwrap();
     assert_eq!(
         claimed.fingerprint,

@@ -229,7 +229,7 @@ impl Fixture {
             dead,
             marks: Marks::default(),
         };
-        self.sink.commit(&batch).await
+        self.sink.commit_one(&batch).await
     }
 
     async fn position(&self) -> i64 {
