@@ -45,8 +45,8 @@ pub use positions::{PositionChange, Positions, SetOutcome, StoredPosition};
 pub use sink::{Blocked, Claimed, Committed, Member, NewPosition, Settled, Sink};
 pub use source::{Inside, Literal, Of, Path, Source, SourceError, Step};
 pub use table::{
-    Column, Holds, LeftOut, Missing, Mode, Pairs, Prepared, Shape, Table, TableRule, TableSettings,
-    rule_for,
+    Column, Holds, LeftOut, Missing, Mode, Pairs, Period, Prepared, Shape, Table, TableRule,
+    TableSettings, rule_for,
 };
 pub use take::{Cast, Epoch, Make, Take};
 pub use topic::{Captures, TopicWords};

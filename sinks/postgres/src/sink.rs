@@ -8,7 +8,7 @@ use crate::names::Names;
 use crate::plan::PgPlan;
 use crate::pool::Pool;
 use crate::sweep::Purpose;
-use crate::{PostgresSettings, claim, commit, ddl, migrate, state};
+use crate::{PostgresSettings, claim, commit, ddl, migrate, partitions, state};
 use plimsoll_protocol::{Claim, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Blocked, Claimed, Committed, Identity, Member, NewPosition, Prepared, Settled, Sink,
@@ -115,12 +115,15 @@ impl Sink for PostgresSink {
         // commits, for more than one of the writers' connections.
         let _turn = self.changing.lock().await;
         let of = (&*tp.topic, tp.partition);
-        let changing = self.on_writer(Purpose::Other, of, async |session| {
-            let fence = state::holds(&self.names, self.sink(), tp, claim);
-            ddl::change(&mut session.conn, fence, self.limit(), (&name, change)).await
-        });
-        let changed = changing.await.map(|((), _)| ());
-        changed.map_err(|error| ddl::unchanged(error, &name, change))
+        for change in &change.pieces(partitions::IN_ONE_TRANSACTION) {
+            let changing = self.on_writer(Purpose::Other, of, async |session| {
+                let fence = state::holds(&self.names, self.sink(), tp, claim);
+                ddl::change(&mut session.conn, fence, self.limit(), (&name, change)).await
+            });
+            let changed = changing.await.map(|((), _)| ());
+            changed.map_err(|error| ddl::unchanged(error, &name, change))?;
+        }
+        Ok(())
     }
 
     async fn settled(&self) -> Result<Vec<Settled>, SinkError> {
