@@ -43,6 +43,9 @@ impl<S: Sink> Writer<S> {
                 Ok(committed) => return Ok(Written::Committed(committed)),
                 Err(error) => of_tombstone(error, chunk, part),
             };
+            if let Some(lacks) = &error.detail.lacks {
+                return self.make_up(lacks, &error).await;
+            }
             attempts += 1;
             let times = reread.iter().filter(|class| **class == error.class).count();
             match next_step(outcome(&error, part, times), self.leased.now()) {

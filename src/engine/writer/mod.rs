@@ -54,6 +54,8 @@ pub struct Writer<S: Sink> {
     moved: bool,
     /// Columns that were added for the chunk at hand: none is twice.
     grown: BTreeSet<String>,
+    /// Partitions of the table that were made for it, by their starts: none is twice.
+    partitioned: BTreeSet<i64>,
 }
 
 struct Target<S: Sink> {
@@ -85,6 +87,7 @@ impl<S: Sink> Writer<S> {
             target: None,
             moved: false,
             grown: BTreeSet::new(),
+            partitioned: BTreeSet::new(),
         }
     }
 
@@ -155,6 +158,7 @@ impl<S: Sink> Writer<S> {
         // Its records have all arrived. The answer is waited for behind the decoding.
         self.look(chunk);
         self.grown.clear();
+        self.partitioned.clear();
         let mut todo = vec![Part::whole(chunk)];
         let mut tried = Tried::default();
         while let Some(mut part) = todo.pop() {
@@ -340,9 +344,7 @@ impl<S: Sink> Writer<S> {
             {
                 let record = chunk.record(stopped.at);
                 self.add_columns(table, decoder, &record, field).await?;
-                // What was read of the table before is no longer so.
-                self.target = None;
-                self.lane.router.forget(&self.tp.topic).await;
+                self.read_anew().await;
                 return Ok(());
             }
             Stop::Undecoded(Undecoded::Bad(bad)) => {
