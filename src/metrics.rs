@@ -180,7 +180,7 @@ const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Counter, ALREADY_THERE, Unit::Count, "Rows of a log table that stood there already, equal"),
     (Kind::Counter, LOG_CHECKS, Unit::Count, "Comparisons of a position with the log behind it, by what was found"),
     (Kind::Counter, COMPARED, Unit::Count, "Refused records that were compared with others, by finding"),
-    (Kind::Counter, TABLE_CHANGES, Unit::Count, "Tables made, and columns added to them"),
+    (Kind::Counter, TABLE_CHANGES, Unit::Count, "Tables made, and columns and partitions added to them"),
     (Kind::Counter, FILTERED, Unit::Count, "Records that the filter of their table rules out"),
     (Kind::Counter, PASSED_OVER, Unit::Count, "Events that are about no row of the sink's tables"),
     (Kind::Counter, DEAD_LETTERS, Unit::Count, "Records kept as dead letters"),

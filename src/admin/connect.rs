@@ -150,6 +150,7 @@ impl Asking<'_> {
             let head = columns::head(&prepared.table);
             report.line("table", &format!("{topic} → {head}"))?;
             report.more(&columns::lines(&prepared.table))?;
+            report.more(&sink.notes(&prepared).await.map_err(failed())?)?;
             lacking.extend(sink.missing_privileges(&topic).await.map_err(failed())?);
             match Decoder::new(&prepared.table, &topic, 0, &self.formats).judge() {
                 Ok(()) => drop(tables.insert(topic, prepared)),

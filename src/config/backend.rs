@@ -66,7 +66,11 @@ pub(super) fn read_postgres(
     let max_connections = reader.integer("max_connections");
     let auto_migrate = reader.boolean("auto_migrate");
     let call_timeout_ms = reader.integer("call_timeout_ms");
-    let tables = tables::read(&mut reader, topics, table_names::postgres);
+    let tables = tables::read(
+        &mut reader,
+        topics,
+        (tables::read_partitioned, table_names::postgres),
+    );
     reader.finish();
     Some(Backend::Postgres(PostgresSettings {
         sink: sink.to_owned(),
@@ -103,7 +107,7 @@ pub(super) fn read_sqlite(
 ) -> Option<Backend> {
     let path = reader.text("path");
     let auto_migrate = reader.boolean("auto_migrate");
-    let tables = tables::read(&mut reader, topics, table_names::sqlite);
+    let tables = tables::read(&mut reader, topics, (tables::read_one, table_names::sqlite));
     reader.finish();
     Some(Backend::Sqlite(SqliteSettings {
         sink: sink.to_owned(),

@@ -85,6 +85,7 @@ impl Reader<'_, '_> {
         match when {
             When::Has(other) => self.has(other),
             When::Is(other, words) => self.says(other, words),
+            When::On(other) => self.says(other, &["true"]),
             When::Off(other) => !self.says(other, &["true"]),
             When::Lacks(others) => !others.iter().any(|other| self.has(other)),
         }

@@ -320,6 +320,9 @@ fn condition(table: &Table, when: When) -> Value {
                 .collect();
             json!({"not": {"anyOf": any}})
         }
+        When::On(other) => {
+            json!({"properties": {other: {"const": true}}, "required": [other]})
+        }
         When::Off(other) => {
             json!({"not": {"properties": {other: {"const": true}}, "required": [other]}})
         }

@@ -8,7 +8,7 @@ use super::spec::words;
 use super::table_names::NameCheck;
 use super::text::Text;
 use super::topics::{self, Reads};
-use plimsoll_sink_api::{Captures, Missing, Mode, TableRule, TableSettings, TopicWords};
+use plimsoll_sink_api::{Captures, Missing, Mode, Period, TableRule, TableSettings, TopicWords};
 use std::collections::BTreeMap;
 
 const MODES: [(&str, Mode); 3] = [
@@ -24,14 +24,23 @@ pub(super) const EVOLVE_WORDS: [&str; 2] = words(&EVOLVE);
 const MISSING: [(&str, Missing); 2] = [("default", Missing::Default), ("keep", Missing::Keep)];
 pub(super) const MISSING_WORDS: [&str; 2] = words(&MISSING);
 
+const PARTITIONS: [(&str, Option<Period>); 5] = [
+    ("none", None),
+    (Period::Hour.as_str(), Some(Period::Hour)),
+    (Period::Day.as_str(), Some(Period::Day)),
+    (Period::Week.as_str(), Some(Period::Week)),
+    (Period::Month.as_str(), Some(Period::Month)),
+];
+pub(super) const PARTITION_WORDS: [&str; 5] = words(&PARTITIONS);
+
 /// Reads all tables of a SQL sink; `topics` is what it reads, where that is
 /// known.
 pub(super) fn read(
     reader: &mut Reader<'_, '_>,
     topics: Option<&Reads>,
-    check: NameCheck,
+    one: One<TableSettings>,
 ) -> Option<Vec<TableRule>> {
-    let rules = read_with(reader, topics, (read_one, check))?;
+    let rules = read_with(reader, topics, one)?;
     let rule = |(topics, settings)| TableRule { topics, settings };
     Some(rules.into_iter().map(rule).collect())
 }
@@ -175,7 +184,22 @@ fn check_cover(parent: &Reader<'_, '_>, reads: &Reads, owners: &BTreeMap<String,
     }
 }
 
-fn read_one(reader: &mut Reader<'_, '_>, reads: Option<&Reads>) -> Option<TableSettings> {
+/// One that may be divided.
+pub(super) fn read_partitioned(
+    reader: &mut Reader<'_, '_>,
+    reads: Option<&Reads>,
+) -> Option<TableSettings> {
+    let create_partitions = reader.choice("create_partitions", &PARTITIONS);
+    Some(TableSettings {
+        create_partitions: create_partitions?,
+        ..read_one(reader, reads)?
+    })
+}
+
+pub(super) fn read_one(
+    reader: &mut Reader<'_, '_>,
+    reads: Option<&Reads>,
+) -> Option<TableSettings> {
     let table = read_name(reader, reads);
     let mode = reader.choice("mode", &MODES);
     let key_columns = reader.texts("key_columns").into_iter().flatten();

@@ -25,6 +25,7 @@ mod modes;
 mod oddities;
 mod old_kafka;
 mod outages;
+mod partitions;
 mod protobuf;
 mod rights;
 mod schemaless;

@@ -2,7 +2,7 @@
 //! knows each database by this alone.
 
 use crate::snapshot::Snapshot;
-use crate::{Batch, Committed, DeadLetters, NewTable, Positions, Sink, SinkError};
+use crate::{Batch, Committed, DeadLetters, NewTable, Positions, Prepared, Sink, SinkError};
 use std::fmt;
 use std::future::Future;
 
@@ -136,6 +136,18 @@ pub trait Inspect: Sink {
     ) -> impl Future<Output = Result<(), SinkError>> + Send {
         let _ = topics;
         async { Ok(()) }
+    }
+
+    /// What else is to be known of a table, in lines for people: how it is divided.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    fn notes(
+        &self,
+        table: &Prepared<Self::Plan>,
+    ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
+        let _ = table;
+        async { Ok(Vec::new()) }
     }
 
     /// What the role may not do and would have to, for a topic: each in words, with the

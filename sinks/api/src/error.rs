@@ -1,5 +1,6 @@
 //! What a sink says when something went wrong.
 
+use crate::TableChange;
 use plimsoll_protocol::Class;
 use std::fmt;
 
@@ -51,6 +52,10 @@ pub struct Detail {
     pub between_rows: bool,
     /// The topic's table is not there.
     pub no_table: bool,
+    /// No partition of the table takes a row.
+    pub no_partition: bool,
+    /// What the config lets be done to the table, so that it takes the batch.
+    pub lacks: Option<TableChange>,
     /// What to do about it.
     pub hint: Option<String>,
     /// The server's own message.

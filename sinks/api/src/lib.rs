@@ -47,8 +47,8 @@ pub use sink::{
 };
 pub use source::{Inside, Literal, Of, Path, Source, SourceError, Step};
 pub use table::{
-    Column, Holds, LeftOut, Missing, Mode, Pairs, Prepared, Shape, Table, TableRule, TableSettings,
-    rule_for,
+    Column, Holds, LeftOut, Missing, Mode, Pairs, Period, Prepared, Shape, Table, TableRule,
+    TableSettings, rule_for,
 };
 pub use take::{Cast, Epoch, Make, Take};
 pub use topic::{Captures, TopicWords};

@@ -37,6 +37,8 @@ pub struct Target<'c> {
     /// What makes rows unique: its primary key, and unique indexes over plain columns
     /// and all rows. Of two over the same columns the first one is taken.
     pub uniques: Vec<Unique<'c>>,
+    /// What its partitions are told apart by, which each unique index then has to hold.
+    pub partitioned_by: Vec<&'c str>,
     /// Whether the database compares names without regard to case.
     pub folds_case: bool,
 }

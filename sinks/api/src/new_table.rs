@@ -1,7 +1,7 @@
 //! A table that is not there yet, and the statement that makes it. Pure.
 
 use crate::text::ident;
-use crate::{Kind, SinkError};
+use crate::{Kind, Period, SinkError};
 use plimsoll_protocol::Class;
 use std::collections::HashSet;
 
@@ -37,15 +37,45 @@ pub enum TableChange {
         /// None of a key: rows that stand there have no value for it.
         columns: Vec<NewColumn>,
     },
+    /// Partitions.
+    Partitions {
+        /// Whose records it takes.
+        topic: String,
+        /// How much time each of them holds.
+        period: Period,
+        /// Where they begin: seconds since 1970, UTC.
+        from_s: Vec<i64>,
+    },
 }
 
 impl TableChange {
+    /// The same in pieces of so many partitions at most, for a database that makes no more
+    /// in one transaction.
+    #[must_use]
+    pub fn pieces(&self, partitions: usize) -> Vec<Self> {
+        match self {
+            Self::Create(_) | Self::Add { .. } => vec![self.clone()],
+            Self::Partitions {
+                topic,
+                period,
+                from_s,
+            } => {
+                let piece = |from_s: &[i64]| Self::Partitions {
+                    topic: topic.clone(),
+                    period: *period,
+                    from_s: from_s.to_vec(),
+                };
+                from_s.chunks(partitions.max(1)).map(piece).collect()
+            }
+        }
+    }
+
     /// Whose table it is.
     #[must_use]
     pub fn topic(&self) -> &str {
         match self {
             Self::Create(table) => &table.topic,
-            Self::Add { topic, .. } => topic,
+            Self::Add { topic, .. } | Self::Partitions { topic, .. } => topic,
         }
     }
 }

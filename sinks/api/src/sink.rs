@@ -191,7 +191,7 @@ pub trait Sink: Send + Sync + 'static {
         topic: &str,
     ) -> impl Future<Output = Result<Arc<Prepared<Self::Plan>>, SinkError>> + Send;
 
-    /// Makes a topic's table, or adds columns to it, where somebody else has not done so
+    /// Makes a topic's table, or adds columns or partitions to it, where somebody else has not done so
     /// already. Only who has the claim does: an error of class `Fenced` says that it is
     /// another's. Where the database takes a schema's change back, an error leaves nothing.
     fn change_table(

@@ -38,6 +38,32 @@ pub enum Missing {
     Keep,
 }
 
+/// How much time one partition of a table holds, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Period {
+    /// From one full hour to the next.
+    Hour,
+    /// From midnight to midnight.
+    Day,
+    /// From Monday to Monday.
+    Week,
+    /// From the first of a month to the first of the next.
+    Month,
+}
+
+impl Period {
+    /// The word of the config, which is SQL's as well.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
+}
+
 /// In which form a column wants its JSON values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
@@ -162,6 +188,8 @@ pub struct TableSettings {
     pub create: bool,
     /// Columns are added for fields of that schema that have none.
     pub evolve: bool,
+    /// A partition that a row needs is made, of so much time; `None`: none is.
+    pub create_partitions: Option<Period>,
 }
 
 impl TableSettings {
@@ -186,6 +214,7 @@ impl TableSettings {
             missing: Missing::default(),
             create: false,
             evolve: false,
+            create_partitions: None,
         }
     }
 }

@@ -162,6 +162,7 @@ fn target<'i>(info: &'i TableInfo, name: &'i str, sql: &'i str) -> Target<'i> {
             primary: true,
             columns: key.map(|column| column.name.as_str()).collect(),
         }],
+        partitioned_by: Vec::new(),
         folds_case: false,
     }
 }

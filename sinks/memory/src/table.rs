@@ -131,6 +131,7 @@ pub(super) fn plan(
                 columns: primary,
             }],
         },
+        partitioned_by: Vec::new(),
         folds_case: false,
     };
     let mapping = target.map(settings)?;

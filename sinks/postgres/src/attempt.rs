@@ -9,9 +9,9 @@ use crate::privileges::{self, Lack};
 use crate::sink::PostgresSink;
 use crate::sweep::Purpose;
 use crate::work::Work;
-use crate::{commit, fence, log, probe};
+use crate::{commit, fence, log, partition_needs, probe};
 use plimsoll_protocol::{Class, TopicPartition};
-use plimsoll_sink_api::{Batch, Committed, Mode, Refusal, SinkError};
+use plimsoll_sink_api::{Batch, Committed, Mode, Refusal, SinkError, TableChange};
 
 /// How often a merge is run again that lost a race for a new key: the second run
 /// sees the row that the first one met.
@@ -104,8 +104,30 @@ impl PostgresSink {
         batch: &Batch<'_, PgPlan>,
     ) -> Result<u64, SinkError> {
         let place = TopicPartition::new(batch.topic, batch.partition);
-        let work = async |session: &mut Session| commit::dry_run(session, batch).await;
+        let work = async |session: &mut Session| commit::dry_run(session, batch, None).await;
         let tried = self.on_writer(purpose, vec![place], work);
+        tried.await.map(|(rows, _)| rows)
+    }
+
+    /// The same where the table lacks something for the rows: that is made before them, and
+    /// taken back with them.
+    pub(crate) async fn try_changed(
+        &self,
+        batch: &Batch<'_, PgPlan>,
+        lacks: &TableChange,
+    ) -> Result<u64, SinkError> {
+        let table = self.plan_for_changed(batch.topic).await?;
+        if table.table != batch.table.table {
+            return Err(fence::unproven());
+        }
+        let batch = Batch {
+            table: &table,
+            ..*batch
+        };
+        let place = TopicPartition::new(batch.topic, batch.partition);
+        let work =
+            async |session: &mut Session| commit::dry_run(session, &batch, Some(lacks)).await;
+        let tried = self.on_writer(Purpose::Other, vec![place], work);
         tried.await.map(|(rows, _)| rows)
     }
 
@@ -115,6 +137,9 @@ impl PostgresSink {
         mut error: SinkError,
         batch: &Batch<'_, PgPlan>,
     ) -> SinkError {
+        if error.detail.no_partition {
+            error = self.without_partition(error, batch).await;
+        }
         if let Some(column) = self.find_column(&error, batch).await {
             error.detail.column = Some(column);
         }
@@ -125,6 +150,24 @@ impl PostgresSink {
             error.detail.hint = Some(self.mend(&batch.table.plan).await);
         }
         of_table(error, &batch.table.table.name)
+    }
+
+    /// What the table lacks for the batch, where that can be made.
+    async fn without_partition(&self, error: SinkError, batch: &Batch<'_, PgPlan>) -> SinkError {
+        let plan = &batch.table.plan;
+        let Some(told) = &plan.partitions else {
+            return error;
+        };
+        let of = (batch.topic, batch.rows);
+        let lacking = self.on_control(async |conn| {
+            partition_needs::lacking(conn, (plan, told), of, error.clone()).await
+        });
+        match lacking.await {
+            Ok(judged) => judged,
+            // Another record of the batch has a value that is none: each is tried alone.
+            Err(other) if matches!(other.class, Class::Rejected | Class::Suspect) => error,
+            Err(other) => other,
+        }
     }
 
     async fn find_column(&self, error: &SinkError, batch: &Batch<'_, PgPlan>) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use crate::error::from_sqlx;
 use crate::obstacle::{self, Obstacle};
+use crate::partitioned::{self, Partitioned};
 use crate::shape;
 use crate::text::ident;
 use plimsoll_protocol::Class;
@@ -146,6 +147,8 @@ pub(crate) struct Relation {
     pub(crate) columns: Vec<RelColumn>,
     /// Unique indexes over plain columns that hold for every row.
     pub(crate) uniques: Vec<Unique>,
+    /// How it is divided, where it has partitions.
+    pub(crate) partitioned: Option<Partitioned>,
     /// [`shape::read`]; `None` for a table that is not there yet.
     pub(crate) shape: Option<i64>,
     /// Policies hold for the role: COPY is refused then.
@@ -306,10 +309,16 @@ async fn find(conn: &mut PgConnection, name: &TableName) -> sqlx::Result<Option<
     let columns = sqlx::query(COLUMNS).bind(oid).fetch_all(&mut *conn).await?;
     let uniques = sqlx::query(UNIQUES).bind(oid).fetch_all(&mut *conn).await?;
     let obstacle = obstacle::find(conn, oid).await?;
+    let kind: String = found.try_get("kind")?;
+    let partitioned = match kind.as_str() {
+        "p" => partitioned::read(conn, oid).await?,
+        _ => None,
+    };
     Ok(Some(Relation {
         sql: sql.clone(),
         shown: found.try_get("shown")?,
-        kind: found.try_get("kind")?,
+        kind,
+        partitioned,
         columns: columns.iter().map(column).collect::<Result<_, _>>()?,
         uniques: uniques.iter().map(unique).collect::<Result<_, _>>()?,
         shape,

@@ -4,16 +4,18 @@
 
 use crate::connect::Session;
 use crate::copy::{Form, copy_rows};
+use crate::ddl::LOCK_WAIT;
 use crate::dead;
 use crate::error::{from_sqlx, halt, on_state};
 use crate::fence::{self, Fence};
 use crate::names::Names;
+use crate::partitions;
 use crate::plan::PgPlan;
 use crate::shape;
 use crate::statement;
 use crate::work::{TableRows, Work};
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Batch, Mode, SinkError};
+use plimsoll_sink_api::{Batch, Mode, SinkError, TableChange};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
@@ -177,10 +179,12 @@ pub(crate) async fn letters(
         .map_err(|e| on_state(&names.shown, e))
 }
 
-/// Writes the rows and takes them back.
+/// Writes the rows and takes them back. `lacks`: what is made for them before, and taken
+/// back with them.
 pub(crate) async fn dry_run(
     session: &mut Session,
     batch: &Batch<'_, PgPlan>,
+    lacks: Option<&TableChange>,
 ) -> Result<u64, SinkError> {
     let plan = &batch.table.plan;
     if batch.rows.is_empty() {
@@ -190,6 +194,11 @@ pub(crate) async fn dry_run(
     simple(conn, "BEGIN".to_owned()).await?;
     if let Some(create) = &plan.create {
         simple(conn, create.clone()).await?;
+    }
+    if let (Some(TableChange::Partitions { from_s, .. }), Some(told)) = (lacks, &plan.partitions) {
+        let wait = LOCK_WAIT.as_millis();
+        simple(conn, format!("SET LOCAL lock_timeout = {wait}")).await?;
+        partitions::make(conn, &told.periods, from_s).await?;
     }
     let rows = statement::run(conn, plan, None, batch.rows).await?;
     // What COMMIT would find.

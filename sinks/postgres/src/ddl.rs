@@ -3,6 +3,8 @@
 use crate::catalog::{self, TableName};
 use crate::commit::simple;
 use crate::error::{from_sqlx, halt, has_code};
+use crate::partitioned::Periods;
+use crate::partitions;
 use crate::tables::told_of_schema;
 use crate::text::literal;
 use plimsoll_protocol::Class;
@@ -48,7 +50,7 @@ pub(crate) fn create(name: &TableName, table: &NewTable) -> Result<String, SinkE
 
 /// How long a change waits for those who use the table, at most. Everybody else waits behind
 /// it, readers too: it gives up soon, and comes again.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// Changes a table in one transaction with the fence: `fence` finds a row as long as the
 /// claim holds. What another instance has done meanwhile is left as it is.
@@ -97,7 +99,10 @@ pub(crate) async fn change(
             }
         }
         // It is gone: whoever reads the catalogue next finds that.
-        (TableChange::Add { .. }, None) => {}
+        (TableChange::Add { .. } | TableChange::Partitions { .. }, None) => {}
+        (TableChange::Partitions { period, from_s, .. }, Some(relation)) => {
+            partitions::make(conn, &Periods::of(&relation, *period)?, from_s).await?;
+        }
     }
     simple(conn, "COMMIT".to_owned()).await
 }
@@ -112,6 +117,7 @@ pub(crate) fn unchanged(mut error: SinkError, name: &TableName, change: &TableCh
             .any(|code| has_code(&error, code)) =>
         {
             error.class = Class::Transient;
+            error.detail.hint = None;
         }
         // Somebody uses the table.
         _ if has_code(&error, "55P03") => error.class = Class::Transient,
@@ -122,9 +128,14 @@ pub(crate) fn unchanged(mut error: SinkError, name: &TableName, change: &TableCh
             if error.detail.code.is_none() {
                 return error;
             }
-            error.detail.hint = None;
-            if matches!(change, TableChange::Create(_)) {
-                told_of_schema(&mut error, name);
+            match change {
+                TableChange::Create(_) => {
+                    error.detail.hint = None;
+                    told_of_schema(&mut error, name);
+                }
+                TableChange::Add { .. } => error.detail.hint = None,
+                // The statement stands there already.
+                TableChange::Partitions { .. } => {}
             }
             if error.detail.hint.is_none() {
                 let statements = statements(name, change);
@@ -143,6 +154,7 @@ fn statements(name: &TableName, change: &TableChange) -> String {
             let add = |column: &NewColumn| DIALECT.add_column(&written, column).ok();
             columns.iter().filter_map(add).collect()
         }
+        TableChange::Partitions { .. } => Vec::new(),
     };
     all.join("; ")
 }

@@ -51,6 +51,7 @@ fn from_server(e: &PgDatabaseError) -> SinkError {
             constraint: e.constraint().map(str::to_owned),
             said: words::shown(e),
             // restrict, foreign_key, unique, exclusion.
+            no_partition: code == "23514" && e.routine() == Some("ExecFindPartition"),
             between_rows: matches!(code, "23001" | "23503" | "23505" | "23P01"),
             text: Secret::new(text),
             ..Detail::default()

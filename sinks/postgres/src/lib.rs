@@ -3,7 +3,8 @@
 //! ```text
 //! sink, operate → call: settings → url, connect → pool (writers)   → attempt → commit → copy | statement | log
 //!                                                → control (the rest) → claim, set, state, letters, migrate
-//! tables: catalog → plan, sql → encode, binary → copy | statement
+//! tables: catalog, partitioned → plan, sql → encode, binary → copy | statement
+//! partition_needs: what a batch lacks → ddl → partitions
 //! sweep: clears stale writers out of the way of claims and commits
 //! error: whatever went wrong, as a class and facts without values
 //! ```
@@ -35,6 +36,9 @@ mod named;
 mod names;
 mod obstacle;
 mod operate;
+mod partition_needs;
+mod partitioned;
+mod partitions;
 mod plan;
 mod pool;
 mod privileges;

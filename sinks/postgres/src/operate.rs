@@ -7,7 +7,7 @@ use crate::plan::{self, PgPlan};
 use crate::privileges::Lack;
 use crate::sink::PostgresSink;
 use crate::sweep::Purpose;
-use crate::{commit, ddl, dead_letters, log, migrate, set, state};
+use crate::{commit, ddl, dead_letters, log, migrate, partitions, set, state};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::{
     Batch, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Inspect,
@@ -79,7 +79,15 @@ impl Inspect for PostgresSink {
     const DRY_RUN: DryRun = DryRun::RolledBack;
 
     async fn dry_run(&self, batch: &Batch<'_, PgPlan>) -> Result<Committed, SinkError> {
-        match self.try_rows(Purpose::Other, batch).await {
+        let mut tried = self.try_rows(Purpose::Other, batch).await;
+        if let Err(error) = tried {
+            let error = self.explained(error, batch).await;
+            let Some(lacks) = &error.detail.lacks else {
+                return Err(error);
+            };
+            tried = self.try_changed(batch, lacks).await;
+        }
+        match tried {
             Ok(rows) => Ok(Committed {
                 rows,
                 ..Committed::default()
@@ -121,6 +129,28 @@ impl Inspect for PostgresSink {
 
     async fn make_log_tables(&self, topics: &[String]) -> Result<(), SinkError> {
         self.make_logs(topics).await
+    }
+
+    async fn notes(&self, table: &Prepared<PgPlan>) -> Result<Vec<String>, SinkError> {
+        let plan = &table.plan;
+        let Some(by) = &plan.partitioned_by else {
+            return Ok(Vec::new());
+        };
+        let Some(told) = &plan.partitions else {
+            return Ok(vec![format!(
+                "partitioned by {by}: partitions are made by hand, or by create_partitions"
+            )]);
+        };
+        let periods = &told.periods;
+        let example = self.on_control(async |conn| partitions::example(conn, periods).await);
+        let example = example.await?;
+        let period = periods.period.as_str();
+        Ok(vec![
+            format!(
+                "partitioned by {by}: run makes partitions of one {period} each, in UTC, such as"
+            ),
+            format!("{example};"),
+        ])
     }
 
     async fn missing_privileges(&self, topic: &str) -> Result<Vec<String>, SinkError> {

@@ -6,10 +6,14 @@ use crate::encode::{Element, Kind};
 use crate::error::halt;
 use crate::fence;
 use crate::names::Names;
+use crate::partition_needs::Told;
+use crate::partitioned::Periods;
 use crate::shape;
 use crate::statement::Statements;
 use crate::text::ident;
-use plimsoll_sink_api::mapping::{self, COORDINATES, Candidate, Closed, EVENT, Mapped, Target};
+use plimsoll_sink_api::mapping::{
+    self, COORDINATES, Candidate, Closed, EVENT, Mapped, Mapping, Target,
+};
 use plimsoll_sink_api::{Column, Holds, Mode, Prepared, Shape, SinkError, TableSettings, Take};
 use std::sync::Arc;
 
@@ -31,6 +35,10 @@ pub struct PgPlan {
     pub(crate) fence: String,
     /// [`shape::read`]; `None` for a table that is not there yet.
     pub(crate) shape: Option<i64>,
+    /// How the table is divided, where it has partitions: `RANGE (at)`.
+    pub(crate) partitioned_by: Option<String>,
+    /// By what a row tells its partition, where those that it needs are to be made.
+    pub(crate) partitions: Option<Told>,
     /// The table is missing and this makes it: only ever seen by a dry run.
     pub(crate) create: Option<String>,
 }
@@ -122,6 +130,16 @@ pub(crate) fn create_log_table(name: &TableName) -> String {
     )
 }
 
+/// The statement that makes one that is divided by the records' timestamps, for people.
+pub(crate) fn create_divided_log_table(sql: &str) -> String {
+    format!(
+        "CREATE TABLE {sql} (kafka_topic varchar(255) NOT NULL, kafka_partition int NOT NULL, \
+         kafka_offset bigint NOT NULL, kafka_timestamp timestamptz NOT NULL, {EVENT} jsonb, \
+         PRIMARY KEY (kafka_topic, kafka_partition, kafka_offset, kafka_timestamp)) \
+         PARTITION BY RANGE (kafka_timestamp)"
+    )
+}
+
 /// The `log` table that [`create_log_table`] would make.
 pub(crate) fn log_relation(name: &TableName) -> Relation {
     let column = |name: &str, type_name: &str, base: &str| RelColumn {
@@ -155,6 +173,7 @@ pub(crate) fn log_relation(name: &TableName) -> Relation {
             columns: COORDINATES.iter().map(|(c, _)| (*c).to_owned()).collect(),
             equals: vec!["OPERATOR(pg_catalog.=)".to_owned(); 3],
         }],
+        partitioned: None,
         shape: None,
         row_security: false,
         obstacle: None,
@@ -182,11 +201,8 @@ pub(crate) fn build(
     if let Some(key) = key {
         check_immediate(relation, key)?;
     }
-    let columns: Vec<PlanColumn> = mapping
-        .columns
-        .iter()
-        .map(|mapped| plan_column(&relation.columns[mapped.at], &mapped.take))
-        .collect();
+    let columns = planned(relation, settings.mode, &mapping);
+    let partitions = partitions(relation, settings, &columns)?;
     let defaulted = (0..columns.len())
         .filter(|&i| columns[i].default.is_some() && !mapping.columns[i].key)
         .collect();
@@ -218,9 +234,38 @@ pub(crate) fn build(
             in_binary,
             fence: fence::guarded(names, unchanged.as_deref()),
             shape: relation.shape,
+            partitioned_by: relation.partitioned.as_ref().map(|p| p.by.clone()),
+            partitions,
             create,
         },
     })
+}
+
+/// The columns that are written.
+fn planned(relation: &Relation, mode: Mode, mapping: &Mapping) -> Vec<PlanColumn> {
+    let mapped = mapping.columns.iter();
+    let planned = mapped.map(|mapped| plan_column(&relation.columns[mapped.at], &mapped.take));
+    let mut columns: Vec<PlanColumn> = planned.collect();
+    if let (Mode::Log, Some(key)) = (mode, &mapping.key) {
+        // A default would be another key when the record is written again.
+        key.columns.iter().for_each(|&i| columns[i].default = None);
+    }
+    columns
+}
+
+/// By what a row tells its partition, if the config lets them be made.
+fn partitions(
+    relation: &Relation,
+    settings: &TableSettings,
+    columns: &[PlanColumn],
+) -> Result<Option<Told>, SinkError> {
+    let Some(period) = settings.create_partitions else {
+        return Ok(None);
+    };
+    let periods = Periods::of(relation, period)?;
+    let own = relation.columns.iter().find(|c| c.name == periods.column);
+    let default = own.and_then(|column| column.default.as_deref());
+    Ok(Some(Told::new(periods, columns, default)))
 }
 
 fn target<'r>(relation: &'r Relation, uniques: &[&'r Unique]) -> Target<'r> {
@@ -237,6 +282,11 @@ fn target<'r>(relation: &'r Relation, uniques: &[&'r Unique]) -> Target<'r> {
         sql: &relation.sql,
         columns: relation.columns.iter().map(candidate).collect(),
         uniques: uniques.iter().map(unique).collect(),
+        partitioned_by: relation
+            .partitioned
+            .iter()
+            .flat_map(|p| p.columns())
+            .collect(),
         folds_case: false,
     }
 }

@@ -21,6 +21,11 @@ SELECT has_schema_privilege(CASE cardinality(parse_ident($1))
     quote_ident(CASE cardinality(parse_ident($1)) WHEN 2 THEN (parse_ident($1))[1]
         ELSE current_schema() END) AS schema";
 
+/// Whoever may act as its owner may change it.
+const OWNER: &str = "
+SELECT pg_has_role(c.relowner, 'USAGE') AS may, quote_ident(pg_get_userbyid(c.relowner)) AS owner
+FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass($1)";
+
 const TABLE: &str = "
 SELECT p.name, to_regclass($1) IS NULL OR has_table_privilege($1, p.name) AS may
 FROM unnest($2::text[]) AS p(name)";
@@ -89,23 +94,12 @@ pub(crate) async fn missing(
         on_table(conn, &names.migrations, &["SELECT"], &role, &mut missing).await?;
     }
     if plan.create.is_some() {
-        let row = sqlx::query(CREATION)
-            .bind(&plan.target)
-            .fetch_one(&mut *conn)
-            .await
-            .map_err(from_sqlx)?;
-        match row.try_get("may").map_err(from_sqlx)? {
-            Some(true) => {}
-            Some(false) => {
-                let schema: String = row.try_get("schema").map_err(from_sqlx)?;
-                missing.push(lack("CREATE", &format!("SCHEMA {schema}")));
-            }
-            None => missing.push(Lack {
-                what: format!("a schema to make {} in", plan.target),
-                mend: "CREATE SCHEMA".to_owned(),
-            }),
-        }
+        on_schema(conn, &plan.target, &role, &mut missing).await?;
     } else {
+        if plan.partitions.is_some() {
+            on_schema(conn, &plan.target, &role, &mut missing).await?;
+            owned(conn, &plan.target, &role, &mut missing).await?;
+        }
         let needed: &[&str] = match plan.mode {
             Mode::Append => &["INSERT"],
             Mode::Log => &["INSERT", "SELECT"],
@@ -115,6 +109,55 @@ pub(crate) async fn missing(
         on_sequences(conn, &plan.target, &role, &mut missing).await?;
     }
     Ok(missing)
+}
+
+/// Whether tables can be made in the schema of one.
+async fn on_schema(
+    conn: &mut PgConnection,
+    table: &str,
+    role: &str,
+    missing: &mut Vec<Lack>,
+) -> Result<(), SinkError> {
+    let row = sqlx::query(CREATION)
+        .bind(table)
+        .fetch_one(conn)
+        .await
+        .map_err(from_sqlx)?;
+    match row.try_get("may").map_err(from_sqlx)? {
+        Some(true) => {}
+        Some(false) => {
+            let schema: String = row.try_get("schema").map_err(from_sqlx)?;
+            missing.push(Lack::of("CREATE", &format!("SCHEMA {schema}"), role));
+        }
+        None => missing.push(Lack {
+            what: format!("a schema to make {table} in"),
+            mend: "CREATE SCHEMA".to_owned(),
+        }),
+    }
+    Ok(())
+}
+
+/// Whether partitions can be attached to a table.
+async fn owned(
+    conn: &mut PgConnection,
+    table: &str,
+    role: &str,
+    missing: &mut Vec<Lack>,
+) -> Result<(), SinkError> {
+    let row = sqlx::query(OWNER)
+        .bind(table)
+        .fetch_optional(conn)
+        .await
+        .map_err(from_sqlx)?;
+    let Some(row) = row else { return Ok(()) };
+    if !row.try_get::<bool, _>("may").map_err(from_sqlx)? {
+        let owner: String = row.try_get("owner").map_err(from_sqlx)?;
+        missing.push(Lack {
+            what: format!("ownership of TABLE {table}, which attaching partitions takes"),
+            mend: format!("ALTER TABLE {table} OWNER TO {role}, or GRANT {owner} TO {role}"),
+        });
+    }
+    Ok(())
 }
 
 async fn on_table(

@@ -8,7 +8,7 @@ use crate::names::Names;
 use crate::plan::PgPlan;
 use crate::pool::Pool;
 use crate::sweep::Purpose;
-use crate::{PostgresSettings, claim, commit, ddl, migrate, state};
+use crate::{PostgresSettings, claim, commit, ddl, migrate, partitions, state};
 use plimsoll_protocol::{Claim, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Blocked, Claimed, Committed, Grouping, Identity, Member, NewPosition, Prepared, Refusal,
@@ -118,13 +118,15 @@ impl Sink for PostgresSink {
         // It may wait for others, and claims and heartbeats are not to wait for it; nor are
         // commits, for more than one of the writers' connections.
         let _turn = self.changing.lock().await;
-        let of = vec![tp.clone()];
-        let changing = self.on_writer(Purpose::Other, of, async |session| {
-            let fence = state::holds(&self.names, self.sink(), tp, claim);
-            ddl::change(&mut session.conn, fence, self.limit(), (&name, change)).await
-        });
-        let changed = changing.await.map(|((), _)| ());
-        changed.map_err(|error| ddl::unchanged(error, &name, change))
+        for change in &change.pieces(partitions::IN_ONE_TRANSACTION) {
+            let changing = self.on_writer(Purpose::Other, vec![tp.clone()], async |session| {
+                let fence = state::holds(&self.names, self.sink(), tp, claim);
+                ddl::change(&mut session.conn, fence, self.limit(), (&name, change)).await
+            });
+            let changed = changing.await.map(|((), _)| ());
+            changed.map_err(|error| ddl::unchanged(error, &name, change))?;
+        }
+        Ok(())
     }
 
     async fn settled(&self) -> Result<Vec<Settled>, SinkError> {

@@ -33,6 +33,22 @@ impl PostgresSink {
         Ok(prepared)
     }
 
+    /// The plan of a table that is changed before it is written to, in one transaction that
+    /// is rolled back: it does not ask whether the table is as it was read.
+    pub(crate) async fn plan_for_changed(
+        &self,
+        topic: &str,
+    ) -> Result<Prepared<PgPlan>, SinkError> {
+        let settings = mapping::rule(&self.settings.tables, topic)?;
+        let name = table_name(settings, topic)?;
+        let (relation, create) = within(self.limit(), self.relation(settings, &name)).await?;
+        let any_shape = Relation {
+            shape: None,
+            ..relation
+        };
+        plan::build(&self.names, settings, &any_shape, create)
+    }
+
     /// Reads the catalogue, and makes a `log` table that is missing; for one that is not
     /// to be made, says how it would be.
     async fn relation(
@@ -48,6 +64,10 @@ impl PostgresSink {
             if let Some(relation) = found {
                 lease.done();
                 return Ok((relation, None));
+            }
+            if settings.create_partitions.is_some() {
+                lease.done();
+                return Err(no_divided_table(name, settings.mode));
             }
             if settings.mode != Mode::Log || !self.settings.auto_migrate {
                 let others = catalog::others(&mut session.conn, name).await?;
@@ -73,11 +93,13 @@ impl PostgresSink {
         table_name(mapping::rule(&self.settings.tables, topic)?, topic)
     }
 
-    /// Names of the `log` tables of these topics. The config was read with all of them.
+    /// Names of the `log` tables of these topics, but for those that are divided, which
+    /// nobody makes but their users. The config was read with all of them.
     pub(crate) fn log_table_names(&self, topics: &[String]) -> Vec<TableName> {
-        let logs = mapping::log_tables(&self.settings.tables, topics);
+        let logs = mapping::log_tables(&self.settings.tables, topics).into_iter();
+        let whole = logs.filter(|(settings, _)| settings.create_partitions.is_none());
         let name = |(settings, topic)| table_name(settings, topic).ok();
-        logs.into_iter().filter_map(name).collect()
+        whole.filter_map(name).collect()
     }
 
     /// Those of them whose tables are missing.
@@ -111,6 +133,26 @@ impl PostgresSink {
         }
         Ok(())
     }
+}
+
+/// The refusal of a table that is to be divided and is not there.
+fn no_divided_table(name: &TableName, mode: Mode) -> SinkError {
+    let what = format!(
+        "table \"{}\" does not exist, and plimsoll makes partitions, but no table for them",
+        name.shown()
+    );
+    let sql = name.exact();
+    let mut error = halt(what).hint(match mode {
+        Mode::Log => format!(
+            "{}, with columns = {{ kafka_timestamp = \"timestamp\" }}",
+            plan::create_divided_log_table(&sql)
+        ),
+        Mode::Append | Mode::Upsert => {
+            format!("CREATE TABLE {sql} (…, at timestamptz NOT NULL) PARTITION BY RANGE (at)")
+        }
+    });
+    error.detail.no_table = true;
+    error
 }
 
 fn table_name(settings: &TableSettings, topic: &str) -> Result<TableName, SinkError> {

@@ -90,6 +90,7 @@ fn unchanged(mut error: SinkError, name: &str, change: &TableChange) -> SinkErro
             let add = |column: &NewColumn| DIALECT.add_column(&written, column).ok();
             columns.iter().filter_map(add).collect()
         }
+        TableChange::Partitions { .. } => return error,
     };
     error.detail.hint = Some(format!("as the table is, by hand: {}", all.join("; ")));
     error
@@ -120,6 +121,10 @@ async fn run_change(
         }
         // It is gone: whoever reads the catalogue next finds that.
         (TableChange::Add { .. }, Err(_)) => Ok(()),
+        (TableChange::Partitions { .. }, _) => Err(SinkError::new(
+            Class::Halt,
+            "SQLite's tables have no partitions",
+        )),
     }
 }
 

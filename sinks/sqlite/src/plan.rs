@@ -135,6 +135,7 @@ pub(crate) fn build(
         sql: &sql,
         columns: info.columns.iter().map(candidate).collect(),
         uniques,
+        partitioned_by: Vec::new(),
         folds_case: true,
     };
     let mapping = target.map(settings)?;

@@ -8,7 +8,7 @@ use super::{
     text,
 };
 use crate::config::columns::{CAST_WORDS, NAMING_WORDS, UNIT_WORDS};
-use crate::config::tables::{EVOLVE_WORDS, MISSING_WORDS, MODE_WORDS};
+use crate::config::tables::{EVOLVE_WORDS, MISSING_WORDS, MODE_WORDS, PARTITION_WORDS};
 use crate::config::{backend, cassandra};
 
 /// The tables that say where a sink writes.
@@ -42,8 +42,20 @@ const fn backend(name: &'static str, table: &'static Table, read: super::ReadBac
 static POSTGRES: Table = Table {
     name: "postgres",
     doc: "Writes to Postgres.",
-    groups: &[&IN_POSTGRES, &OF_A_TABLE, &OF_A_SQL_TABLE, &SQL_TABLES],
-    rules: &[TABLE_RULES, SQL_RULES, INSTEAD_OF_SQL_TABLES],
+    groups: &[
+        &IN_POSTGRES,
+        &OF_A_TABLE,
+        &OF_A_SQL_TABLE,
+        &OF_A_POSTGRES_TABLE,
+        &POSTGRES_TABLES,
+    ],
+    rules: &[
+        TABLE_RULES,
+        SQL_RULES,
+        PARTITION_RULES,
+        INSTEAD_OF_SQL_TABLES,
+        INSTEAD_OF_POSTGRES_TABLES,
+    ],
     foreign: &[
         (&["path"], "postgres has url"),
         (&["state_keyspace"], "postgres has state_schema"),
@@ -127,6 +139,7 @@ static SQLITE: Table = Table {
             ],
             "sqlite is a file with one writer",
         ),
+        NO_PARTITIONS,
     ],
 };
 
@@ -167,8 +180,16 @@ static CASSANDRA: Table = Table {
         (&["state_schema"], "cassandra has state_keyspace"),
         (&["max_connections"], "cassandra has max_in_flight"),
         NO_MODES,
+        NO_CQL_PARTITIONS,
     ],
 };
+
+const NO_PARTITIONS: (&[&str], &str) = (&["create_partitions"], "a table of sqlite is not divided");
+
+const NO_CQL_PARTITIONS: (&[&str], &str) = (
+    &["create_partitions"],
+    "a partition of cassandra is there with its first row, and ttl_s ends its rows",
+);
 
 const NO_MODES: (&[&str], &str) = (
     &["mode", "key_columns", "missing", "create", "evolve"],
@@ -498,6 +519,38 @@ static OF_A_SQL_TABLE: Group = Group {
     ],
 };
 
+/// What one table of Postgres' has besides.
+static OF_A_POSTGRES_TABLE: Group = Group {
+    place: "the table",
+    settings: &[choice("create_partitions", &PARTITION_WORDS)
+        .default(Value::Text("none"))
+        .also("only with `log` and `append`, not with `create`")
+        .hint("create_partitions = \"day\"")
+        .doc(
+            "Whether a partition that a row needs is made, and of how much time, in UTC: for a \
+             table that is partitioned by range of one column of dates or times. Nothing is \
+             dropped. See MAPPING.md.",
+        )],
+};
+
+const PARTITION_RULES: &[Rule] = &[
+    Rule::Refused {
+        settings: &["create_partitions"],
+        words: &["hour", "day", "week", "month"],
+        when: When::Is("mode", &["upsert"]),
+        why: "does not go with mode = \"upsert\": a record with another time would leave the old \
+              row of its key in another partition",
+        hint: "leave it out, or use mode = \"append\" or \"log\"",
+    },
+    Rule::Refused {
+        settings: &["create_partitions"],
+        words: &["hour", "day", "week", "month"],
+        when: When::On("create"),
+        why: "does not go with create, which makes tables without partitions",
+        hint: "make the table yourself, PARTITION BY RANGE (…), and leave create out",
+    },
+];
+
 const COLUMN_NAMES: Texts = KEY_COLUMNS;
 
 const KEY_COLUMNS: Texts = Texts {
@@ -592,6 +645,10 @@ static SQL_TABLES: Group = Group {
     place: "the table",
     settings: &[tables(&SQL_TABLE)],
 };
+static POSTGRES_TABLES: Group = Group {
+    place: "the table",
+    settings: &[tables(&POSTGRES_TABLE)],
+};
 static CQL_TABLES: Group = Group {
     place: "the table",
     settings: &[tables(&CQL_TABLE)],
@@ -616,6 +673,7 @@ const INSTEAD_OF_SQL_TABLES: &[Rule] = &[instead_of_tables(&[
     "evolve",
     "missing",
 ])];
+const INSTEAD_OF_POSTGRES_TABLES: &[Rule] = &[instead_of_tables(&["create_partitions"])];
 const INSTEAD_OF_CQL_TABLES: &[Rule] = &[instead_of_tables(&[
     "table", "columns", "naming", "include", "exclude", "where", "ttl_s", "ttl",
 ])];
@@ -635,6 +693,19 @@ static SQL_TABLE: Table = Table {
     doc: "Which topics go into one table, and how.",
     groups: &[&OF_AN_ENTRY, &OF_A_TABLE, &OF_A_SQL_TABLE],
     rules: &[TABLE_RULES, SQL_RULES],
+    foreign: &[NO_PARTITIONS],
+};
+
+static POSTGRES_TABLE: Table = Table {
+    name: "postgres_table",
+    doc: "Which topics go into one table, and how.",
+    groups: &[
+        &OF_AN_ENTRY,
+        &OF_A_TABLE,
+        &OF_A_SQL_TABLE,
+        &OF_A_POSTGRES_TABLE,
+    ],
+    rules: &[TABLE_RULES, SQL_RULES, PARTITION_RULES],
     foreign: &[],
 };
 
@@ -643,7 +714,7 @@ static CQL_TABLE: Table = Table {
     doc: "Which topics go into one table, and how.",
     groups: &[&OF_AN_ENTRY, &OF_A_TABLE, &OF_A_CQL_TABLE],
     rules: &[TABLE_RULES, CQL_RULES],
-    foreign: &[NO_MODES],
+    foreign: &[NO_MODES, NO_CQL_PARTITIONS],
 };
 
 /// What only an entry of a list of tables has.

@@ -186,6 +186,8 @@ pub(super) enum When {
     Has(&'static str),
     /// One of these words.
     Is(&'static str, &'static [&'static str]),
+    /// `true`.
+    On(&'static str),
     /// Anything but `true`.
     Off(&'static str),
     /// None of these says anything.

@@ -739,6 +739,50 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
             "table = \"t\"\nmode = \"log\"\nnaming = \"snake_case\"\nexclude = [\"a\"]\n",
         ],
     );
+    for (title, lines) in [
+        (
+            "partitions of another length",
+            "mode = \"append\"\ncreate_partitions = \"days\"\n",
+        ),
+        (
+            "partitions for rows that are replaced",
+            "mode = \"upsert\"\ncreate_partitions = \"day\"\n",
+        ),
+        (
+            "partitions of a table that is made",
+            "mode = \"append\"\ncreate = true\ncreate_partitions = \"month\"\n",
+        ),
+    ] {
+        case(title, &[KAFKA, SINK, postgres, "table = \"t\"\n", lines]);
+    }
+    case(
+        "partitions of a file",
+        &[
+            KAFKA,
+            SINK,
+            "[sinks.a.sqlite]\npath = \"a.db\"\ntable = \"t\"\nmode = \"append\"\n\
+             create_partitions = \"day\"\n",
+        ],
+    );
+    case(
+        "partitions of Cassandra's",
+        &[
+            KAFKA,
+            SINK,
+            "[sinks.a.cassandra]\ncontact_points = [\"c\"]\ntable = \"k.t\"\n\
+             create_partitions = \"day\"\n",
+        ],
+    );
+    case(
+        "partitions beside a list of tables",
+        &[
+            KAFKA,
+            SINK,
+            postgres,
+            "create_partitions = \"day\"\ntables = [{ table = \"t\", mode = \"log\", \
+             create_partitions = \"week\" }]\n",
+        ],
+    );
     case(
         "an empty list of tables",
         &[KAFKA, SINK, postgres, "tables = []\n"],

@@ -471,7 +471,9 @@ fn rules_speak_of_settings_that_their_table_has() {
                 }
             };
             match when {
-                Some(When::Has(name) | When::Is(name, _) | When::Off(name)) => has(name),
+                Some(When::Has(name) | When::Is(name, _) | When::On(name) | When::Off(name)) => {
+                    has(name)
+                }
                 Some(When::Lacks(names)) => names.iter().for_each(|name| has(name)),
                 None => {}
             }

@@ -52,6 +52,9 @@ impl<S: Sink> Writer<S> {
                 }
                 Err(error) => of_tombstone(error, chunk, part),
             };
+            if let Some(lacks) = &error.detail.lacks {
+                return self.make_up(lacks, &error).await;
+            }
             if breaks_others(error.class) {
                 self.alone = COMMITS_ALONE;
             }

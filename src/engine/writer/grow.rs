@@ -2,12 +2,13 @@
 //! config asks for that: by the schema of the records, behind the fence.
 
 use super::Writer;
-use super::trouble::{Done, Trouble};
+use super::trouble::{Done, Trouble, Written};
 use crate::engine::backoff::Backoff;
 use crate::engine::control::RestartReason;
 use crate::health::{About, Halt, Until};
 use crate::metrics as names;
 use crate::propose::{FIELDS_LIMIT, Survey, Surveyor, propose};
+use crate::text::count;
 use metrics::counter;
 use plimsoll_protocol::{Class, Question, Then, then};
 use plimsoll_record::{Chunk, Decoder, Described, Record};
@@ -144,6 +145,45 @@ impl<S: Sink> Writer<S> {
         Ok(())
     }
 
+    /// Does to the table what a batch was refused for the want of.
+    pub(super) async fn make_up(
+        &mut self,
+        change: &TableChange,
+        refused: &SinkError,
+    ) -> Result<Written, Trouble> {
+        if !self.is_new(change) {
+            // Somebody takes away what is made.
+            let mut error = refused.clone();
+            error.class = Class::Halt;
+            let hint = "it was made for this batch already, and is gone or takes no row";
+            return Err(self.halt(error.hint(hint)));
+        }
+        self.change(change).await?;
+        self.read_anew().await;
+        info!(
+            sink = self.lane.name, topic = %self.tp.topic, table = refused.detail.table,
+            "{}, or found made", told(change)
+        );
+        Ok(Written::RereadFirst)
+    }
+
+    /// Whether a part of a change was not yet made for the chunk at hand.
+    fn is_new(&mut self, change: &TableChange) -> bool {
+        match change {
+            TableChange::Create(_) | TableChange::Add { .. } => true,
+            TableChange::Partitions { from_s, .. } => {
+                let made = &mut self.partitioned;
+                from_s.iter().filter(|&&from_s| made.insert(from_s)).count() > 0
+            }
+        }
+    }
+
+    /// What was read of the table before is no longer so.
+    pub(super) async fn read_anew(&mut self) {
+        self.target = None;
+        self.lane.router.forget(&self.tp.topic).await;
+    }
+
     /// Changes the table. Waits while others use it, or the database is away.
     async fn change(&mut self, change: &TableChange) -> Result<(), Trouble> {
         let mut backoff = Backoff::default();
@@ -216,6 +256,21 @@ fn new_columns(
     });
     new.filter(|column| names.insert(column.name.clone()))
         .collect()
+}
+
+/// `3 partitions made, each of one day`
+fn told(change: &TableChange) -> String {
+    match change {
+        TableChange::Create(table) => format!("table made: {}", columns(&table.columns)),
+        TableChange::Add { columns: new, .. } => format!("columns added: {}", columns(new)),
+        TableChange::Partitions { period, from_s, .. } => {
+            let of = period.as_str();
+            format!(
+                "{} made, each of one {of}",
+                count(from_s.len(), "partition")
+            )
+        }
+    }
 }
 
 /// `id integer (key), name text`

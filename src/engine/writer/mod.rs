@@ -59,6 +59,8 @@ pub struct Writer<S: Sink> {
     grown: BTreeSet<String>,
     /// So many commits are to be of this partition alone.
     alone: u8,
+    /// Partitions of the table that were made for it, by their starts: none is twice.
+    partitioned: BTreeSet<i64>,
 }
 
 struct Target<S: Sink> {
@@ -91,6 +93,7 @@ impl<S: Sink> Writer<S> {
             moved: false,
             grown: BTreeSet::new(),
             alone: 0,
+            partitioned: BTreeSet::new(),
         }
     }
 
@@ -161,6 +164,7 @@ impl<S: Sink> Writer<S> {
         // Its records have all arrived. The answer is waited for behind the decoding.
         self.look(chunk);
         self.grown.clear();
+        self.partitioned.clear();
         let mut todo = vec![Part::whole(chunk)];
         let mut tried = Tried::default();
         while let Some(mut part) = todo.pop() {
@@ -348,9 +352,7 @@ impl<S: Sink> Writer<S> {
             {
                 let record = chunk.record(stopped.at);
                 self.add_columns(table, decoder, &record, field).await?;
-                // What was read of the table before is no longer so.
-                self.target = None;
-                self.lane.router.forget(&self.tp.topic).await;
+                self.read_anew().await;
                 return Ok(());
             }
             Stop::Undecoded(Undecoded::Bad(bad)) => {

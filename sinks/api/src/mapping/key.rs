@@ -30,7 +30,7 @@ impl Target<'_> {
     ) -> Result<Option<Key>, SinkError> {
         let unique = match settings.mode {
             Mode::Append => return Ok(None),
-            Mode::Log => self.log_key()?,
+            Mode::Log => self.log_key(sources)?,
             Mode::Upsert => self.upsert_key(settings)?,
         };
         let written = |name: &&str| {
@@ -67,13 +67,37 @@ impl Target<'_> {
         self.uniques.iter().position(same)
     }
 
-    fn log_key(&self) -> Result<usize, SinkError> {
-        let names = COORDINATES.each_ref().map(|(name, _)| *name);
-        self.over(&names).ok_or_else(|| {
+    /// The coordinates; in a table of partitions also what tells those apart, where each
+    /// record brings it along.
+    fn log_key(&self, sources: &[(usize, Take)]) -> Result<usize, SinkError> {
+        let mut names = COORDINATES.map(|(name, _)| name).to_vec();
+        if let Some(found) = self.over(&names) {
+            return Ok(found);
+        }
+        let others = self.partitioned_by.iter().copied();
+        let others = others.filter(|name| !COORDINATES.iter().any(|(c, _)| self.same(c, name)));
+        let others: Vec<&str> = others.collect();
+        names.extend(&others);
+        let found = self.over(&names).ok_or_else(|| {
             let what = format!("has no primary key over {}", names.join(", "));
             self.refuse(&what)
                 .hint("add it: it is what makes a replay harmless; or use mode = \"append\"")
-        })
+        })?;
+        let taken = |name: &&str| {
+            let at = self.find(name);
+            sources.iter().any(|(written, _)| Some(*written) == at)
+        };
+        match others.iter().find(|name| !taken(name)) {
+            None => Ok(found),
+            Some(name) => Err(halt(format!(
+                "key column \"{name}\" of table \"{}\" would get its default, and a record that is \
+                 written again another key than before: its row would be there twice",
+                self.name
+            ))
+            .hint(format!(
+                "let it take what the record says: columns = {{ {name} = \"timestamp\" }}, or a field"
+            ))),
+        }
     }
 
     fn upsert_key(&self, settings: &TableSettings) -> Result<usize, SinkError> {

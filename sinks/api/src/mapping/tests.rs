@@ -18,6 +18,7 @@ fn target<'c>(names: &[&'c str], uniques: &[(bool, &[&'c str])]) -> Target<'c> {
         sql: "\"shop\".\"orders\"",
         columns: names.iter().map(column).collect(),
         uniques: uniques.iter().map(unique).collect(),
+        partitioned_by: Vec::new(),
         folds_case: false,
     }
 }
@@ -93,19 +94,21 @@ fn a_log_has_its_coordinates_its_event_and_what_the_config_adds() {
     assert_eq!(found[3], "4=value.payload event");
 }
 
+/// The unique index of the key, and its columns in its order.
+fn key_of(settings: &TableSettings, target: &Target<'_>) -> (usize, Vec<usize>) {
+    let key = target.map(settings).unwrap().key.unwrap();
+    (key.unique, key.columns)
+}
+
 #[test]
 fn a_key_is_in_the_order_of_its_index() {
-    let key = |settings: &TableSettings, target: &Target<'_>| {
-        let key = target.map(settings).unwrap().key.unwrap();
-        (key.unique, key.columns)
-    };
     let target = target(
         &["a", "b", "c"],
         &[(false, &["c"]), (true, &["b", "a"]), (false, &["b", "c"])],
     );
-    assert_eq!(key(&settings(Mode::Upsert), &target), (1, vec![1, 0]));
-    assert_eq!(key(&keyed(&["c", "b"]), &target), (2, vec![1, 2]));
-    assert_eq!(key(&settings(Mode::Log), &log()), (0, vec![2, 0, 1]));
+    assert_eq!(key_of(&settings(Mode::Upsert), &target), (1, vec![1, 0]));
+    assert_eq!(key_of(&keyed(&["c", "b"]), &target), (2, vec![1, 2]));
+    assert_eq!(key_of(&settings(Mode::Log), &log()), (0, vec![2, 0, 1]));
     assert_eq!(target.map(&settings(Mode::Append)).unwrap().key, None);
 }
 
@@ -165,6 +168,34 @@ fn a_table_without_the_key_that_its_mode_needs_is_refused() {
         "key column \"id\" of table \"shop.orders\" is generated and cannot be written; hint: name \
          the columns of another unique index as key_columns"
     );
+}
+
+#[test]
+fn a_log_in_partitions_has_what_tells_them_apart_in_its_key_and_every_record_brings_it() {
+    let names = [
+        "kafka_topic",
+        "kafka_partition",
+        "kafka_offset",
+        "at",
+        "event_data",
+    ];
+    let mut divided = target(&names, &[(true, &names[..4])]);
+    divided.partitioned_by = vec!["at"];
+    let by_time = named(Mode::Log, "at", Source::Timestamp);
+    assert_eq!(key_of(&by_time, &divided), (0, vec![0, 1, 2, 4]));
+    assert_eq!(
+        refused(&divided, &settings(Mode::Log)),
+        "key column \"at\" of table \"shop.orders\" would get its default, and a record that is \
+         written again another key than before: its row would be there twice; hint: let it take \
+         what the record says: columns = { at = \"timestamp\" }, or a field"
+    );
+    // In a table that is whole, it would let a coordinate have two rows for no reason.
+    let whole = target(&names, &[(true, &names[..4])]);
+    assert!(refused(&whole, &by_time).contains("has no primary key over"));
+    // One that tells its partitions apart by a coordinate has the key of every log.
+    let mut by_offset = target(&names, &[(true, &names[..3])]);
+    by_offset.partitioned_by = vec!["kafka_offset"];
+    assert_eq!(key_of(&settings(Mode::Log), &by_offset), (0, vec![0, 1, 2]));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod conformance;
 mod dead_letters;
 mod lasting;
 mod migrations;
+mod partitions;
 mod positions;
 mod proof;
 mod roundtrip;
