@@ -279,6 +279,7 @@ mod tests {
                 })
                 .collect(),
             filter: None,
+            explode: None,
             evolve: None,
         }
     }

@@ -118,10 +118,12 @@ impl Draft<'_> {
                 false => Kind::Text,
             },
             Source::Rest => Kind::Json,
+            // What stands in an array has any type.
+            Source::Item(_) | Source::SpelledItem(_) => Kind::Text,
             Source::Constant(Literal::Number(_)) => Kind::Decimal,
             Source::Constant(Literal::Boolean(_)) => Kind::Boolean,
             Source::Constant(Literal::Text(_)) | Source::Header(_) | Source::Topic => Kind::Text,
-            Source::Partition | Source::Offset => Kind::Integer,
+            Source::Partition | Source::Offset | Source::Index => Kind::Integer,
             Source::Timestamp => Kind::Timestamp,
         }
     }

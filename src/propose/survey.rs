@@ -147,6 +147,7 @@ impl Surveyor<'_> {
             mode: Mode::Append,
             columns: columns.into_iter().map(column).collect(),
             filter: None,
+            explode: None,
             evolve: None,
         };
         // A field is no fault here: it is what is looked for.

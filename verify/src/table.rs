@@ -117,6 +117,16 @@ struct Coordinate {
     topic: Option<usize>,
     partition: usize,
     offset: usize,
+    /// Where every element of an array is a row: its place there.
+    index: Option<usize>,
+}
+
+/// What tells a row from all others: its record, and of that, where every element of an
+/// array is a row, which element.
+#[derive(Debug)]
+struct RowPlace {
+    record: Place,
+    index: Option<i64>,
 }
 
 impl<L: Log> Comparing<'_, L> {
@@ -134,6 +144,7 @@ impl<L: Log> Comparing<'_, L> {
             skipped: table.defaults().iter().map(Option::is_none).collect(),
             defaults: default_hashes(&table),
             changed: table.changed(),
+            index: self.coordinate().and_then(|coordinate| coordinate.index),
         };
         bar.set_message("reading rows");
         let mut found = Buckets::new(count, width)?;
@@ -248,10 +259,15 @@ impl<L: Log> Comparing<'_, L> {
         if topic.is_none() && self.only_topic().is_none() {
             return None;
         }
+        let index = match self.group.feed.table.explode {
+            None => None,
+            Some(_) => Some(of(&Source::Index)?),
+        };
         Some(Coordinate {
             topic,
             partition: of(&Source::Partition)?,
             offset: of(&Source::Offset)?,
+            index,
         })
     }
 
@@ -411,15 +427,20 @@ impl<L: Log> Comparing<'_, L> {
 }
 
 impl Coordinate {
-    fn of_row(&self, text: Texts<'_>, only_topic: Option<&str>) -> Option<Place> {
-        Some(Place {
+    fn of_row(&self, text: Texts<'_>, only_topic: Option<&str>) -> Option<RowPlace> {
+        let record = Place {
             topic: match self.topic {
                 Some(column) => text(column)?,
                 None => only_topic?.to_owned(),
             },
             partition: whole(&text(self.partition)?)?.try_into().ok()?,
             offset: whole(&text(self.offset)?)?,
-        })
+        };
+        let index = match self.index {
+            None => None,
+            Some(column) => Some(whole(&text(column)?)?),
+        };
+        Some(RowPlace { record, index })
     }
 }
 
@@ -430,10 +451,13 @@ fn whole(text: &str) -> Option<i64> {
     nothing.then(|| number.parse().ok())?
 }
 
-fn by_place(place: &Place) -> u128 {
-    let (partition, offset) = (place.partition.to_string(), place.offset.to_string());
-    let parts = [place.topic.as_str(), &partition, &offset];
-    hash::identity(parts.iter().map(|part| Some(part.as_bytes())))
+fn by_place(place: &RowPlace) -> u128 {
+    let RowPlace { record, index } = place;
+    let (partition, offset) = (record.partition.to_string(), record.offset.to_string());
+    let index = index.map(|index| index.to_string());
+    let record = [record.topic.as_str(), &partition, &offset].map(Some);
+    let parts = record.into_iter().chain(index.as_deref().map(Some));
+    hash::identity(parts.map(|part| part.map(str::as_bytes)))
 }
 
 /// The partitions' places in the list, by topic and number.
@@ -467,9 +491,19 @@ struct Sides<'t> {
     defaults: Vec<u64>,
     /// See [`SnapshotTable::changed`].
     changed: &'t [Option<u32>],
+    /// See [`Coordinate::index`].
+    index: Option<usize>,
 }
 
 impl Sides<'_> {
+    /// Which element of its record a row is made of.
+    fn index_of(&self, cells: &[Cell<'_>]) -> Option<i64> {
+        match cells[self.index?] {
+            Cell::Int(index) => Some(index),
+            _ => None,
+        }
+    }
+
     /// The identity of a row by its content: by the columns that were there, and what
     /// they are, when the first row was written.
     fn content(&self, columns: &[u64]) -> u128 {
@@ -478,7 +512,7 @@ impl Sides<'_> {
     }
 
     /// A row of the table.
-    fn found(&self, canonical: Canonical, place: Option<Place>) -> Entry {
+    fn found(&self, canonical: Canonical, place: Option<RowPlace>) -> Entry {
         let Canonical {
             key,
             age,
@@ -489,6 +523,7 @@ impl Sides<'_> {
         }
         let known = place
             .as_ref()
+            .map(|place| &place.record)
             .and_then(|p| self.places.get(&(p.topic.as_str(), p.partition)));
         Entry {
             identity: match (self.how, &place) {
@@ -497,7 +532,7 @@ impl Sides<'_> {
                 (How::Coordinate, None) | (How::Content, _) => self.content(&columns),
             },
             partition: known.copied().unwrap_or(u32::MAX),
-            offset: place.map_or(-1, |p| p.offset),
+            offset: place.map_or(-1, |place| place.record.offset),
             op: Op::Put,
             age,
             columns,
@@ -587,8 +622,12 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
 
     /// A record that can be no row, and whose key nobody knows.
     fn bad(&self, tp: &TopicPartition, offset: i64) -> Entry {
+        let record = self.place(tp, offset);
         Entry {
-            identity: by_place(&self.place(tp, offset)),
+            identity: by_place(&RowPlace {
+                record,
+                index: None,
+            }),
             partition: self.at,
             offset,
             op: Op::Bad,
@@ -619,8 +658,9 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
                 (Ok(all), _) => {
                     for (canonical, &i) in all.into_iter().zip(part) {
                         let op = if key_only { Op::Delete } else { Op::Put };
-                        let offset = rows.row(i).0.offset;
-                        match self.entry(tp, offset, op, canonical) {
+                        let (row, cells) = rows.row(i);
+                        let (offset, index) = (row.offset, self.sides.index_of(cells));
+                        match self.entry(tp, (offset, index), op, canonical) {
                             Some(entry) => entries.push((i, entry)),
                             None => unknown += u64::from(offset < self.position),
                         }
@@ -628,7 +668,8 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
                 }
                 (Err(Unreadable::Failed(error)), _) => return Err(error.into()),
                 (Err(Unreadable::Value), &[only]) => {
-                    let offset = rows.row(only).0.offset;
+                    let (row, all_cells) = rows.row(only);
+                    let (offset, index) = (row.offset, self.sides.index_of(all_cells));
                     let key = match (self.sides.how, key_only) {
                         (How::Key { .. }, false) => {
                             snapshot.canonical(self.table, &cells, true).await
@@ -640,7 +681,9 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
                         Ok(all) => all
                             .into_iter()
                             .next()
-                            .and_then(|canonical| self.entry(tp, offset, Op::Bad, canonical))
+                            .and_then(|canonical| {
+                                self.entry(tp, (offset, index), Op::Bad, canonical)
+                            })
                             .unwrap_or_else(|| self.bad(tp, offset)),
                         Err(Unreadable::Value) => self.bad(tp, offset),
                         Err(Unreadable::Failed(error)) => {
@@ -658,11 +701,11 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
         Ok(unknown)
     }
 
-    /// `None`: nobody can say which row it is.
+    /// `None`: nobody can say which row it is. `index`: see [`RowPlace`].
     fn entry(
         &self,
         tp: &TopicPartition,
-        offset: i64,
+        (offset, index): (i64, Option<i64>),
         op: Op,
         canonical: Canonical,
     ) -> Option<Entry> {
@@ -684,7 +727,10 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
         Some(Entry {
             identity: match self.sides.how {
                 How::Key { .. } => key?,
-                How::Coordinate => by_place(&self.place(tp, offset)),
+                How::Coordinate => by_place(&RowPlace {
+                    record: self.place(tp, offset),
+                    index,
+                }),
                 How::Content => self.sides.content(&columns),
             },
             partition: self.at,

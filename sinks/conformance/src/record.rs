@@ -198,9 +198,13 @@ impl Record {
                 Some((_, Some(bytes))) => text_or_bytes(bytes, shape),
             },
             // The decoder's own: they become what these here are before a sink sees them.
-            Source::Spelled(_) | Source::Inside(_) | Source::Rest | Source::Constant(_) => {
-                Cell::Absent
-            }
+            Source::Spelled(_)
+            | Source::Inside(_)
+            | Source::Rest
+            | Source::Item(_)
+            | Source::SpelledItem(_)
+            | Source::Index
+            | Source::Constant(_) => Cell::Absent,
             Source::Topic => Cell::Text(place.topic),
             Source::Partition => Cell::Int(place.partition.into()),
             Source::Offset => Cell::Int(place.offset),

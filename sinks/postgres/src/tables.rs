@@ -57,10 +57,11 @@ impl PostgresSink {
             }
             if !self.creates {
                 lease.done();
-                return Ok((plan::log_relation(name), Some(plan::create_log_table(name))));
+                let create = plan::create_log_table(name, settings);
+                return Ok((plan::log_relation(name, settings), Some(create)));
             }
             // Where somebody else was first, the session is closed with its error.
-            if make(session, name).await? == Made::ByUs {
+            if make(session, settings, name).await? == Made::ByUs {
                 lease.done();
             }
         }
@@ -73,24 +74,24 @@ impl PostgresSink {
         table_name(mapping::rule(&self.settings.tables, topic)?, topic)
     }
 
-    /// Names of the `log` tables of these topics. The config was read with all of them.
-    pub(crate) fn log_table_names(&self, topics: &[String]) -> Vec<TableName> {
+    /// The `log` tables of these topics. The config was read with all of them.
+    pub(crate) fn logs(&self, topics: &[String]) -> Vec<(TableName, &TableSettings)> {
         let logs = mapping::log_tables(&self.settings.tables, topics);
-        let name = |(settings, topic)| table_name(settings, topic).ok();
-        logs.into_iter().filter_map(name).collect()
+        let named = |(settings, topic)| Some((table_name(settings, topic).ok()?, settings));
+        logs.into_iter().filter_map(named).collect()
     }
 
     /// Those of them whose tables are missing.
     pub(crate) async fn missing_logs(
         &self,
         topics: &[String],
-    ) -> Result<Vec<TableName>, SinkError> {
-        let names = self.log_table_names(topics);
+    ) -> Result<Vec<(TableName, &TableSettings)>, SinkError> {
+        let logs = self.logs(topics);
         self.on_control(async |conn| {
             let mut missing = Vec::new();
-            for name in names {
+            for (name, settings) in logs {
                 if catalog::read(conn, &name).await?.is_none() {
-                    missing.push(name);
+                    missing.push((name, settings));
                 }
             }
             Ok(missing)
@@ -99,10 +100,10 @@ impl PostgresSink {
     }
 
     pub(crate) async fn make_logs(&self, topics: &[String]) -> Result<(), SinkError> {
-        for name in self.missing_logs(topics).await? {
+        for (name, settings) in self.missing_logs(topics).await? {
             self.bounded(async {
                 let mut lease = self.control.lease().await?;
-                if make(&mut lease.session, &name).await? == Made::ByUs {
+                if make(&mut lease.session, settings, &name).await? == Made::ByUs {
                     lease.done();
                 }
                 Ok(())
@@ -130,8 +131,13 @@ enum Made {
     ByAnother,
 }
 
-async fn make(session: &mut Session, name: &TableName) -> Result<Made, SinkError> {
-    let made = commit::simple(&mut session.conn, plan::create_log_table(name)).await;
+async fn make(
+    session: &mut Session,
+    settings: &TableSettings,
+    name: &TableName,
+) -> Result<Made, SinkError> {
+    let create = plan::create_log_table(name, settings);
+    let made = commit::simple(&mut session.conn, create).await;
     let mut error = match made {
         Ok(()) => return Ok(Made::ByUs),
         Err(error) => error,

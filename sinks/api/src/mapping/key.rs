@@ -1,6 +1,6 @@
 //! What tells one row from another.
 
-use super::{COORDINATES, Target, halt};
+use super::{Target, coordinates, halt};
 use crate::text::idents;
 use crate::{Mode, SinkError, TableSettings, Take};
 
@@ -30,7 +30,7 @@ impl Target<'_> {
     ) -> Result<Option<Key>, SinkError> {
         let unique = match settings.mode {
             Mode::Append => return Ok(None),
-            Mode::Log => self.log_key()?,
+            Mode::Log => self.log_key(settings)?,
             Mode::Upsert => self.upsert_key(settings)?,
         };
         let written = |name: &&str| {
@@ -67,8 +67,8 @@ impl Target<'_> {
         self.uniques.iter().position(same)
     }
 
-    fn log_key(&self) -> Result<usize, SinkError> {
-        let names = COORDINATES.each_ref().map(|(name, _)| *name);
+    fn log_key(&self, settings: &TableSettings) -> Result<usize, SinkError> {
+        let names: Vec<&str> = coordinates(settings).map(|(name, _)| name).collect();
         self.over(&names).ok_or_else(|| {
             let what = format!("has no primary key over {}", names.join(", "));
             self.refuse(&what)
