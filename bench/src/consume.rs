@@ -227,6 +227,7 @@ impl Sink for Discard {
                 mode: Mode::Append,
                 columns: names.into_iter().map(column).collect(),
                 filter: None,
+                explode: None,
                 evolve: None,
             },
             plan: (),

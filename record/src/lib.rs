@@ -27,7 +27,7 @@ pub use cache::{Cache, Entry};
 pub use chunk::{Chunk, Filling, Incoming, Record};
 pub use decode::{
     BadRecord, ConnectJson, Connector, Decimals, Decoded, Decoder, Described, DescribedField,
-    Envelope, Fault, Fetching, Field, Format, Formats, Held, Json, LookInto, MAX_ROWS, Need,
+    Envelope, Fault, Fetching, Field, Format, Formats, Held, Items, Json, LookInto, MAX_ROWS, Need,
     OwnedWanted, PLACEHOLDER, Reader, SchemaId, Sender, Side, SourceTable, SourceTables, Target,
     Unavailable, Undecoded, UnknownFields, Unmade, Want, Wanted, WithFraming,
 };

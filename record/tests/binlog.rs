@@ -35,6 +35,7 @@ fn table() -> Table {
         mode: Mode::Upsert,
         columns: COLUMNS.into_iter().map(column).collect(),
         filter: None,
+        explode: None,
         evolve: None,
     }
 }

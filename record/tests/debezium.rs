@@ -33,6 +33,7 @@ fn table(columns: &[(&str, bool)]) -> Table {
         mode: Mode::Upsert,
         columns: columns.iter().map(column).collect(),
         filter: None,
+        explode: None,
         evolve: None,
     }
 }

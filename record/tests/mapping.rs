@@ -3,7 +3,7 @@
 
 use plimsoll_protocol::{Position, Span};
 use plimsoll_record::{
-    Arena, Budget, Decoded, Decoder, Filling, Formats, Incoming, Undecoded, UnknownFields,
+    Arena, Budget, Chunk, Decoded, Decoder, Filling, Formats, Incoming, Undecoded, UnknownFields,
 };
 use plimsoll_sink_api::{
     Cell, Column, Comparison, Condition, Filter, Holds, Literal, Make, Mode, Of, Op, Path, Rows,
@@ -58,9 +58,16 @@ fn steps() -> impl Strategy<Value = String> {
     prop::collection::vec(step, 0..4).prop_map(|steps| steps.concat())
 }
 
-fn source() -> impl Strategy<Value = Source> {
+/// Of a record; `items`: or of an element of an array in it.
+fn source(items: bool) -> impl Strategy<Value = Source> {
     let parsed = |text: String| text.parse::<Source>().expect("a source");
+    let of_item = prop_oneof![
+        5 => steps().prop_map(move |steps| parsed(format!("item{steps}"))),
+        1 => Just(Source::Index),
+        1 => name().prop_map(Source::SpelledItem),
+    ];
     prop_oneof![
+        if items { 10 } else { 0 } => of_item,
         6 => steps().prop_map(move |steps| parsed(format!("value{steps}"))),
         // A whole key is bytes, and no value.
         2 => (name(), steps()).prop_map(move |(name, steps)| parsed(format!("key.{name}{steps}"))),
@@ -72,7 +79,7 @@ fn source() -> impl Strategy<Value = Source> {
     ]
 }
 
-fn condition() -> impl Strategy<Value = Condition> {
+fn condition(items: bool) -> impl Strategy<Value = Condition> {
     let comparison = prop::sample::select(vec![
         Comparison::Equal,
         Comparison::NotEqual,
@@ -80,10 +87,10 @@ fn condition() -> impl Strategy<Value = Condition> {
         Comparison::AtLeast,
     ]);
     let leaf = prop_oneof![
-        source().prop_map(Condition::Exists),
-        (source(), comparison, literal())
+        source(items).prop_map(Condition::Exists),
+        (source(items), comparison, literal())
             .prop_map(|(source, is, literal)| Condition::Compare(source, is, literal)),
-        (source(), prop::collection::vec(literal(), 1..3))
+        (source(items), prop::collection::vec(literal(), 1..3))
             .prop_map(|(source, literals)| Condition::In(source, literals)),
     ];
     leaf.prop_recursive(2, 6, 3, |inner| {
@@ -99,6 +106,8 @@ fn condition() -> impl Strategy<Value = Condition> {
 struct Seen<'s> {
     key: Option<&'s Value>,
     value: Option<&'s Value>,
+    /// The element that a row is made of, and its place.
+    item: Option<(&'s Value, usize)>,
     /// The fields that columns take whole.
     taken: Vec<String>,
 }
@@ -109,10 +118,13 @@ impl Seen<'_> {
         match source {
             Source::Value(path) => walk(self.value?, &steps_of(path, &[])),
             Source::Key(path) => walk(self.key?, &steps_of(path, &[])),
+            Source::Item(path) => walk(self.item?.0, &steps_of(path, &[])),
+            Source::Index => Some(json!(self.item?.1)),
             Source::Inside(inside) => {
                 let begin = match inside.of {
                     Of::Value => self.value?,
                     Of::Key => self.key?,
+                    Of::Item => self.item?.0,
                 };
                 match walk(begin, &steps_of(&inside.path, &[]))? {
                     // In null there is null.
@@ -120,12 +132,8 @@ impl Seen<'_> {
                     found => walk(&found, &inside.steps),
                 }
             }
-            Source::Spelled(name) => {
-                let spellings = spellings(name);
-                let fields = self.value?.as_object()?;
-                let mut spelled = fields.iter().filter(|(name, _)| spellings.contains(name));
-                spelled.next_back().map(|(_, value)| value.clone())
-            }
+            Source::Spelled(name) => spelled(self.value?, name),
+            Source::SpelledItem(name) => spelled(self.item?.0, name),
             Source::Rest => {
                 let fields = self.value?.as_object()?;
                 let rest = fields.iter().filter(|(name, _)| !self.taken.contains(name));
@@ -183,6 +191,14 @@ impl Seen<'_> {
         let value = found.iter().find(|value| !value.is_null());
         value.or(found.last()).cloned()
     }
+}
+
+/// The last field of one of a name's spellings.
+fn spelled(value: &Value, name: &str) -> Option<Value> {
+    let spellings = spellings(name);
+    let fields = value.as_object()?;
+    let mut spelled = fields.iter().filter(|(name, _)| spellings.contains(name));
+    spelled.next_back().map(|(_, value)| value.clone())
 }
 
 fn steps_of(path: &Path, further: &[Step]) -> Vec<Step> {
@@ -270,61 +286,166 @@ fn column(take: Take, key: bool) -> Column {
     }
 }
 
+fn takes_of(sources: Vec<Vec<Source>>) -> Vec<Take> {
+    let take = |mut sources: Vec<Source>| Take {
+        source: sources.remove(0),
+        otherwise: sources,
+        make: Make::default(),
+    };
+    sources.into_iter().map(take).collect()
+}
+
+fn table(mode: Mode, takes: &[Take], id: &Take, filter: Option<&Condition>) -> Table {
+    let columns = takes.iter().cloned().map(|take| column(take, false));
+    // The filter is that of a text, whose way through the parser others test.
+    let filter = filter.map(|condition| {
+        let mut parsed: Filter = "exists value".parse().unwrap();
+        parsed.condition = condition.clone();
+        parsed
+    });
+    Table {
+        name: "t".to_owned(),
+        mode,
+        columns: columns
+            .chain([column(id.clone(), mode == Mode::Upsert)])
+            .collect(),
+        explode: None,
+        filter,
+        evolve: None,
+    }
+}
+
+/// One record, at offset 7.
+fn chunk(key: &Value, value: Option<&Value>) -> Chunk {
+    let (key, value) = (key.to_string(), value.map(Value::to_string));
+    let mut filling = Filling::new(Budget::new(1 << 20));
+    let incoming = Incoming {
+        offset: 7,
+        timestamp: None,
+        key: Some(key.as_bytes()),
+        value: value.as_deref().map(str::as_bytes),
+    };
+    filling.push(&incoming, std::iter::empty(), None, Instant::now());
+    let (from, to) = (Position::new(7).unwrap(), Position::new(8).unwrap());
+    filling.seal(Span::new(from, to).unwrap())
+}
+
+/// The fields of a value that columns take whole.
+fn taken(takes: &[Take], id: &Take) -> Vec<String> {
+    let whole = takes.iter().chain([id]).flat_map(Take::sources);
+    let whole = whole.filter(|source| matches!(source, Source::Value(_) | Source::Spelled(_)));
+    let taken = whole.flat_map(Source::value_paths);
+    let taken = taken.filter(|path| path.0.len() == 1);
+    taken.map(|mut path| path.0.remove(0)).collect()
+}
+
+/// What the interpreter makes of a record of which every element of an array is a row.
+struct Exploded {
+    rows: Vec<Vec<Option<Value>>>,
+    filtered: bool,
+}
+
+/// Whoever makes it.
+struct Exploding<'e> {
+    takes: &'e [Take],
+    id: &'e Take,
+    filter: Option<&'e Condition>,
+    mode: Mode,
+    path: &'e Path,
+}
+
+impl Exploding<'_> {
+    /// The rows; or the condition of a bad record.
+    fn rows(&self, key: &Value, value: &Value) -> Result<Exploded, &'static str> {
+        let mut all = Exploded {
+            rows: Vec::new(),
+            filtered: false,
+        };
+        let items = match walk(value, &steps_of(self.path, &[])) {
+            None | Some(Value::Null) => return Ok(all),
+            Some(Value::Array(items)) => items,
+            Some(_) => return Err("not_an_array"),
+        };
+        let mut left_out = taken(self.takes, self.id);
+        left_out.extend(
+            self.path
+                .0
+                .first()
+                .filter(|_| self.path.0.len() == 1)
+                .cloned(),
+        );
+        for (index, item) in items.iter().enumerate() {
+            if self.asks_for_fields() && !(item.is_object() || item.is_null()) {
+                return Err("item_not_object");
+            }
+            let seen = Seen {
+                key: Some(key),
+                value: Some(value),
+                item: Some((item, index)),
+                taken: left_out.clone(),
+            };
+            if self
+                .filter
+                .is_some_and(|filter| seen.holds(filter) == Some(false))
+            {
+                all.filtered = true;
+                continue;
+            }
+            let id = seen.fill(self.id);
+            if self.mode == Mode::Upsert {
+                if id.as_ref().is_none_or(Value::is_null) {
+                    return Err("key_missing");
+                }
+                // The last of a key counts, in its own place.
+                all.rows.retain(|row| *row.last().expect("an id") != id);
+            }
+            let cells = self.takes.iter().map(|take| seen.fill(take));
+            all.rows.push(cells.chain([id]).collect());
+        }
+        Ok(all)
+    }
+
+    /// Whether anything is taken out of objects.
+    fn asks_for_fields(&self) -> bool {
+        let taken = self.takes.iter().chain([self.id]).flat_map(Take::sources);
+        let mut asked = taken.collect::<Vec<_>>();
+        if let Some(filter) = self.filter {
+            filter.each_source(&mut |source| asked.push(source));
+        }
+        let field = |path: &Path| !path.0.is_empty();
+        asked
+            .iter()
+            .any(|source| source.item_paths().iter().any(field))
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn a_mapping_is_what_an_interpreter_makes_of_it(
-        takes in prop::collection::vec(prop::collection::vec(source(), 1..4), 1..5),
-        filter in prop::option::of(condition()),
+        takes in prop::collection::vec(prop::collection::vec(source(false), 1..4), 1..5),
+        filter in prop::option::of(condition(false)),
         // Keys and values that columns look into are objects.
         key in object(value()),
         value in prop::option::weighted(0.8, object(value())),
         log: bool,
     ) {
-        let takes = takes.into_iter().map(|mut sources| Take {
-            source: sources.remove(0),
-            otherwise: sources,
-            make: Make::default(),
-        });
-        let takes: Vec<Take> = takes.collect();
+        let takes = takes_of(takes);
         let id = "key.e".parse::<Take>().unwrap();
-        let columns = takes.iter().cloned().map(|take| column(take, false));
-        // The filter is that of a text, whose way through the parser others test.
-        let mut parsed: Option<Filter> = filter.as_ref().map(|_| "exists value".parse().unwrap());
-        if let (Some(parsed), Some(condition)) = (&mut parsed, &filter) {
-            parsed.condition = condition.clone();
-        }
-        let table = Table {
-            name: "t".to_owned(),
-            mode: if log { Mode::Log } else { Mode::Upsert },
-            columns: columns.chain([column(id.clone(), !log)]).collect(),
-            filter: parsed,
-            evolve: None,
-        };
-        let (key_text, value_text) = (key.to_string(), value.as_ref().map(Value::to_string));
-        let mut filling = Filling::new(Budget::new(1 << 20));
-        let incoming = Incoming {
-            offset: 7,
-            timestamp: None,
-            key: Some(key_text.as_bytes()),
-            value: value_text.as_deref().map(str::as_bytes),
-        };
-        filling.push(&incoming, std::iter::empty(), None, Instant::now());
-        let (from, to) = (Position::new(7).unwrap(), Position::new(8).unwrap());
-        let chunk = filling.seal(Span::new(from, to).unwrap());
+        let mode = if log { Mode::Log } else { Mode::Upsert };
+        let table = table(mode, &takes, &id, filter.as_ref());
+        let chunk = chunk(&key, value.as_ref());
         let decoder = Decoder::new(&table, "t", 0, &Formats::json(UnknownFields::Ignore));
         let arena = Arena::new();
         let mut rows = Rows::with_capacity(table.columns.len(), 1);
         let decoded = decoder.decode(&chunk.record(0), &arena, &mut rows);
 
-        let whole = takes.iter().chain([&id]).flat_map(Take::sources);
-        let whole = whole.filter(|source| matches!(source, Source::Value(_) | Source::Spelled(_)));
-        let taken = whole.flat_map(Source::value_paths).filter(|path| path.0.len() == 1);
         let seen = Seen {
             key: Some(&key),
             value: value.as_ref(),
-            taken: taken.map(|mut path| path.0.remove(0)).collect(),
+            item: None,
+            taken: taken(&takes, &id),
         };
         let deletes = value.is_none() && !log;
         let asked = match log {
@@ -357,6 +478,75 @@ proptest! {
             prop_assert_eq!(tree(cell), expected, "{}", take);
         }
     }
+
+    #[test]
+    fn the_rows_of_an_array_are_what_an_interpreter_makes_of_its_elements(
+        takes in prop::collection::vec(prop::collection::vec(source(true), 1..4), 1..5),
+        id in prop::sample::select(vec!["item.e", "item", "index", "key.e", "value.e", "offset"]),
+        filter in prop::option::weighted(0.3, condition(true)),
+        path in prop::collection::vec(name(), 1..3).prop_map(Path),
+        key in object(value()),
+        value in prop::option::weighted(0.9, object(value())),
+        items in prop::option::weighted(0.8, prop_oneof![
+            8 => prop::collection::vec(object(value()), 0..5),
+            2 => prop::collection::vec(value(), 0..5),
+        ]),
+        mode in prop::sample::select(vec![Mode::Append, Mode::Log, Mode::Upsert]),
+    ) {
+        let (takes, id) = (takes_of(takes), id.parse::<Take>().unwrap());
+        let value = value.map(|value| match items {
+            Some(items) => put(value, &path.0, Value::Array(items)),
+            None => value,
+        });
+        let table = Table {
+            explode: Some(path.clone()),
+            ..table(mode, &takes, &id, filter.as_ref())
+        };
+        let chunk = chunk(&key, value.as_ref());
+        let decoder = Decoder::new(&table, "t", 0, &Formats::json(UnknownFields::Ignore));
+        let arena = Arena::new();
+        let mut rows = Rows::with_capacity(table.columns.len(), 1);
+        let decoded = decoder.decode(&chunk.record(0), &arena, &mut rows);
+
+        let exploding = Exploding { takes: &takes, id: &id, filter: filter.as_ref(), mode, path: &path };
+        // Without a value it tells no elements, in whatever mode.
+        let none = Exploded { rows: Vec::new(), filtered: false };
+        let expected = value.as_ref().map_or(Ok(none), |value| exploding.rows(&key, value));
+        match (decoded, expected) {
+            (Err(Undecoded::Bad(bad)), Err(condition)) => {
+                prop_assert_eq!(bad.condition(), condition);
+                prop_assert!(rows.is_empty());
+            }
+            (Ok(decoded), Ok(expected)) => {
+                let found: Vec<Vec<Option<Value>>> = rows
+                    .iter()
+                    .map(|(_, cells)| cells.iter().map(tree).collect())
+                    .collect();
+                prop_assert!(rows.iter().all(|(row, _)| row.op == Op::Put && row.offset == 7));
+                prop_assert_eq!(decoded, match (found.is_empty(), expected.filtered) {
+                    (false, _) => Decoded::Rows,
+                    (true, true) => Decoded::Filtered,
+                    (true, false) => Decoded::PassedOver,
+                });
+                prop_assert_eq!(found, expected.rows);
+            }
+            (decoded, expected) => {
+                let expected = expected.map(|expected| expected.rows);
+                prop_assert!(false, "{:?} instead of {:?}", decoded, expected);
+            }
+        }
+    }
+}
+
+/// The same with another value at a path.
+fn put(mut object: Value, path: &[String], value: Value) -> Value {
+    let (name, further) = path.split_first().expect("a path");
+    let inner = match further {
+        [] => value,
+        further => put(json!({}), further, value),
+    };
+    object[name.as_str()] = inner;
+    object
 }
 
 /// Of a record of a log without a value, the whole value is null, and fields are not there.

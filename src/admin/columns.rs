@@ -1,7 +1,7 @@
 //! A table's columns and where their values come from, as lines for people.
 
 use super::text::{Side, align};
-use plimsoll_sink_api::{Column, Mode, Path, Source, Table};
+use plimsoll_sink_api::{Mode, Source, Table};
 
 /// `public.orders, upsert by id`
 pub(super) fn head(table: &Table) -> String {
@@ -44,11 +44,10 @@ pub(super) fn lines(table: &Table) -> Vec<String> {
         })
         .collect();
     let mut lines = align(&rows, &[Side::Left; 4]);
+    lines.extend(table.explode.iter().map(|array| {
+        let array = Source::Value(array.clone());
+        format!("a row for every element of {array}")
+    }));
     lines.extend(table.filter.iter().map(|filter| format!("where {filter}")));
     lines
-}
-
-/// The ways into the value that a column takes something from.
-pub(super) fn value_paths(column: &Column) -> impl Iterator<Item = Path> + '_ {
-    column.take.sources().flat_map(Source::value_paths)
 }

@@ -365,6 +365,7 @@ impl Asking<'_> {
             formats: &self.formats,
             topic,
             named: &settings.columns,
+            explode: settings.explode.as_ref(),
         };
         let survey = match surveyor.look(chunks).await {
             Ok(survey) => survey,

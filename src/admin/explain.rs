@@ -11,10 +11,13 @@ use crate::kafka::Cluster;
 use plimsoll_protocol::{Position, Span, TopicPartition};
 use plimsoll_record::{Arena, BadRecord, Chunk, Decoded, Decoder, Formats, Record};
 use plimsoll_sink_api::canonical::{Wanted, written};
-use plimsoll_sink_api::{Cell, Column, Inspect, Op, Prepared, Rows};
+use plimsoll_sink_api::{Cell, Column, Inspect, Op, Prepared, Rows, Source};
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
+
+/// A record may have thousands of rows, each with a line for every column.
+const ROWS_SHOWN: usize = 10;
 
 /// A record, by its place: `orders:3:4711`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,7 +133,10 @@ impl<S: Inspect> Explaining<'_, S> {
             report.more(&align(&fields, &[Side::Left; 2]))?;
         }
         if let Some(filter) = &table.filter {
+            let elements = table.explode.is_some();
             let passed = match &decoded {
+                Ok(Decoded::Filtered) if elements => "rules every element out",
+                Ok(Decoded::Rows) if elements => "lets these elements through",
                 Ok(Decoded::Filtered) => "rules it out",
                 Ok(Decoded::Rows) => "lets it through",
                 Ok(Decoded::PassedOver) | Err(_) => "was not asked",
@@ -141,19 +147,28 @@ impl<S: Inspect> Explaining<'_, S> {
             Err(bad) => return Ok(self.bad(&bad, report)?),
             Ok(Decoded::Filtered) => return Ok(()),
             Ok(Decoded::PassedOver) => {
-                return Ok(
-                    report.line("rows", "none: it is about no row, or about another table's")?
-                );
+                let why = match &table.explode {
+                    Some(array) => {
+                        let array = Source::Value(array.clone());
+                        format!("none: it has no value, or no element in {array}")
+                    }
+                    None => "none: it is about no row, or about another table's".to_owned(),
+                };
+                return Ok(report.line("rows", &why)?);
             }
             Ok(Decoded::Rows) => {}
         }
-        for (row, cells) in rows.iter() {
+        for (row, cells) in rows.iter().take(ROWS_SHOWN) {
             let does = match row.op {
                 Op::Put => "written",
                 Op::Delete => "deleted by its key",
             };
             report.line("row", &format!("of {}, {does}", table.name))?;
             report.more(&self.cells(&table.columns, row.op, cells))?;
+        }
+        if rows.len() > ROWS_SHOWN {
+            let more = count(rows.len() - ROWS_SHOWN, "row");
+            report.line("rows", &format!("and {more} more, not shown"))?;
         }
         let tried = batch(self.tp, chunk, self.prepared, &rows);
         match self.sink.dry_run(&tried).await {

@@ -1,7 +1,6 @@
 //! Which fields the sampled records have, and which columns take them. Names
 //! and kinds only: no value is kept.
 
-use super::columns::value_paths;
 use super::naming::plain;
 use super::text::{Side, align, in_how_many};
 use crate::propose::{FIELDS_LIMIT, SCHEMAS_LIMIT};
@@ -17,10 +16,52 @@ struct Field {
     records: usize,
 }
 
-/// The fields of the records of one topic.
+/// Whose fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Those of values.
+    Record,
+    /// Those of the elements that rows are made of.
+    Item,
+}
+
+impl Whose {
+    /// Its word.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Item => "element",
+        }
+    }
+
+    fn source(self, path: &[String]) -> Source {
+        let path = Path(path.to_vec());
+        match self {
+            Self::Record => Source::Value(path),
+            Self::Item => Source::Item(path),
+        }
+    }
+
+    /// The ways that lead to a source.
+    fn paths(self, source: &Source) -> Vec<Path> {
+        match self {
+            Self::Record => source.value_paths(),
+            Self::Item => source.item_paths(),
+        }
+    }
+
+    /// The ways to all that a column takes.
+    fn paths_of(self, column: &Column) -> impl Iterator<Item = Path> {
+        let sources = column.take.sources();
+        sources.flat_map(move |source| self.paths(source))
+    }
+}
+
+/// The fields of the records of one topic, or of the elements in them.
 #[derive(Debug)]
 pub(super) struct Fields<'t> {
     table: &'t Table,
+    whose: Whose,
     records: usize,
     /// Those that have any field.
     with_fields: usize,
@@ -30,9 +71,21 @@ pub(super) struct Fields<'t> {
 }
 
 impl<'t> Fields<'t> {
+    /// Of records.
     pub(super) fn new(table: &'t Table) -> Self {
+        Self::whose(table, Whose::Record)
+    }
+
+    /// Of elements; `None`: a record is one row.
+    pub(super) fn of_items(table: &'t Table) -> Option<Self> {
+        let explodes = table.explode.is_some();
+        explodes.then(|| Self::whose(table, Whose::Item))
+    }
+
+    fn whose(table: &'t Table, whose: Whose) -> Self {
         Self {
             table,
+            whose,
             records: 0,
             with_fields: 0,
             schemas: BTreeSet::new(),
@@ -77,7 +130,15 @@ impl<'t> Fields<'t> {
     }
 
     fn paths(&self) -> impl Iterator<Item = Path> {
-        self.table.columns.iter().flat_map(value_paths)
+        let columns = self.table.columns.iter();
+        let taken = columns.flat_map(|column| self.whose.paths_of(column));
+        taken.chain(self.array().cloned())
+    }
+
+    /// The array among the fields of which every element is a row.
+    fn array(&self) -> Option<&Path> {
+        let array = self.table.explode.as_ref();
+        array.filter(|_| self.whose == Whose::Record)
     }
 
     /// `by schema 7 shop.Order`, a line per schema; `value.id  number  → id  bigint`, a
@@ -89,23 +150,27 @@ impl<'t> Fields<'t> {
             .get::<[String]>(&[])
             .map(|field| self.kinds(field));
         let whole = whole.unwrap_or_else(|| "whole".to_owned());
-        rows.extend(self.taking(&[]).map(|column| row(column, &[], &whole)));
+        rows.extend(self.taking(&[]).map(|column| self.row(column, &[], &whole)));
         let kept_whole = !rows.is_empty();
         // What has no fields stands in the row of the whole, or is bad.
         let fields = self.seen.iter().filter(|(path, _)| !path.is_empty());
         for (path, field) in fields {
             let kinds = self.kinds(field);
             let before = rows.len();
-            rows.extend(self.taking(path).map(|column| row(column, path, &kinds)));
-            if rows.len() == before && (rejected || !kept_whole) {
+            rows.extend(
+                self.taking(path)
+                    .map(|column| self.row(column, path, &kinds)),
+            );
+            let is_array = self.array().is_some_and(|Path(array)| array == path);
+            if is_array || rows.len() == before && (rejected || !kept_whole) {
                 let nobody = match (rejected, self.table.evolve.is_some()) {
+                    _ if is_array => "(a row for every element)",
                     (true, _) => "(no column: the record is bad)",
                     (false, true) => "(no column: run adds one, if a schema has it)",
                     (false, false) => "(no column: ignored)",
                 };
-                let source = Source::Value(Path(path.clone())).to_string();
                 rows.push(vec![
-                    source,
+                    self.whose.source(path).to_string(),
                     kinds,
                     "→".to_owned(),
                     nobody.to_owned(),
@@ -115,7 +180,7 @@ impl<'t> Fields<'t> {
         }
         rows.extend(
             self.in_no_record()
-                .map(|column| cells(column, column.take.to_string(), "in no record")),
+                .map(|column| cells(column, column.take.to_string(), &self.in_none())),
         );
         let schemas = self.schemas.iter().map(|schema| format!("by {schema}"));
         let mut lines: Vec<String> = schemas.collect();
@@ -126,11 +191,15 @@ impl<'t> Fields<'t> {
         lines
     }
 
+    fn in_none(&self) -> String {
+        format!("in no {}", self.whose.as_str())
+    }
+
     /// Columns whose field no record has.
     fn in_no_record(&self) -> impl Iterator<Item = &'t Column> {
         let found = |Path(path): &Path| self.seen.contains_key(path);
         self.taking_fields().filter(move |column| {
-            let mut paths = value_paths(column);
+            let mut paths = self.whose.paths_of(column);
             !paths.any(|path| found(&path))
         })
     }
@@ -138,8 +207,9 @@ impl<'t> Fields<'t> {
     /// Columns that take fields of the value, and nothing else.
     fn taking_fields(&self) -> impl Iterator<Item = &'t Column> + use<'t> {
         // An empty path is the whole value; it has its line.
-        let only_fields = |source: &Source| {
-            let paths = source.value_paths();
+        let whose = self.whose;
+        let only_fields = move |source: &Source| {
+            let paths = whose.paths(source);
             !paths.is_empty() && paths.iter().all(|path| !path.0.is_empty())
         };
         let columns = self.table.columns.iter();
@@ -159,7 +229,7 @@ impl<'t> Fields<'t> {
             let name = plain(&column.name);
             let mut fields = self.untaken().filter(|path| plain(&path.join("_")) == name);
             let only = fields.next().filter(|_| fields.next().is_none())?;
-            Some(Source::Value(Path(only.to_vec())))
+            Some(self.whose.source(only))
         };
         self.in_no_record()
             .filter_map(|column| Some((column.name.as_str(), same(column)?)))
@@ -175,15 +245,18 @@ impl<'t> Fields<'t> {
         if self.in_no_record().count() == self.taking_fields().count() {
             let of: Vec<String> = lacking.map(|column| column.take.to_string()).collect();
             let what = format!(
-                "no record of the sample has any field that a column takes: {}",
+                "no {} of the sample has any field that a column takes: {}",
+                self.whose.as_str(),
                 of.join(", ")
             );
             return vec![format!("{what}; hint: {}", self.other_fields())];
         }
         let fault = |column: &Column| {
             let what = format!(
-                "key column \"{}\" takes {}, which no record of the sample has",
-                column.name, column.take
+                "key column \"{}\" takes {}, which no {} of the sample has",
+                column.name,
+                column.take,
+                self.whose.as_str()
             );
             format!("{what}; hint: {}", self.nearest_field(column))
         };
@@ -195,7 +268,7 @@ impl<'t> Fields<'t> {
         const NAMED: usize = 10;
         let all = || {
             self.untaken()
-                .map(|path| Source::Value(Path(path.to_vec())).to_string())
+                .map(|path| self.whose.source(path).to_string())
         };
         let some: Vec<String> = all().take(NAMED).collect();
         let more = if all().count() > NAMED { " …" } else { "" };
@@ -215,8 +288,7 @@ impl<'t> Fields<'t> {
             .find(|(name, _)| plain(name) == same || Some(name.as_str()) == found);
         match found {
             Some((_, path)) => {
-                let source = Source::Value(Path(path.to_vec()));
-                format!("did you mean {source}?")
+                format!("did you mean {}?", self.whose.source(path))
             }
             None => self.other_fields(),
         }
@@ -225,24 +297,26 @@ impl<'t> Fields<'t> {
     /// The columns that take just this.
     fn taking<'p>(&self, path: &'p [String]) -> impl Iterator<Item = &'t Column> + use<'t, 'p> {
         let columns = self.table.columns.iter();
-        columns.filter(move |column| value_paths(column).any(|Path(taken)| taken == path))
+        let whose = self.whose;
+        let takes = move |column: &&Column| whose.paths_of(column).any(|Path(taken)| taken == path);
+        columns.filter(takes)
+    }
+
+    /// A line of a column: what it takes, what that is, and what becomes of it.
+    fn row(&self, column: &Column, path: &[String], kinds: &str) -> Vec<String> {
+        let take = &column.take;
+        let spelled = matches!(take.source, Source::Spelled(_) | Source::SpelledItem(_));
+        let shown = match spelled || !take.otherwise.is_empty() {
+            true => self.whose.source(path).to_string(),
+            false => take.to_string(),
+        };
+        cells(column, shown, kinds)
     }
 
     fn kinds(&self, field: &Field) -> String {
         let kinds: Vec<&str> = field.kinds.iter().map(String::as_str).collect();
         in_how_many(kinds.join(" or "), field.records, self.records)
     }
-}
-
-/// A line of a column: what it takes, what that is, and what becomes of it.
-fn row(column: &Column, path: &[String], kinds: &str) -> Vec<String> {
-    let take = &column.take;
-    let one_of_several = matches!(take.source, Source::Spelled(_)) || !take.otherwise.is_empty();
-    let shown = match one_of_several {
-        true => Source::Value(Path(path.to_vec())).to_string(),
-        false => take.to_string(),
-    };
-    cells(column, shown, kinds)
 }
 
 fn cells(column: &Column, source: String, kinds: &str) -> Vec<String> {
@@ -259,7 +333,9 @@ fn cells(column: &Column, source: String, kinds: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use plimsoll_protocol::{Position, Span};
-    use plimsoll_record::{Budget, Decoder, Filling, Formats, Incoming, UnknownFields};
+    use plimsoll_record::{
+        Budget, Chunk, Decoder, Filling, Formats, Incoming, Items, UnknownFields,
+    };
     use plimsoll_sink_api::{Holds, Mode, Shape};
     use std::time::Instant;
 
@@ -279,6 +355,7 @@ mod tests {
                 })
                 .collect(),
             filter: None,
+            explode: None,
             evolve: None,
         }
     }
@@ -287,6 +364,12 @@ mod tests {
     fn described(fields: &Fields<'_>, value: Option<&[u8]>) -> Described {
         let formats = Formats::json(UnknownFields::Ignore);
         let decoder = Decoder::new(fields.table, "t", 0, &formats);
+        let into = |path: &[String]| fields.leads_further(path);
+        decoder.describe(&chunk(value).record(0), &into).unwrap()
+    }
+
+    /// One record.
+    fn chunk(value: Option<&[u8]>) -> Chunk {
         let mut filling = Filling::new(Budget::new(1 << 20));
         let incoming = Incoming {
             offset: 0,
@@ -296,9 +379,7 @@ mod tests {
         };
         filling.push(&incoming, std::iter::empty(), None, Instant::now());
         let whole = Span::new(Position::ZERO, Position::new(1).unwrap()).unwrap();
-        let chunk = filling.seal(whole);
-        let into = |path: &[String]| fields.leads_further(path);
-        decoder.describe(&chunk.record(0), &into).unwrap()
+        filling.seal(whole)
     }
 
     #[test]
@@ -355,6 +436,41 @@ mod tests {
         // It is a bad record, which is told elsewhere.
         let lines = bare(&[("id", "value.id", "bigint")]);
         assert_eq!(lines, ["value.id  in no record  →  id  bigint"]);
+    }
+
+    #[test]
+    fn elements_have_lines_of_their_own_and_pairs_among_them() {
+        let table = Table {
+            explode: Some(Path(vec!["items".to_owned()])),
+            ..table(&[
+                ("order_id", "value.id", "bigint"),
+                ("line", "index", "int"),
+                ("unit_price", "item.unit_price", "numeric"),
+                ("sku", "item.sku", "text"),
+            ])
+        };
+        let mut fields = Fields::new(&table);
+        let value = br#"{"id":1,"items":[{"sku":"a","unitPrice":1},{"sku":null},null],"note":"x"}"#;
+        fields.add(described(&fields, Some(value)));
+        insta::assert_snapshot!(fields.lines(false).join("\n"), @r"
+        value.id     number  →  order_id                   bigint
+        value.items  array   →  (a row for every element)
+        value.note   string  →  (no column: ignored)
+        ");
+        let mut items = Fields::of_items(&table).unwrap();
+        let formats = Formats::json(UnknownFields::Ignore);
+        let reader = Items::of(&table, "t", 0, &formats).unwrap();
+        for described in reader.describe(&chunk(Some(value)).record(0), &|_| false) {
+            items.add(described);
+        }
+        insta::assert_snapshot!(items.lines(false).join("\n"), @r"
+        item.sku         null or string     →  sku                   text
+        item.unitPrice   number, in 1 of 2  →  (no column: ignored)
+        item.unit_price  in no element      →  unit_price            numeric
+        ");
+        let unit_price = "item.unitPrice".parse::<Source>().unwrap();
+        assert_eq!(items.pairs(), [("unit_price", unit_price)]);
+        assert!(Fields::of_items(&self::table(&[])).is_none());
     }
 
     #[test]

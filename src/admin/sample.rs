@@ -11,7 +11,7 @@ use crate::propose::Bad;
 use plimsoll_protocol::{
     Claim, Class, Epoch, Owner, Position, Question, Span, Then, TopicPartition, then,
 };
-use plimsoll_record::{Arena, Chunk, Decoded, Decoder, Formats, Unavailable};
+use plimsoll_record::{Arena, Chunk, Decoded, Decoder, Formats, Items, Unavailable};
 use plimsoll_sink_api::{Batch, Inspect, Marks, Prepared, Rows, SinkError};
 use std::time::Instant;
 
@@ -114,6 +114,7 @@ pub(super) async fn try_out<S: Inspect>(
     chunks: &[(TopicPartition, Chunk)],
 ) -> Result<Tried, AdminError> {
     let mut fields = Fields::new(&prepared.table);
+    let mut of_items = Fields::of_items(&prepared.table);
     let mut tried = Tried {
         fields: Vec::new(),
         faults: Vec::new(),
@@ -132,16 +133,22 @@ pub(super) async fn try_out<S: Inspect>(
             chunk,
             prepared,
             decoder: Decoder::new(&prepared.table, topic, tp.partition, formats),
+            items: Items::of(&prepared.table, topic, tp.partition, formats),
         };
         let good = dry_run.decode(&mut fields, &mut tried).await?;
+        if let Some(of_items) = &mut of_items {
+            dry_run.look_at_items(of_items);
+        }
         dry_run
             .run(&good, &mut tried)
             .await
             .map_err(AdminError::sink(&settings.name))?;
     }
-    tried.fields = fields.lines(settings.unknown_fields == UnknownFields::Reject);
-    tried.faults = fields.faults();
-    let pairs = fields.pairs();
+    let rejected = settings.unknown_fields == UnknownFields::Reject;
+    let all = || std::iter::once(&fields).chain(&of_items);
+    tried.fields = all().flat_map(|fields| fields.lines(rejected)).collect();
+    tried.faults = all().flat_map(Fields::faults).collect();
+    let pairs: Vec<_> = all().flat_map(Fields::pairs).collect();
     tried.hint = (!pairs.is_empty()).then(|| naming::hint(&pairs));
     Ok(tried)
 }
@@ -157,6 +164,8 @@ struct DryRun<'a, S: Inspect> {
     chunk: &'a Chunk,
     prepared: &'a Prepared<S::Plan>,
     decoder: Decoder,
+    /// Of a table with a row for every element of an array.
+    items: Option<Items>,
 }
 
 impl<S: Inspect> DryRun<'_, S> {
@@ -186,6 +195,19 @@ impl<S: Inspect> DryRun<'_, S> {
             fields.add(described.unwrap_or_default());
         }
         Ok(good)
+    }
+
+    /// What the elements of the records hold, which were decoded before.
+    fn look_at_items(&self, fields: &mut Fields<'_>) {
+        for i in 0..self.chunk.len() {
+            let record = self.chunk.record(i);
+            let into = |path: &[String]| fields.leads_further(path);
+            let items = self.items.as_ref();
+            let described = items.map(|items| items.describe(&record, &into));
+            for described in described.into_iter().flatten() {
+                fields.add(described);
+            }
+        }
     }
 
     async fn run(&self, good: &[usize], tried: &mut Tried) -> Result<(), SinkError> {

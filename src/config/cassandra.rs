@@ -95,6 +95,9 @@ fn read_table(
     let table = tables::read_name(reader, reads);
     let mapping = columns::read(reader);
     let ttl = read_ttl(reader);
+    if let (Some(Ttl::Source(source)), false) = (&ttl, reader.has("explode")) {
+        columns::check_items(reader, "ttl", std::iter::once(source));
+    }
     Some((
         TableSettings {
             missing: Missing::Keep,

@@ -1,5 +1,5 @@
-//! What columns take, and which records become rows: `columns`, `naming`, `include`,
-//! `exclude` and `where` of a table.
+//! What columns take, and which records become how many rows: `columns`, `naming`,
+//! `include`, `exclude`, `explode` and `where` of a table.
 
 use super::reader::{Reader, kind};
 use super::spec::{Kind, words};
@@ -8,7 +8,8 @@ use super::text::Text;
 use super::values::misread;
 use jiff::tz::TimeZone;
 use plimsoll_sink_api::{
-    Cast, Epoch, Filter, Literal, Make, Mode, Naming, Pairs, Source, TableSettings, Take, Unit,
+    Cast, Epoch, Filter, Literal, Make, Mode, Naming, Pairs, Path, Source, TableSettings, Take,
+    Unit,
 };
 use toml::de::DeValue;
 
@@ -41,13 +42,15 @@ const CASTS: [(&str, Cast); 4] = [
 pub(super) const CAST_WORDS: [&str; 4] = words(&CASTS);
 
 pub(super) const SOURCES: &str = "a source is value.PATH, value.*, key, key.PATH, headers.NAME, \
-                                  topic, partition, offset or timestamp";
+                                  topic, partition, offset, timestamp, and with explode item, \
+                                  item.PATH or index";
 
 /// What a table says of all this.
 pub(super) struct Mapping {
     columns: Vec<(String, Take)>,
     naming: Naming,
     pairs: Pairs,
+    explode: Option<Path>,
     filter: Option<Filter>,
 }
 
@@ -58,6 +61,7 @@ impl Mapping {
             columns: self.columns,
             naming: self.naming,
             pairs: self.pairs,
+            explode: self.explode,
             filter: self.filter,
             ..TableSettings::new(table, mode)
         }
@@ -71,9 +75,17 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Mapping> {
     let names = |texts: Vec<Text>| texts.into_iter().map(|text| text.value).collect();
     let include = reader.texts("include").map(names);
     let exclude = reader.texts("exclude").map(names);
+    let explode = reader
+        .text("explode")
+        .and_then(|text| read_array(reader, &text));
     let filter = reader
         .text("where")
         .and_then(|text| read_filter(reader, &text));
+    if !reader.has("explode") {
+        let taken = columns.iter().flat_map(|(_, take)| take.sources());
+        check_items(reader, "columns", taken);
+        check_items(reader, "where", filter.iter().flat_map(Filter::sources));
+    }
     Some(Mapping {
         columns,
         naming: naming?,
@@ -82,8 +94,40 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Mapping> {
             (None, Some(names)) => Pairs::AllBut(names),
             (None, None) => Pairs::All,
         },
+        explode,
         filter,
     })
+}
+
+/// The field of the value of whose elements rows are made.
+fn read_array(reader: &Reader<'_, '_>, text: &Text) -> Option<Path> {
+    match text.value.parse() {
+        Ok(Source::Value(path)) => Some(path),
+        Ok(_) | Err(_) => {
+            reader.fault_in(
+                text,
+                format!("{} is not a field of the value", text.shown()),
+                "name the one that holds the array: explode = \"value.items\"",
+            );
+            None
+        }
+    }
+}
+
+/// Without `explode` there are no elements to take something of.
+pub(super) fn check_items<'s>(
+    reader: &Reader<'_, '_>,
+    setting: &str,
+    mut sources: impl Iterator<Item = &'s Source>,
+) {
+    if let Some(source) = sources.find(|source| source.is_of_item()) {
+        reader.fault_of(
+            setting,
+            format!("takes \"{source}\" of an element, and a record is one row"),
+            "explode = \"value.items\" makes a row of every element of that array; a field called \
+             so is \"value.item\" or \"value.index\"",
+        );
+    }
 }
 
 fn read_filter(reader: &Reader<'_, '_>, text: &Text) -> Option<Filter> {
@@ -232,6 +276,8 @@ fn source_hint(text: &Text) -> String {
     const HEADS: &[&str] = &[
         "value",
         "key",
+        "item",
+        "index",
         "headers",
         "topic",
         "partition",

@@ -268,6 +268,40 @@ pub(super) fn check_changes(
     }
 }
 
+/// Rows are made of the elements of an array, which not every value has.
+pub(super) fn check_explode(sink: &Reader<'_, '_>, reads: &Reads, backend: &Backend) {
+    if !backend
+        .rules()
+        .iter()
+        .any(|rule| rule.settings.explode.is_some())
+    {
+        return;
+    }
+    let several = match &reads.envelope {
+        Envelope::Maxwell(_) => Some("maxwell"),
+        Envelope::Canal(_) => Some("canal"),
+        Envelope::None | Envelope::Debezium(_) | Envelope::DebeziumFlat(_) => None,
+    };
+    if let Some(envelope) = several {
+        sink.fault_of(
+            "value",
+            format!(
+                "has envelope = \"{envelope}\", whose events are about any number of rows \
+                 already, and a table has explode"
+            ),
+            "leave explode out; or envelope = \"none\" and explode = \"value.data\" to make rows \
+             of the events themselves",
+        );
+    }
+    if matches!(reads.value.codec, Codec::Csv(_) | Codec::Primitive(_)) {
+        sink.fault_of(
+            "value",
+            "has no arrays in its format, and explode makes a row of every element of one",
+            "texts that hold JSON have format = \"json\"",
+        );
+    }
+}
+
 /// A source that the config names has to be there, where the config tells the fields.
 pub(super) fn check_sources(sink: &Reader<'_, '_>, reads: &Reads, backend: &Backend) {
     for (name, source) in backend.sources() {
@@ -277,10 +311,14 @@ pub(super) fn check_sources(sink: &Reader<'_, '_>, reads: &Reads, backend: &Back
             Source::Inside(Inside { of, path, .. }) => match of {
                 Of::Value => (Side::Value, &reads.value, path),
                 Of::Key => (Side::Key, &reads.key, path),
+                Of::Item => continue,
             },
             // Any of its spellings will do: what no record has is told by a sample.
             Source::Spelled(_)
             | Source::Rest
+            | Source::Item(_)
+            | Source::SpelledItem(_)
+            | Source::Index
             | Source::Header(_)
             | Source::Topic
             | Source::Partition

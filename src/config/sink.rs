@@ -56,6 +56,7 @@ pub(super) fn read(
     if let (Some(reads), Some(backend)) = (&reads, &backend) {
         formats::check_modes(&reader, &reads.envelope, &backend.modes());
         formats::check_sources(&reader, reads, backend);
+        formats::check_explode(&reader, reads, backend);
         formats::check_changes(&reader, reads, unknown_fields, backend);
     }
     reader.finish();

@@ -48,6 +48,7 @@ pub fn json(data: &[u8]) {
         mode,
         columns: COLUMNS.iter().map(column).collect(),
         filter: None,
+        explode: None,
         evolve: None,
     };
     let mut filling = Filling::new(Budget::new(1 << 20));

@@ -1,7 +1,7 @@
 //! From what records hold to a table to start from. Pure.
 
 use super::survey::FIELDS_LIMIT;
-use super::survey::{Seen, Survey};
+use super::survey::{Seen, SeenFields, Survey};
 use crate::toml_text;
 use plimsoll_sink_api::{
     Cast, Inspect, Kind, Literal, Mode, Naming, NewColumn, NewTable, Pairs, Path, SinkError,
@@ -46,6 +46,7 @@ pub(crate) fn propose(survey: &Survey, settings: &TableSettings, topic: &str) ->
         named: &settings.columns,
         naming: settings.naming,
         pairs: &settings.pairs,
+        explodes: settings.explode.is_some(),
         columns: Vec::new(),
         sources: Vec::new(),
         notes: Vec::new(),
@@ -56,6 +57,14 @@ pub(crate) fn propose(survey: &Survey, settings: &TableSettings, topic: &str) ->
         Mode::Upsert if !settings.key_columns.is_empty() => {
             draft.wanted_key(&settings.key_columns);
             settings.key_columns.clone()
+        }
+        Mode::Upsert if draft.explodes => {
+            draft.notes.push(
+                "a record has several rows: which columns tell one from another? add them as \
+                 PRIMARY KEY (…)"
+                    .to_owned(),
+            );
+            Vec::new()
         }
         Mode::Upsert => draft.key(),
         Mode::Append | Mode::Log => Vec::new(),
@@ -68,12 +77,22 @@ struct Draft<'a> {
     named: &'a [(String, Take)],
     naming: Naming,
     pairs: &'a Pairs,
+    /// Every element of an array is a row.
+    explodes: bool,
     columns: Vec<NewColumn>,
     sources: Vec<(String, Source)>,
     notes: Vec<String>,
 }
 
 impl Draft<'_> {
+    /// The fields that columns take of themselves.
+    fn own(&self) -> &'_ SeenFields {
+        match self.explodes {
+            false => &self.survey.fields,
+            true => &self.survey.items,
+        }
+    }
+
     fn has(&self, name: &str) -> bool {
         self.columns.iter().any(|column| column.name == name)
     }
@@ -118,10 +137,18 @@ impl Draft<'_> {
                 false => Kind::Text,
             },
             Source::Rest => Kind::Json,
+            Source::Item(path) if path.0.is_empty() && self.survey.items.at(&[]).is_none() => {
+                Kind::Json
+            }
+            Source::Item(path) => seen(self.survey.items.at(&path.0)),
+            Source::SpelledItem(_) => {
+                let mut paths = source.item_paths().into_iter();
+                seen(paths.find_map(|path| self.survey.items.at(&path.0)))
+            }
             Source::Constant(Literal::Number(_)) => Kind::Decimal,
             Source::Constant(Literal::Boolean(_)) => Kind::Boolean,
             Source::Constant(Literal::Text(_)) | Source::Header(_) | Source::Topic => Kind::Text,
-            Source::Partition | Source::Offset => Kind::Integer,
+            Source::Partition | Source::Offset | Source::Index => Kind::Integer,
             Source::Timestamp => Kind::Timestamp,
         }
     }
@@ -155,17 +182,24 @@ impl Draft<'_> {
             // What is in an array, and what is left, leave fields to take.
             let mut fields =
                 taken.filter(|source| !matches!(source, Source::Inside(_) | Source::Rest));
-            fields.any(|source| source.value_paths().iter().any(|p| p.0 == path))
+            fields.any(|source| {
+                let paths = match self.explodes {
+                    false => source.value_paths(),
+                    true => source.item_paths(),
+                };
+                paths.iter().any(|p| p.0 == path)
+            })
         };
         if takes(&[]) {
             return;
         }
         let own = |seen: &&Seen| seen.path.len() == 1 && !seen.opened && !takes(&seen.path);
-        let own: Vec<&Seen> = self.survey.fields.iter().filter(own).collect();
-        for seen in own {
-            let name = self.naming.column_of(&seen.path[0]);
+        let own = self.own().iter().filter(own);
+        let own = own.map(|seen| (self.naming.column_of(&seen.path[0]), seen.typed));
+        let own: Vec<(String, Option<Kind>)> = own.collect();
+        for (name, typed) in own {
             if !self.has(&name) && self.pairs.take(&name, |a, b| a == b) {
-                self.add(&name, seen.typed.unwrap_or(Kind::Text));
+                self.add(&name, typed.unwrap_or(Kind::Text));
             }
         }
         if self.survey.more {
@@ -174,10 +208,13 @@ impl Draft<'_> {
                  \"value\" }} takes all in one"
             ));
         }
-        // Values that have no fields are a column as a whole.
-        let has_fields = self.survey.own_names().next().is_some();
-        if self.survey.fields.at(&[]).is_some() && !has_fields {
-            self.add_from("value", Source::Value(Path::default()));
+        // Values, or elements, that have no fields are a column as a whole.
+        let has_fields = self.own().iter().any(|seen| seen.path.len() == 1);
+        if self.own().at(&[]).is_some() && !has_fields {
+            match self.explodes {
+                false => self.add_from("value", Source::Value(Path::default())),
+                true => self.add_from("item", Source::Item(Path::default())),
+            };
         }
     }
 
@@ -323,19 +360,27 @@ mod tests {
             columns: columns.iter().map(source).collect(),
             ..TableSettings::new("t", Mode::Upsert)
         };
+        proposed_by(&settings, records)
+    }
+
+    fn proposed_by(
+        settings: &TableSettings,
+        records: &[(Option<&str>, Option<&str>)],
+    ) -> (Vec<String>, String, usize) {
         // Of a config that refuses what has no column.
         let formats = Formats::json(UnknownFields::Reject);
         let surveyor = Surveyor {
             formats: &formats,
             topic: "t",
             named: &settings.columns,
+            explode: settings.explode.as_ref(),
         };
         let chunks = [(TopicPartition::new("t", 0), chunk(records))];
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         let survey = runtime.block_on(surveyor.look(&chunks)).unwrap();
-        let proposal = propose(&survey, &settings, "t");
+        let proposal = propose(&survey, settings, "t");
         let shown = |c: &NewColumn| {
             let key = if c.key { "*" } else { "" };
             format!("{} {:?}{key}", c.name, c.kind)
@@ -423,5 +468,35 @@ mod tests {
         assert_eq!(notes, 1);
         let (_, _, notes) = proposed(&[], &[], &[(Some("1"), Some(r#"{"a":1}"#)), plain]);
         assert_eq!(notes, 1);
+    }
+
+    #[test]
+    fn the_columns_of_a_table_of_elements_are_their_fields() {
+        let explode = Some(Path(vec!["items".to_owned()]));
+        let named = |name: &str, source: &str| (name.to_owned(), source.parse().unwrap());
+        let settings = |columns| TableSettings {
+            explode: explode.clone(),
+            columns,
+            ..TableSettings::new("t", Mode::Upsert)
+        };
+        let record = r#"{"id":1,"items":[{"sku":"a","n":1},{"sku":"b","at":null}],"tags":["x"]}"#;
+        let records = [(Some("1"), Some(record)), (Some("1"), None)];
+        let columns = vec![named("order_id", "value.id"), named("line", "index")];
+        let (columns, sources, notes) = proposed_by(&settings(columns), &records);
+        let expected = [
+            "order_id Integer",
+            "line Integer",
+            "sku Text",
+            "n Integer",
+            "at Text",
+        ];
+        assert_eq!(
+            (columns, sources.as_str(), notes),
+            (expected.map(str::to_owned).into(), "", 1)
+        );
+        let texts = [(None, Some(r#"{"items":["a","b"]}"#))];
+        let (columns, sources, _) = proposed_by(&settings(Vec::new()), &texts);
+        assert_eq!(columns, ["item Text"]);
+        assert!(sources.contains("item = \"item\""), "{sources}");
     }
 }

@@ -5,8 +5,8 @@ use super::bad::Bad;
 use crate::text::{Side as Edge, align, in_how_many};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_record::{
-    Arena, BadRecord, Chunk, Decoder, Described, DescribedField, Formats, LookInto, Record, Side,
-    Unavailable, Undecoded, UnknownFields,
+    Arena, BadRecord, Chunk, Decoder, Described, DescribedField, Formats, Items, LookInto, Record,
+    Side, Unavailable, Undecoded, UnknownFields,
 };
 use plimsoll_sink_api::canonical::{Wanted, written};
 use plimsoll_sink_api::{Cell, Column, Holds, Kind, Mode, Path, Rows, Shape, Source, Table, Take};
@@ -86,6 +86,9 @@ pub(crate) struct Survey {
     pub(crate) tombstones: usize,
     schemas: BTreeSet<String>,
     pub(crate) fields: SeenFields,
+    /// The fields of the elements of which rows are made, and how many elements there were.
+    pub(crate) items: SeenFields,
+    elements: usize,
     /// There are more fields than anybody reads.
     pub(crate) more: bool,
     /// Records with a key.
@@ -104,6 +107,8 @@ pub(crate) struct Surveyor<'a> {
     pub(crate) topic: &'a str,
     /// What the config says of where columns come from.
     pub(crate) named: &'a [(String, Take)],
+    /// The array of which every element is a row.
+    pub(crate) explode: Option<&'a Path>,
 }
 
 impl Surveyor<'_> {
@@ -117,23 +122,27 @@ impl Surveyor<'_> {
     ) -> Result<Survey, Unavailable> {
         let mut survey = Survey::default();
         for (tp, chunk) in chunks.iter().filter(|(tp, _)| *tp.topic == *self.topic) {
-            let decoder = self.decoder(self.named.iter().cloned(), tp.partition);
+            let table = Table {
+                explode: self.explode.cloned(),
+                ..self.table(self.named.iter().cloned())
+            };
+            let decoder = self.decoder(&table, tp.partition);
+            let items = Items::of(&table, self.topic, tp.partition, self.formats);
             let chunk = chunk.borrow();
             for i in 0..chunk.len() {
                 let record = chunk.record(i);
                 self.take(&mut survey, tp, &decoder, &record).await?;
+                if let Some(items) = &items {
+                    survey.take_items(items.describe(&record, &|path| self.leads_into(path)));
+                }
             }
         }
         survey.same_as_key = self.same_as_key(&survey, chunks).await?;
         Ok(survey)
     }
 
-    /// Of a table that takes these, and no key: none of its rows is written.
-    fn decoder(
-        &self,
-        columns: impl IntoIterator<Item = (String, Take)>,
-        partition: i32,
-    ) -> Decoder {
+    /// One that takes these, and no key: none of its rows is written.
+    fn table(&self, columns: impl IntoIterator<Item = (String, Take)>) -> Table {
         let column = |(name, take): (String, Take)| Column {
             name,
             take,
@@ -142,19 +151,23 @@ impl Surveyor<'_> {
             type_name: String::new(),
             holds: Holds::Other,
         };
-        let table = Table {
+        Table {
             name: self.topic.to_owned(),
             mode: Mode::Append,
             columns: columns.into_iter().map(column).collect(),
             filter: None,
+            explode: None,
             evolve: None,
-        };
+        }
+    }
+
+    fn decoder(&self, table: &Table, partition: i32) -> Decoder {
         // A field is no fault here: it is what is looked for.
         let formats = Formats {
             unknown: UnknownFields::Ignore,
             ..self.formats.clone()
         };
-        Decoder::new(&table, self.topic, partition, &formats)
+        Decoder::new(table, self.topic, partition, &formats)
     }
 
     async fn take(
@@ -198,6 +211,13 @@ impl Surveyor<'_> {
     fn leads_further(&self, path: &[String]) -> bool {
         let taken = self.named.iter().flat_map(|(_, take)| take.sources());
         let mut paths = taken.flat_map(Source::value_paths);
+        paths.any(|Path(p)| p.len() > path.len() && p.starts_with(path))
+    }
+
+    /// The same, of an element.
+    fn leads_into(&self, path: &[String]) -> bool {
+        let taken = self.named.iter().flat_map(|(_, take)| take.sources());
+        let mut paths = taken.flat_map(Source::item_paths);
         paths.any(|Path(p)| p.len() > path.len() && p.starts_with(path))
     }
 
@@ -252,7 +272,7 @@ impl Surveyor<'_> {
             };
             let key = (String::new(), Source::Key(Path::default()).into());
             let columns = names.iter().map(value).chain([key]);
-            let decoder = self.decoder(columns, tp.partition);
+            let decoder = self.decoder(&self.table(columns), tp.partition);
             let chunk = chunk.borrow();
             for i in 0..chunk.len() {
                 let record = chunk.record(i);
@@ -352,6 +372,13 @@ impl Survey {
         own.map(|seen| seen.path[0].as_str())
     }
 
+    fn take_items(&mut self, items: Vec<Described>) {
+        self.elements += items.len();
+        for field in items.into_iter().flat_map(|item| item.fields) {
+            self.more |= !self.items.add(field);
+        }
+    }
+
     /// Whether nothing is known of any value.
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.iter().next().is_none()
@@ -370,7 +397,8 @@ impl Survey {
         let keys = self.key.iter().map(row(Source::Key, self.records));
         let values = self.fields.iter();
         let values = values.map(row(Source::Value, self.records - self.tombstones));
-        let rows: Vec<Vec<String>> = keys.chain(values).collect();
+        let items = self.items.iter().map(row(Source::Item, self.elements));
+        let rows: Vec<Vec<String>> = keys.chain(values).chain(items).collect();
         let schemas = self.schemas.iter().map(|schema| format!("by {schema}"));
         let mut lines: Vec<String> = schemas.collect();
         lines.extend(align(&rows, &[Edge::Left; 2]));

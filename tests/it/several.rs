@@ -102,8 +102,9 @@ pub fn execute_sqlite(connection: &mut SqliteConnection, sql: &str) {
 }
 
 /// A number, if the query can be answered yet.
-pub fn try_count_sqlite(connection: &mut SqliteConnection, sql: &'static str) -> Option<i64> {
-    let row = crate::harness::block_on(sqlx::query(sql).fetch_one(connection));
+pub fn try_count_sqlite(connection: &mut SqliteConnection, sql: &str) -> Option<i64> {
+    let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+    let row = crate::harness::block_on(query.fetch_one(connection));
     row.ok()?.try_get(0).ok()
 }
 

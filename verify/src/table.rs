@@ -72,13 +72,18 @@ impl Part {
 struct Parts<'p> {
     parts: &'p [Part],
     how: How,
+    /// Every element of an array is a row.
+    exploded: bool,
     /// See [`SnapshotTable::changed`].
     changed: &'p [Option<u32>],
 }
 
 impl Doubts for Parts<'_> {
     fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool {
-        let compacted = |part: &Part| self.how == How::Content && part.compacted;
+        // Of a key the last record is left, which makes its row: but not those of elements
+        // that only an earlier record had.
+        let needs_all = self.exploded || self.how == How::Content;
+        let compacted = |part: &Part| needs_all && part.compacted;
         let silent = |part: &Part| {
             let foreign = part.passed_over.foreign_below > 0;
             part.gone() > 0 || part.unknown > 0 || foreign || compacted(part)
@@ -117,6 +122,16 @@ struct Coordinate {
     topic: Option<usize>,
     partition: usize,
     offset: usize,
+    /// Where every element of an array is a row: its place there.
+    index: Option<usize>,
+}
+
+/// What tells a row from all others: its record, and of that, where every element of an
+/// array is a row, which element.
+#[derive(Debug)]
+struct RowPlace {
+    record: Place,
+    index: Option<i64>,
 }
 
 impl<L: Log> Comparing<'_, L> {
@@ -134,6 +149,7 @@ impl<L: Log> Comparing<'_, L> {
             skipped: table.defaults().iter().map(Option::is_none).collect(),
             defaults: default_hashes(&table),
             changed: table.changed(),
+            index: self.coordinate().and_then(|coordinate| coordinate.index),
         };
         bar.set_message("reading rows");
         let mut found = Buckets::new(count, width)?;
@@ -152,6 +168,7 @@ impl<L: Log> Comparing<'_, L> {
         let doubts = Parts {
             parts: &parts,
             how: sides.how,
+            exploded: feed.table.explode.is_some(),
             changed: sides.changed,
         };
         let both = expected.into_readers()?.into_iter();
@@ -248,10 +265,15 @@ impl<L: Log> Comparing<'_, L> {
         if topic.is_none() && self.only_topic().is_none() {
             return None;
         }
+        let index = match self.group.feed.table.explode {
+            None => None,
+            Some(_) => Some(of(&Source::Index)?),
+        };
         Some(Coordinate {
             topic,
             partition: of(&Source::Partition)?,
             offset: of(&Source::Offset)?,
+            index,
         })
     }
 
@@ -411,15 +433,20 @@ impl<L: Log> Comparing<'_, L> {
 }
 
 impl Coordinate {
-    fn of_row(&self, text: Texts<'_>, only_topic: Option<&str>) -> Option<Place> {
-        Some(Place {
+    fn of_row(&self, text: Texts<'_>, only_topic: Option<&str>) -> Option<RowPlace> {
+        let record = Place {
             topic: match self.topic {
                 Some(column) => text(column)?,
                 None => only_topic?.to_owned(),
             },
             partition: whole(&text(self.partition)?)?.try_into().ok()?,
             offset: whole(&text(self.offset)?)?,
-        })
+        };
+        let index = match self.index {
+            None => None,
+            Some(column) => Some(whole(&text(column)?)?),
+        };
+        Some(RowPlace { record, index })
     }
 }
 
@@ -430,10 +457,13 @@ fn whole(text: &str) -> Option<i64> {
     nothing.then(|| number.parse().ok())?
 }
 
-fn by_place(place: &Place) -> u128 {
-    let (partition, offset) = (place.partition.to_string(), place.offset.to_string());
-    let parts = [place.topic.as_str(), &partition, &offset];
-    hash::identity(parts.iter().map(|part| Some(part.as_bytes())))
+fn by_place(place: &RowPlace) -> u128 {
+    let RowPlace { record, index } = place;
+    let (partition, offset) = (record.partition.to_string(), record.offset.to_string());
+    let index = index.map(|index| index.to_string());
+    let record = [record.topic.as_str(), &partition, &offset].map(Some);
+    let parts = record.into_iter().chain(index.as_deref().map(Some));
+    hash::identity(parts.map(|part| part.map(str::as_bytes)))
 }
 
 /// The partitions' places in the list, by topic and number.
@@ -467,9 +497,19 @@ struct Sides<'t> {
     defaults: Vec<u64>,
     /// See [`SnapshotTable::changed`].
     changed: &'t [Option<u32>],
+    /// See [`Coordinate::index`].
+    index: Option<usize>,
 }
 
 impl Sides<'_> {
+    /// Which element of its record a row is made of.
+    fn index_of(&self, cells: &[Cell<'_>]) -> Option<i64> {
+        match cells[self.index?] {
+            Cell::Int(index) => Some(index),
+            _ => None,
+        }
+    }
+
     /// The identity of a row by its content: by the columns that were there, and what
     /// they are, when the first row was written.
     fn content(&self, columns: &[u64]) -> u128 {
@@ -478,7 +518,7 @@ impl Sides<'_> {
     }
 
     /// A row of the table.
-    fn found(&self, canonical: Canonical, place: Option<Place>) -> Entry {
+    fn found(&self, canonical: Canonical, place: Option<RowPlace>) -> Entry {
         let Canonical {
             key,
             age,
@@ -489,6 +529,7 @@ impl Sides<'_> {
         }
         let known = place
             .as_ref()
+            .map(|place| &place.record)
             .and_then(|p| self.places.get(&(p.topic.as_str(), p.partition)));
         Entry {
             identity: match (self.how, &place) {
@@ -497,7 +538,7 @@ impl Sides<'_> {
                 (How::Coordinate, None) | (How::Content, _) => self.content(&columns),
             },
             partition: known.copied().unwrap_or(u32::MAX),
-            offset: place.map_or(-1, |p| p.offset),
+            offset: place.map_or(-1, |place| place.record.offset),
             op: Op::Put,
             age,
             columns,
@@ -587,8 +628,12 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
 
     /// A record that can be no row, and whose key nobody knows.
     fn bad(&self, tp: &TopicPartition, offset: i64) -> Entry {
+        let record = self.place(tp, offset);
         Entry {
-            identity: by_place(&self.place(tp, offset)),
+            identity: by_place(&RowPlace {
+                record,
+                index: None,
+            }),
             partition: self.at,
             offset,
             op: Op::Bad,
@@ -619,8 +664,9 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
                 (Ok(all), _) => {
                     for (canonical, &i) in all.into_iter().zip(part) {
                         let op = if key_only { Op::Delete } else { Op::Put };
-                        let offset = rows.row(i).0.offset;
-                        match self.entry(tp, offset, op, canonical) {
+                        let (row, cells) = rows.row(i);
+                        let (offset, index) = (row.offset, self.sides.index_of(cells));
+                        match self.entry(tp, (offset, index), op, canonical) {
                             Some(entry) => entries.push((i, entry)),
                             None => unknown += u64::from(offset < self.position),
                         }
@@ -628,7 +674,8 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
                 }
                 (Err(Unreadable::Failed(error)), _) => return Err(error.into()),
                 (Err(Unreadable::Value), &[only]) => {
-                    let offset = rows.row(only).0.offset;
+                    let (row, all_cells) = rows.row(only);
+                    let (offset, index) = (row.offset, self.sides.index_of(all_cells));
                     let key = match (self.sides.how, key_only) {
                         (How::Key { .. }, false) => {
                             snapshot.canonical(self.table, &cells, true).await
@@ -640,7 +687,9 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
                         Ok(all) => all
                             .into_iter()
                             .next()
-                            .and_then(|canonical| self.entry(tp, offset, Op::Bad, canonical))
+                            .and_then(|canonical| {
+                                self.entry(tp, (offset, index), Op::Bad, canonical)
+                            })
                             .unwrap_or_else(|| self.bad(tp, offset)),
                         Err(Unreadable::Value) => self.bad(tp, offset),
                         Err(Unreadable::Failed(error)) => {
@@ -658,11 +707,11 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
         Ok(unknown)
     }
 
-    /// `None`: nobody can say which row it is.
+    /// `None`: nobody can say which row it is. `index`: see [`RowPlace`].
     fn entry(
         &self,
         tp: &TopicPartition,
-        offset: i64,
+        (offset, index): (i64, Option<i64>),
         op: Op,
         canonical: Canonical,
     ) -> Option<Entry> {
@@ -684,7 +733,10 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
         Some(Entry {
             identity: match self.sides.how {
                 How::Key { .. } => key?,
-                How::Coordinate => by_place(&self.place(tp, offset)),
+                How::Coordinate => by_place(&RowPlace {
+                    record: self.place(tp, offset),
+                    index,
+                }),
                 How::Content => self.sides.content(&columns),
             },
             partition: self.at,
@@ -693,5 +745,69 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
             age: 0,
             columns,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All of it is there, but for what compaction took.
+    fn compacted() -> Part {
+        Part {
+            tp: TopicPartition::new("t", 0),
+            gone: false,
+            start: 0,
+            low: 0,
+            position: 10,
+            until: 10,
+            compacted: true,
+            passed_over: Passed::default(),
+            records: 10,
+            passed: 10,
+            dead: 0,
+            skipped: 0,
+            dropped: 0,
+            unknown: 0,
+        }
+    }
+
+    #[test]
+    fn a_compacted_log_does_not_tell_the_elements_that_a_later_record_lacks() {
+        let parts = [compacted()];
+        let silent = |how, exploded| {
+            let parts = Parts {
+                parts: &parts,
+                how,
+                exploded,
+                changed: &[],
+            };
+            parts.is_silent(None)
+        };
+        let by_key = How::Key { keep: false };
+        assert!(silent(by_key, true) && !silent(by_key, false));
+        assert!(silent(How::Content, true) && silent(How::Content, false));
+    }
+
+    #[test]
+    fn a_row_is_of_its_record_and_of_its_element() {
+        let place = |offset, index| {
+            by_place(&RowPlace {
+                record: Place {
+                    topic: "t".to_owned(),
+                    partition: 0,
+                    offset,
+                },
+                index,
+            })
+        };
+        let all = [
+            place(1, None),
+            place(1, Some(0)),
+            place(1, Some(1)),
+            place(11, Some(0)),
+        ];
+        assert_eq!(HashSet::from(all).len(), all.len());
+        assert_eq!(place(1, Some(1)), place(1, Some(1)));
     }
 }

@@ -45,6 +45,16 @@ pub enum BadRecord {
     EventWithoutRow(Sender),
     /// More rows than a record may have.
     TooManyRows,
+    /// What is to be an array, of which every element is a row, is none.
+    NotAnArray {
+        /// Where it stands, as the config says it.
+        source: String,
+    },
+    /// An element of that array is no object, and columns take fields of it.
+    ItemNotObject {
+        /// Its place, counted from 0.
+        index: usize,
+    },
     /// A value that the source did not send, where no row has it.
     ValueUnavailable {
         /// The column that it is for.
@@ -193,6 +203,8 @@ impl BadRecord {
             | Self::NotAnEvent(_)
             | Self::EventWithoutRow(_)
             | Self::TooManyRows
+            | Self::NotAnArray { .. }
+            | Self::ItemNotObject { .. }
             | Self::Tombstone
             | Self::OtherFormat { .. }
             | Self::OtherMessage { .. }
@@ -214,6 +226,8 @@ impl BadRecord {
             Self::NotAnEvent(_) => "not_a_change_event",
             Self::EventWithoutRow(_) => "event_without_row",
             Self::TooManyRows => "too_many_rows",
+            Self::NotAnArray { .. } => "not_an_array",
+            Self::ItemNotObject { .. } => "item_not_object",
             Self::ValueUnavailable { .. } => "value_unavailable",
             Self::Ambiguous { .. } => "ambiguous_value",
             Self::NoBytes { .. } => "invalid_bytes",
@@ -240,6 +254,8 @@ impl BadRecord {
             | Self::NotAnEvent(_)
             | Self::EventWithoutRow(_)
             | Self::TooManyRows
+            | Self::NotAnArray { .. }
+            | Self::ItemNotObject { .. }
             | Self::ValueUnavailable { .. }
             | Self::Ambiguous { .. }
             | Self::NoBytes { .. }
@@ -321,6 +337,16 @@ impl fmt::Display for BadRecord {
                 f,
                 "the record has more than {MAX_ROWS} rows; hint: let the sender write fewer rows \
                  into a record"
+            ),
+            Self::NotAnArray { source } => write!(
+                f,
+                "\"{source}\" is not an array, and explode makes a row of each of its elements; \
+                 hint: explode names the array itself; a record without it has no rows"
+            ),
+            Self::ItemNotObject { index } => write!(
+                f,
+                "element {index} of the array is not an object, and columns take fields of it; \
+                 hint: a column takes a whole element with \"item\""
             ),
             Self::ValueUnavailable { column } => write!(
                 f,

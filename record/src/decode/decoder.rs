@@ -2,10 +2,12 @@
 //! about several.
 
 mod changes;
+mod elements;
 #[cfg(test)]
 mod tests;
 
 use self::changes::Changes;
+use self::elements::Elements;
 use super::connect;
 use super::envelope::{Change, Envelope, Events};
 use super::format::{Field, Format, Held, Need, Reader, Side, Unavailable, Undecoded, Wanted};
@@ -60,6 +62,8 @@ pub struct Decoder {
     mapping: Mapping,
     value: Box<dyn Reader>,
     around: Around,
+    /// What makes a row of every element of an array.
+    elements: Option<Elements>,
     /// Why no record can be read, where that is known before any comes.
     unusable: Option<Unavailable>,
     /// Whether nothing tells the types of values.
@@ -89,6 +93,7 @@ struct Sorted<'t> {
     value: Vec<Field<'t>>,
     key: Vec<Field<'t>>,
     tombstone: Vec<Field<'t>>,
+    item: Vec<Field<'t>>,
     own: Vec<usize>,
 }
 
@@ -99,6 +104,8 @@ struct Paths {
     value: Vec<Path>,
     /// Into the key of a tombstone, which has no value.
     tombstone: Vec<Path>,
+    /// Into an element of an array.
+    item: Vec<Path>,
 }
 
 impl Paths {
@@ -114,7 +121,12 @@ impl Paths {
                 tombstone.push(own);
             }
         }
-        Self { value, tombstone }
+        let item = column.take.source.item_paths();
+        Self {
+            value,
+            tombstone,
+            item,
+        }
     }
 }
 
@@ -125,6 +137,9 @@ impl<'t> Sorted<'t> {
             let field = |path| Field { path, cell, column };
             match &column.take.source {
                 Source::Key(path) => it.key.push(field(path)),
+                source if source.is_of_item() => {
+                    it.item.extend(paths[cell].item.iter().map(field));
+                }
                 source if source.is_of_value() => {
                     it.value.extend(paths[cell].value.iter().map(field));
                     it.tombstone.extend(paths[cell].tombstone.iter().map(field));
@@ -230,6 +245,7 @@ impl Decoder {
             _ => None,
         };
         let around = Around::of(formats, &sorted.value, mapping.cells());
+        let elements = Elements::new(&mapping, &sorted.item, formats.unknown);
         let (value, of_value) = value_reader(formats, &sorted.value, &around);
         let of_key = |side, fields: &[Field<'_>]| {
             let wanted = Wanted {
@@ -254,6 +270,7 @@ impl Decoder {
             unusable: of_value.and(keys_judged.unwrap_or(Ok(()))).err(),
             plain: formats.value.is_untyped(),
             around,
+            elements,
             key,
             tombstone,
             whole_value: whole(&sorted.value),
@@ -370,6 +387,10 @@ impl Decoder {
         arena: &'c Arena,
         rows: &mut Rows<'c>,
     ) -> Result<Decoded, Undecoded> {
+        if self.elements.is_some() {
+            // It tells no elements.
+            return Ok(Decoded::PassedOver);
+        }
         let op = match self.mode {
             Mode::Append if !self.mapping.filters() => return Err(BadRecord::Tombstone.into()),
             Mode::Upsert => Op::Delete,
@@ -569,13 +590,17 @@ impl Decoder {
                 | Source::Spelled(_)
                 | Source::Key(_)
                 | Source::Inside(_)
-                | Source::Rest => continue,
+                | Source::Rest
+                | Source::Item(_)
+                | Source::SpelledItem(_)
+                | Source::Index => continue,
             };
         }
     }
 
     /// Adds a row whose cells are filled, and mapped; none if they cannot be, if the filter
-    /// rules it out, or if what was to fill them held nothing.
+    /// rules it out, or if what was to fill them held nothing. Where every element of an
+    /// array is a row, adds those.
     fn add<'c>(
         &self,
         record: &Record<'c>,
@@ -585,6 +610,13 @@ impl Decoder {
         fill: impl FnOnce(&mut [Cell<'c>]) -> Result<Held, Undecoded>,
     ) -> Result<Added, Undecoded> {
         let offset = record.offset;
+        if let Some(elements) = &self.elements {
+            return match op {
+                Op::Put => self.explode(elements, record, arena, rows, fill),
+                // It tells no elements.
+                Op::Delete => Ok(Added::Nothing),
+            };
+        }
         if self.mapping.is_plain() {
             let cells = rows.push(Row { offset, op });
             let added = self.fill(record, op, arena, cells, fill);
@@ -613,12 +645,32 @@ impl Decoder {
         if fill(cells)? == Held::Null {
             return Ok(Added::Nothing);
         }
+        self.finish(record, op, arena, cells)
+    }
+
+    /// Maps cells that are filled.
+    fn finish<'c>(
+        &self,
+        record: &Record<'c>,
+        op: Op,
+        arena: &'c Arena,
+        cells: &mut [Cell<'c>],
+    ) -> Result<Added, Undecoded> {
         if !self.mapping.passes(cells, op == Op::Put) {
             return Ok(Added::Filtered);
         }
         self.mapping.finish(op, arena, cells)?;
         self.check_key(record, cells)?;
         Ok(Added::Row)
+    }
+
+    /// All rows of a record have its place in the order of the log, so that a key may come
+    /// but once: the last of those from `from` on stays.
+    fn keep_last_of_each_key(&self, from: usize, rows: &mut Rows<'_>) {
+        if self.mode == Mode::Upsert && rows.len() > from + 1 {
+            let last = rows.last_of_each_key(from, &self.key_columns);
+            rows.keep(from, &last);
+        }
     }
 
     fn check_key(&self, record: &Record<'_>, cells: &[Cell<'_>]) -> Result<(), Undecoded> {

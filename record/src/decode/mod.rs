@@ -9,6 +9,7 @@ mod envelope;
 mod fault;
 mod format;
 mod framed;
+mod items;
 mod json;
 mod mapping;
 mod want;
@@ -24,6 +25,7 @@ pub use format::{
     Undecoded, Wanted,
 };
 pub use framed::WithFraming;
+pub use items::Items;
 pub use json::Json;
 pub use mapping::Unmade;
 pub use want::{Target, Want};

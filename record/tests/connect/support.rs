@@ -76,6 +76,7 @@ fn decoder(wants: &[Want], mode: Mode, unknown: UnknownFields, envelope: Envelop
         mode,
         columns: wants.iter().map(|want| want.0.clone()).collect(),
         filter: None,
+        explode: None,
         evolve: None,
     };
     let formats = Formats {

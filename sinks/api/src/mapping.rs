@@ -16,14 +16,23 @@ use crate::{
 use plimsoll_protocol::Class;
 
 /// The coordinate columns of a `log` table, and where they come from.
-pub const COORDINATES: [(&str, Source); 3] = [
+const COORDINATES: [(&str, Source); 3] = [
     ("kafka_topic", Source::Topic),
     ("kafka_partition", Source::Partition),
     ("kafka_offset", Source::Offset),
 ];
 
+/// The coordinate of an element, where every element of an array is a row.
+pub const INDEX: &str = "kafka_index";
+
 /// The event of a `log` table.
 pub const EVENT: &str = "event_data";
+
+/// The coordinate columns of a `log` table with these settings, and where they come from.
+pub fn coordinates(settings: &TableSettings) -> impl Iterator<Item = (&'static str, Source)> {
+    let index = settings.explode.is_some().then_some((INDEX, Source::Index));
+    COORDINATES.into_iter().chain(index)
+}
 
 /// A table as the catalogue has it, as far as these rules need to know it.
 #[derive(Debug, Clone)]
@@ -87,6 +96,7 @@ impl Mapping {
             name: name.to_owned(),
             mode: settings.mode,
             columns: columns.into_iter().collect(),
+            explode: settings.explode.clone(),
             filter: settings.filter.clone(),
             evolve: settings.evolve.then(|| LeftOut(self.left_out.clone())),
         }
@@ -244,7 +254,7 @@ impl Target<'_> {
     /// config does not name take the field of their own name.
     fn all_sources(&self, settings: &TableSettings) -> Vec<(usize, Take)> {
         let take = |name: &str| {
-            let own = || settings.naming.source_of(name);
+            let own = || settings.source_of(name);
             let named = self.named(settings, name).cloned();
             let paired = || self.is_paired(settings, name).then(|| own().into());
             named.or_else(paired)
@@ -262,7 +272,7 @@ impl Target<'_> {
         let elsewhere = |column: &&Candidate<'_>| match self.named(settings, column.name) {
             Some(take) => !take
                 .sources()
-                .any(|s| *s == settings.naming.source_of(column.name)),
+                .any(|s| *s == settings.source_of(column.name)),
             None => column.closed.is_some() || !self.is_paired(settings, column.name),
         };
         let columns = self
@@ -275,7 +285,7 @@ impl Target<'_> {
             Pairs::All | Pairs::Only(_) => &[],
         };
         let names = columns.chain(never.iter().map(String::as_str));
-        names.map(|name| settings.naming.source_of(name)).collect()
+        names.map(|name| settings.source_of(name)).collect()
     }
 
     /// Whether a column takes the field of its own name.
@@ -287,8 +297,12 @@ impl Target<'_> {
     /// their defaults.
     fn log_sources(&self, settings: &TableSettings) -> Result<Vec<(usize, Take)>, SinkError> {
         let mut sources: Vec<(usize, Take)> = Vec::new();
-        let event = (EVENT, Source::Value(Path::default()));
-        for (name, source) in COORDINATES.into_iter().chain([event]) {
+        let all = Path::default();
+        let event = match settings.explode {
+            None => Source::Value(all),
+            Some(_) => Source::Item(all),
+        };
+        for (name, source) in coordinates(settings).chain([(EVENT, event)]) {
             let Some(at) = self.find(name) else {
                 let what = format!("has no column \"{name}\", which a log table needs");
                 return Err(self.refuse(&what).hint(

@@ -22,6 +22,15 @@ impl Naming {
         }
     }
 
+    /// The same, of an element of an array.
+    #[must_use]
+    pub fn item_source_of(self, column: &str) -> Source {
+        match self {
+            Self::Exact => Source::Item(Path(vec![column.to_owned()])),
+            Self::SnakeCase => Source::SpelledItem(column.to_owned()),
+        }
+    }
+
     /// The column that takes a field of this name.
     #[must_use]
     pub fn column_of(self, field: &str) -> String {

@@ -27,6 +27,12 @@ pub enum Source {
     Rest,
     /// `headers.NAME`: the last header of that name.
     Header(String),
+    /// `item` or `item.PATH`: of the element that the row is made of.
+    Item(Path),
+    /// A field of the element by its name in snake_case, as [`Self::Spelled`].
+    SpelledItem(String),
+    /// The element's place in its array, counted from 0.
+    Index,
     /// The topic's name.
     Topic,
     /// The partition's number.
@@ -57,6 +63,8 @@ pub enum Of {
     Value,
     /// Its key.
     Key,
+    /// An element of the array that makes several rows of it.
+    Item,
 }
 
 /// One step into JSON.
@@ -93,6 +101,9 @@ impl Source {
             | Self::Spelled(_)
             | Self::Inside(_)
             | Self::Rest
+            | Self::Item(_)
+            | Self::SpelledItem(_)
+            | Self::Index
             | Self::Topic
             | Self::Partition
             | Self::Offset
@@ -106,8 +117,28 @@ impl Source {
     pub fn is_of_value(&self) -> bool {
         match self {
             Self::Value(_) | Self::Spelled(_) | Self::Rest => true,
-            Self::Inside(inside) => inside.of == Of::Value,
+            Self::Item(_) | Self::SpelledItem(_) | Self::Index => true,
+            Self::Inside(inside) => matches!(inside.of, Of::Value | Of::Item),
             Self::Key(_)
+            | Self::Header(_)
+            | Self::Topic
+            | Self::Partition
+            | Self::Offset
+            | Self::Timestamp
+            | Self::Constant(_) => false,
+        }
+    }
+
+    /// Whether it is told by an element of an array, and not by the record around it.
+    #[must_use]
+    pub fn is_of_item(&self) -> bool {
+        match self {
+            Self::Item(_) | Self::SpelledItem(_) | Self::Index => true,
+            Self::Inside(inside) => inside.of == Of::Item,
+            Self::Value(_)
+            | Self::Spelled(_)
+            | Self::Key(_)
+            | Self::Rest
             | Self::Header(_)
             | Self::Topic
             | Self::Partition
@@ -123,14 +154,36 @@ impl Source {
     pub fn value_paths(&self) -> Vec<Path> {
         match self {
             Self::Value(path) => vec![path.clone()],
-            Self::Spelled(name) => {
-                let path = |name| Path(vec![name]);
-                spellings(name).into_iter().map(path).collect()
-            }
+            Self::Spelled(name) => spelled(name),
             Self::Inside(inside) if inside.of == Of::Value => vec![inside.path.clone()],
             Self::Rest => vec![Path::default()],
             Self::Key(_)
             | Self::Inside(_)
+            | Self::Item(_)
+            | Self::SpelledItem(_)
+            | Self::Index
+            | Self::Header(_)
+            | Self::Topic
+            | Self::Partition
+            | Self::Offset
+            | Self::Timestamp
+            | Self::Constant(_) => Vec::new(),
+        }
+    }
+
+    /// The ways into an element that lead to it, as [`Self::value_paths`].
+    #[must_use]
+    pub fn item_paths(&self) -> Vec<Path> {
+        match self {
+            Self::Item(path) => vec![path.clone()],
+            Self::SpelledItem(name) => spelled(name),
+            Self::Inside(inside) if inside.of == Of::Item => vec![inside.path.clone()],
+            Self::Value(_)
+            | Self::Spelled(_)
+            | Self::Key(_)
+            | Self::Inside(_)
+            | Self::Rest
+            | Self::Index
             | Self::Header(_)
             | Self::Topic
             | Self::Partition
@@ -141,6 +194,12 @@ impl Source {
     }
 }
 
+/// A field of this name in each of its spellings.
+fn spelled(name: &str) -> Vec<Path> {
+    let path = |name| Path(vec![name]);
+    spellings(name).into_iter().map(path).collect()
+}
+
 impl Of {
     /// Its word in a source.
     #[must_use]
@@ -148,6 +207,7 @@ impl Of {
         match self {
             Self::Value => "value",
             Self::Key => "key",
+            Self::Item => "item",
         }
     }
 }
@@ -156,9 +216,14 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value(path) => write!(f, "value{path}"),
+            Self::Item(path) => write!(f, "item{path}"),
             Self::Spelled(name) => {
                 write!(f, "value{} in any spelling", Path(vec![name.clone()]))
             }
+            Self::SpelledItem(name) => {
+                write!(f, "item{} in any spelling", Path(vec![name.clone()]))
+            }
+            Self::Index => f.write_str("index"),
             Self::Key(path) => write!(f, "key{path}"),
             Self::Inside(inside) => {
                 write!(f, "{}{}", inside.of.as_str(), inside.path)?;

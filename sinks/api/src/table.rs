@@ -1,6 +1,6 @@
 //! A target table as the decoder sees it: which value goes to which column.
 
-use crate::{Captures, Filter, Naming, Source, Take, TopicWords};
+use crate::{Captures, Filter, Naming, Path, Source, Take, TopicWords};
 
 /// How records become rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -142,6 +142,8 @@ pub struct Table {
     pub mode: Mode,
     /// The columns written, in the order of the cells of a row.
     pub columns: Vec<Column>,
+    /// The array in a value of which every element is a row; `None`: a record is one row.
+    pub explode: Option<Path>,
     /// Which records become rows; `None`: all.
     pub filter: Option<Filter>,
     /// A field of the row that has no column gets one, but for these; `None`: it gets
@@ -180,6 +182,8 @@ pub struct TableSettings {
     pub naming: Naming,
     /// Which columns are paired with fields that nothing is said of.
     pub pairs: Pairs,
+    /// The array in a value of which every element is a row; `None`: a record is one row.
+    pub explode: Option<Path>,
     /// Which records become rows; `None`: all.
     pub filter: Option<Filter>,
     /// What a missing field does.
@@ -199,6 +203,16 @@ impl TableSettings {
         TopicWords::of(topic, self.captures.as_ref())
     }
 
+    /// Where a column of this name takes its values from, unless it is said: from a field
+    /// of the value, or of the element that the row is made of.
+    #[must_use]
+    pub fn source_of(&self, column: &str) -> Source {
+        match self.explode {
+            None => self.naming.source_of(column),
+            Some(_) => self.naming.item_source_of(column),
+        }
+    }
+
     /// With nothing said but the table's name and its mode.
     #[must_use]
     pub fn new(table: impl Into<String>, mode: Mode) -> Self {
@@ -210,6 +224,7 @@ impl TableSettings {
             columns: Vec::new(),
             naming: Naming::Exact,
             pairs: Pairs::All,
+            explode: None,
             filter: None,
             missing: Missing::default(),
             create: false,

@@ -70,6 +70,9 @@ impl Take {
             Source::Value(_)
             | Source::Spelled(_)
             | Source::Key(_)
+            | Source::Item(_)
+            | Source::SpelledItem(_)
+            | Source::Index
             | Source::Header(_)
             | Source::Topic
             | Source::Partition

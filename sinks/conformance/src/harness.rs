@@ -4,7 +4,8 @@ use super::{Capabilities, Kept, Type};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::snapshot::Snapshot;
 use plimsoll_sink_api::{
-    Act, DeadLetters, Inspect, Missing, Mode, Positions, Sink, Source, TableRule, TableSettings,
+    Act, DeadLetters, Inspect, Missing, Mode, Path, Positions, Sink, Source, TableRule,
+    TableSettings,
 };
 use std::future::Future;
 
@@ -112,6 +113,8 @@ pub struct TableSpec {
     pub mode: Mode,
     /// What a missing field does.
     pub missing: Missing,
+    /// The array of which every element is a row.
+    pub explode: Option<Path>,
     /// The columns, in their order.
     pub columns: Vec<ColumnSpec>,
 }
@@ -123,6 +126,7 @@ impl TableSpec {
         Self {
             mode: Mode::Append,
             missing: Missing::Default,
+            explode: None,
             columns: columns.into_iter().collect(),
         }
     }
@@ -165,6 +169,7 @@ impl TableSpec {
             settings: TableSettings {
                 columns: self.columns.iter().filter_map(named).collect(),
                 missing: self.missing,
+                explode: self.explode.clone(),
                 ..TableSettings::new(table, self.mode)
             },
         }

@@ -77,6 +77,7 @@ macro_rules! suite {
             a_missing_field_takes_the_columns_default_and_a_null_does_not,
             log_keeps_a_row_under_each_coordinate_and_a_tombstone_as_null,
             log_counts_an_equal_row_that_stands_and_halts_at_another,
+            log_keeps_a_row_under_the_place_of_each_element,
             an_upsert_replaces_the_whole_row_of_its_key,
             a_merging_upsert_leaves_what_its_record_does_not_say,
             a_tombstone_deletes_the_row_of_its_key_and_no_other,

@@ -103,6 +103,7 @@ pub struct Record {
     key: Option<Vec<u8>>,
     headers: Vec<(&'static str, Option<Vec<u8>>)>,
     timestamp: Option<i64>,
+    index: Option<i64>,
 }
 
 impl Record {
@@ -114,6 +115,7 @@ impl Record {
             key: None,
             headers: Vec::new(),
             timestamp: None,
+            index: None,
         }
     }
 
@@ -166,6 +168,13 @@ impl Record {
         self
     }
 
+    /// The element at this place of an array, instead of a whole record.
+    #[must_use]
+    pub fn element(mut self, index: i64) -> Self {
+        self.index = Some(index);
+        self
+    }
+
     /// What it says of a field.
     #[must_use]
     pub fn said(&self, name: &str) -> Option<&Said> {
@@ -181,13 +190,17 @@ impl Record {
 
     fn cell<'r>(&'r self, source: &Source, shape: Shape, place: &Place<'r>) -> Cell<'r> {
         match source {
-            Source::Value(Path(path)) if path.is_empty() => {
+            Source::Value(Path(path)) | Source::Item(Path(path)) if path.is_empty() => {
                 self.event.as_deref().map_or(Cell::Null, Cell::Json)
             }
-            Source::Value(Path(path)) | Source::Key(Path(path)) if !path.is_empty() => self
-                .said(&path.join("."))
-                .map_or(Cell::Absent, |said| said.cell(shape)),
-            Source::Value(_) => Cell::Absent,
+            Source::Value(Path(path)) | Source::Item(Path(path)) | Source::Key(Path(path))
+                if !path.is_empty() =>
+            {
+                self.said(&path.join("."))
+                    .map_or(Cell::Absent, |said| said.cell(shape))
+            }
+            Source::Value(_) | Source::Item(_) => Cell::Absent,
+            Source::Index => self.index.map_or(Cell::Absent, Cell::Int),
             Source::Key(_) => match &self.key {
                 None => Cell::Null,
                 Some(key) => whole_key(key, shape),
@@ -198,9 +211,11 @@ impl Record {
                 Some((_, Some(bytes))) => text_or_bytes(bytes, shape),
             },
             // The decoder's own: they become what these here are before a sink sees them.
-            Source::Spelled(_) | Source::Inside(_) | Source::Rest | Source::Constant(_) => {
-                Cell::Absent
-            }
+            Source::Spelled(_)
+            | Source::Inside(_)
+            | Source::Rest
+            | Source::SpelledItem(_)
+            | Source::Constant(_) => Cell::Absent,
             Source::Topic => Cell::Text(place.topic),
             Source::Partition => Cell::Int(place.partition.into()),
             Source::Offset => Cell::Int(place.offset),

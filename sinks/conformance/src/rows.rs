@@ -3,7 +3,7 @@
 use super::world::{World, set, span, tp};
 use super::{Harness, Kept, Record, Said, TableSpec, Type, column};
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Missing, Mode, Positions, Sink};
+use plimsoll_sink_api::{Missing, Mode, Path, Positions, Sink};
 use std::collections::BTreeMap;
 
 fn n(number: i64) -> Kept {
@@ -152,6 +152,63 @@ pub async fn log_counts_an_equal_row_that_stands_and_halts_at_another<H: Harness
     let error = p.commit(&records[4..6]).await.unwrap_err();
     assert_eq!(error.class, Class::Halt, "{error}");
     assert_eq!(p.stands().await, 3);
+    world.assert_rows(expected()).await;
+}
+
+pub async fn log_keeps_a_row_under_the_place_of_each_element<H: Harness>() {
+    let mut spec = log();
+    spec.columns.insert(3, column("kafka_index", Type::Int));
+    spec.explode = Some(Path(vec!["items".to_owned()]));
+    let world = World::<H>::without_table(spec).await;
+    if !world.possible().await {
+        return;
+    }
+    let mut p = world.process(1).await;
+    let items = |second: &str| {
+        [
+            (0, 0, "1"),
+            (0, 1, second),
+            (1, 0, "{\"a\":3}"),
+            (2, 0, "4"),
+        ]
+        .map(|(offset, index, json)| (offset, Record::event(json).element(index)))
+    };
+    let kept = |index: i64, mut event: Vec<Kept>| {
+        event.insert(3, n(index));
+        event
+    };
+    let expected = || {
+        [
+            kept(0, event(0, "1")),
+            kept(1, event(0, "2")),
+            kept(0, event(1, "{\"a\":3}")),
+            kept(0, event(2, "4")),
+        ]
+    };
+    let items_of = items("2");
+    {
+        let rows = p.rows_at(items_of[..3].iter().map(|(o, item)| (*o, item)));
+        let done = p.sink.commit_one(&p.batch(span(0, 2), &rows, &[])).await;
+        assert_eq!(done.unwrap().rows, 3);
+    }
+    // The same again, and one more.
+    p.sink.set_position(&set(0, 0)).await.unwrap();
+    p.claim_again().await;
+    {
+        let rows = p.rows_at(items_of.iter().map(|(o, item)| (*o, item)));
+        let done = p.sink.commit_one(&p.batch(span(0, 3), &rows, &[])).await;
+        let done = done.unwrap();
+        assert_eq!((done.rows, done.already_there), (1, 3));
+    }
+    world.assert_rows(expected()).await;
+    // Another element at one place.
+    p.sink.set_position(&set(0, 0)).await.unwrap();
+    p.claim_again().await;
+    let others = items("5");
+    let rows = p.rows_at(others.iter().map(|(o, item)| (*o, item)));
+    let error = p.sink.commit_one(&p.batch(span(0, 3), &rows, &[])).await;
+    assert_eq!(error.unwrap_err().class, Class::Halt);
+    assert_eq!(p.stands().await, 0);
     world.assert_rows(expected()).await;
 }
 

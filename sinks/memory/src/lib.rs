@@ -356,7 +356,7 @@ impl Sink for MemorySink {
             if settings.mode == Mode::Log {
                 let made = s.tables.entry(name.clone());
                 made.or_insert_with(|| Stored {
-                    columns: table::log_table(),
+                    columns: table::log_table(settings),
                     rows: Vec::new(),
                 });
             }

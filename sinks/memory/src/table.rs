@@ -4,10 +4,10 @@ use super::value;
 use plimsoll_conformance::{ColumnSpec, Kept, Type};
 use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_sink_api::canonical::Unfit;
-use plimsoll_sink_api::mapping::{Candidate, Target, Unique};
+use plimsoll_sink_api::mapping::{self, Candidate, Target, Unique};
 use plimsoll_sink_api::{
     Cell, Committed, Dialect, Kind, Missing, Mode, NewColumn, Op, Prepared, Rows, Secret, Shape,
-    SinkError, TableSettings, Take,
+    SinkError, Source, TableSettings, Take,
 };
 
 /// A table.
@@ -47,15 +47,17 @@ struct PlanColumn {
 }
 
 /// The table of a log, as the sink makes it.
-pub(super) fn log_table() -> Vec<ColumnSpec> {
+pub(super) fn log_table(settings: &TableSettings) -> Vec<ColumnSpec> {
     use plimsoll_conformance::column;
-    let key = |name, typ| column(name, typ).key();
-    vec![
-        key("kafka_topic", Type::Text),
-        key("kafka_partition", Type::Int),
-        key("kafka_offset", Type::Int),
-        column("event_data", Type::Json),
-    ]
+    let coordinate = |(name, source)| match source {
+        Source::Topic => column(name, Type::Text).key(),
+        _ => column(name, Type::Int).key(),
+    };
+    let event = column(mapping::EVENT, Type::Json);
+    mapping::coordinates(settings)
+        .map(coordinate)
+        .chain([event])
+        .collect()
 }
 
 /// As a database with types would write it.
@@ -264,7 +266,7 @@ impl Stored {
                 }
                 (Mode::Append, Op::Put) => self.insert(plan, of, said),
                 (Mode::Log, Op::Put | Op::Delete) => {
-                    if self.stands(plan, &of, &said)? {
+                    if self.stands(plan, &said)? {
                         committed.already_there += 1;
                         continue;
                     }
@@ -331,16 +333,11 @@ impl Stored {
     }
 
     /// Whether a log's row stands already; another one at its place halts.
-    fn stands(
-        &self,
-        plan: &MemoryPlan,
-        of: &(TopicPartition, i64),
-        said: &[Option<Kept>],
-    ) -> Result<bool, SinkError> {
-        let Some(row) = self.rows.iter().find(|row| row.of == *of) else {
+    fn stands(&self, plan: &MemoryPlan, said: &[Option<Kept>]) -> Result<bool, SinkError> {
+        let Some(at) = self.find(plan, said) else {
             return Ok(false);
         };
-        match row.values == self.whole(plan, said.to_vec()) {
+        match self.rows[at].values == self.whole(plan, said.to_vec()) {
             true => Ok(true),
             false => {
                 let what = "another event stands at a record's coordinate";

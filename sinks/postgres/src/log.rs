@@ -23,8 +23,12 @@ pub(crate) struct Deduplicated {
 /// The batch lies here until it is compared; gone with the transaction.
 const STAGE: &str = "pg_temp.plimsoll_stage";
 
-const SAME_COORDINATE: &str = "t.kafka_topic = s.kafka_topic AND \
-     t.kafka_partition = s.kafka_partition AND t.kafka_offset = s.kafka_offset";
+/// Whether rows of the table and of the stage are of one record, or of one element of it.
+fn same_coordinate(plan: &PgPlan) -> String {
+    let key = plan.coordinates.iter().map(|&at| &plan.columns[at].quoted);
+    let same: Vec<String> = key.map(|c| format!("t.{c} = s.{c}")).collect();
+    same.join(" AND ")
+}
 
 /// Commits what is not there yet of the one batch of a commit. `None`: nothing of the batch is there, so the
 /// unique violation was about another key.
@@ -54,9 +58,10 @@ pub(crate) async fn run(
         .chain(["true".to_owned()])
         .collect::<Vec<_>>()
         .join(" AND ");
+    let same = same_coordinate(plan);
     let sql = format!(
         "SELECT count(*) AS there, min(s.kafka_offset::int8) FILTER (WHERE NOT ({equal})) AS \
-         different FROM {STAGE} AS s JOIN {target} AS t ON {SAME_COORDINATE}"
+         different FROM {STAGE} AS s JOIN {target} AS t ON {same}"
     );
     let row = sqlx::query(AssertSqlSafe(sql))
         // The temporary table is another one each time: no plan fits twice.
@@ -90,7 +95,7 @@ pub(crate) async fn run(
         .join(", ");
     let inserted = sqlx::query(AssertSqlSafe(format!(
         "INSERT INTO {target} ({columns}) SELECT {columns} FROM {STAGE} AS s \
-         WHERE NOT EXISTS (SELECT FROM {target} AS t WHERE {SAME_COORDINATE})"
+         WHERE NOT EXISTS (SELECT FROM {target} AS t WHERE {same})"
     )))
     .persistent(false)
     .execute(&mut *conn)

@@ -118,13 +118,15 @@ impl Inspect for PostgresSink {
     }
 
     fn log_tables(&self, topics: &[String]) -> Vec<String> {
-        let names = self.log_table_names(topics);
-        names.iter().map(plan::create_log_table).collect()
+        let logs = self.logs(topics);
+        let create = |(name, settings): (_, _)| plan::create_log_table(&name, settings);
+        logs.into_iter().map(create).collect()
     }
 
     async fn missing_log_tables(&self, topics: &[String]) -> Result<Vec<String>, SinkError> {
         let missing = self.missing_logs(topics).await?;
-        Ok(missing.iter().map(plan::create_log_table).collect())
+        let create = |(name, settings): (_, _)| plan::create_log_table(&name, settings);
+        Ok(missing.into_iter().map(create).collect())
     }
 
     async fn make_log_tables(&self, topics: &[String]) -> Result<(), SinkError> {

@@ -12,9 +12,11 @@ use crate::shape;
 use crate::statement::Statements;
 use crate::text::ident;
 use plimsoll_sink_api::mapping::{
-    self, COORDINATES, Candidate, Closed, EVENT, Mapped, Mapping, Target,
+    self, Candidate, Closed, EVENT, Mapped, Mapping, Target, coordinates,
 };
-use plimsoll_sink_api::{Column, Holds, Mode, Prepared, Shape, SinkError, TableSettings, Take};
+use plimsoll_sink_api::{
+    Column, Holds, Mode, Prepared, Shape, SinkError, Source, TableSettings, Take,
+};
 use std::sync::Arc;
 
 /// What the sink keeps of a table.
@@ -26,6 +28,8 @@ pub struct PgPlan {
     /// Columns with a default: left out where the record has no such field.
     pub(crate) defaulted: Vec<usize>,
     pub(crate) mode: Mode,
+    /// What tells the rows of a log apart, by their places in `columns`; of others none.
+    pub(crate) coordinates: Vec<usize>,
     pub(crate) statements: Statements,
     /// COPY may be used: the server refuses it where policies hold for the role.
     pub(crate) may_copy: bool,
@@ -121,27 +125,47 @@ impl PlanColumn {
 }
 
 /// The statement that makes a `log` table.
-pub(crate) fn create_log_table(name: &TableName) -> String {
+pub(crate) fn create_log_table(name: &TableName, settings: &TableSettings) -> String {
+    let (columns, key) = log_columns(settings);
     format!(
-        "CREATE TABLE IF NOT EXISTS {} (kafka_topic varchar(255) NOT NULL, kafka_partition int \
-         NOT NULL, kafka_offset bigint NOT NULL, {EVENT} jsonb, PRIMARY KEY (kafka_topic, \
-         kafka_partition, kafka_offset))",
-        name.exact()
+        "CREATE TABLE IF NOT EXISTS {} ({columns}, {EVENT} jsonb, PRIMARY KEY ({key}))",
+        name.exact(),
     )
 }
 
 /// The statement that makes one that is divided by the records' timestamps, for people.
-pub(crate) fn create_divided_log_table(sql: &str) -> String {
+pub(crate) fn create_divided_log_table(sql: &str, settings: &TableSettings) -> String {
+    let (columns, key) = log_columns(settings);
     format!(
-        "CREATE TABLE {sql} (kafka_topic varchar(255) NOT NULL, kafka_partition int NOT NULL, \
-         kafka_offset bigint NOT NULL, kafka_timestamp timestamptz NOT NULL, {EVENT} jsonb, \
-         PRIMARY KEY (kafka_topic, kafka_partition, kafka_offset, kafka_timestamp)) \
-         PARTITION BY RANGE (kafka_timestamp)"
+        "CREATE TABLE {sql} ({columns}, kafka_timestamp timestamptz NOT NULL, {EVENT} jsonb, \
+         PRIMARY KEY ({key}, kafka_timestamp)) PARTITION BY RANGE (kafka_timestamp)"
     )
 }
 
+/// The coordinates of a `log` table, and their names alone.
+fn log_columns(settings: &TableSettings) -> (String, String) {
+    let column = |(name, source): (&str, Source)| {
+        let (_, typ, _) = coordinate_type(&source);
+        format!("{name} {typ} NOT NULL")
+    };
+    let columns: Vec<String> = coordinates(settings).map(column).collect();
+    let names: Vec<&str> = coordinates(settings).map(|(name, _)| name).collect();
+    (columns.join(", "), names.join(", "))
+}
+
+/// The type of a coordinate: as the catalogue prints it, as the statement has it, and its
+/// own name.
+const fn coordinate_type(source: &Source) -> (&'static str, &'static str, &'static str) {
+    match source {
+        Source::Topic => ("character varying(255)", "varchar(255)", "varchar"),
+        Source::Offset => ("bigint", "bigint", "int8"),
+        // A partition, and an element's place, which is far below 2³¹.
+        _ => ("integer", "int", "int4"),
+    }
+}
+
 /// The `log` table that [`create_log_table`] would make.
-pub(crate) fn log_relation(name: &TableName) -> Relation {
+pub(crate) fn log_relation(name: &TableName, settings: &TableSettings) -> Relation {
     let column = |name: &str, type_name: &str, base: &str| RelColumn {
         name: name.to_owned(),
         type_name: type_name.to_owned(),
@@ -161,17 +185,20 @@ pub(crate) fn log_relation(name: &TableName) -> Relation {
         sql: name.exact(),
         shown: name.shown(),
         kind: "r".to_owned(),
-        columns: vec![
-            column("kafka_topic", "character varying(255)", "varchar"),
-            column("kafka_partition", "integer", "int4"),
-            column("kafka_offset", "bigint", "int8"),
-            column(EVENT, "jsonb", "jsonb"),
-        ],
+        columns: coordinates(settings)
+            .map(|(name, source)| {
+                let (shown, _, base) = coordinate_type(&source);
+                column(name, shown, base)
+            })
+            .chain([column(EVENT, "jsonb", "jsonb")])
+            .collect(),
         uniques: vec![Unique {
             primary: true,
             immediate: true,
-            columns: COORDINATES.iter().map(|(c, _)| (*c).to_owned()).collect(),
-            equals: vec!["OPERATOR(pg_catalog.=)".to_owned(); 3],
+            columns: coordinates(settings)
+                .map(|(column, _)| column.to_owned())
+                .collect(),
+            equals: vec!["OPERATOR(pg_catalog.=)".to_owned(); coordinates(settings).count()],
         }],
         partitioned: None,
         shape: None,
@@ -229,6 +256,10 @@ pub(crate) fn build(
             columns,
             defaulted,
             mode: settings.mode,
+            coordinates: match (settings.mode, mapping.key) {
+                (Mode::Log, Some(key)) => key.columns,
+                _ => Vec::new(),
+            },
             statements,
             may_copy: !relation.row_security,
             in_binary,

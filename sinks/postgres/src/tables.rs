@@ -67,7 +67,7 @@ impl PostgresSink {
             }
             if settings.create_partitions.is_some() {
                 lease.done();
-                return Err(no_divided_table(name, settings.mode));
+                return Err(no_divided_table(name, settings));
             }
             if settings.mode != Mode::Log || !self.settings.auto_migrate {
                 let others = catalog::others(&mut session.conn, name).await?;
@@ -77,10 +77,11 @@ impl PostgresSink {
             }
             if !self.creates {
                 lease.done();
-                return Ok((plan::log_relation(name), Some(plan::create_log_table(name))));
+                let create = plan::create_log_table(name, settings);
+                return Ok((plan::log_relation(name, settings), Some(create)));
             }
             // Where somebody else was first, the session is closed with its error.
-            if make(session, name).await? == Made::ByUs {
+            if make(session, settings, name).await? == Made::ByUs {
                 lease.done();
             }
         }
@@ -93,26 +94,26 @@ impl PostgresSink {
         table_name(mapping::rule(&self.settings.tables, topic)?, topic)
     }
 
-    /// Names of the `log` tables of these topics, but for those that are divided, which
-    /// nobody makes but their users. The config was read with all of them.
-    pub(crate) fn log_table_names(&self, topics: &[String]) -> Vec<TableName> {
+    /// The `log` tables of these topics, but for those that are divided, which nobody makes
+    /// but their users. The config was read with all of them.
+    pub(crate) fn logs(&self, topics: &[String]) -> Vec<(TableName, &TableSettings)> {
         let logs = mapping::log_tables(&self.settings.tables, topics).into_iter();
         let whole = logs.filter(|(settings, _)| settings.create_partitions.is_none());
-        let name = |(settings, topic)| table_name(settings, topic).ok();
-        whole.filter_map(name).collect()
+        let named = |(settings, topic)| Some((table_name(settings, topic).ok()?, settings));
+        whole.filter_map(named).collect()
     }
 
     /// Those of them whose tables are missing.
     pub(crate) async fn missing_logs(
         &self,
         topics: &[String],
-    ) -> Result<Vec<TableName>, SinkError> {
-        let names = self.log_table_names(topics);
+    ) -> Result<Vec<(TableName, &TableSettings)>, SinkError> {
+        let logs = self.logs(topics);
         self.on_control(async |conn| {
             let mut missing = Vec::new();
-            for name in names {
+            for (name, settings) in logs {
                 if catalog::read(conn, &name).await?.is_none() {
-                    missing.push(name);
+                    missing.push((name, settings));
                 }
             }
             Ok(missing)
@@ -121,10 +122,10 @@ impl PostgresSink {
     }
 
     pub(crate) async fn make_logs(&self, topics: &[String]) -> Result<(), SinkError> {
-        for name in self.missing_logs(topics).await? {
+        for (name, settings) in self.missing_logs(topics).await? {
             self.bounded(async {
                 let mut lease = self.control.lease().await?;
-                if make(&mut lease.session, &name).await? == Made::ByUs {
+                if make(&mut lease.session, settings, &name).await? == Made::ByUs {
                     lease.done();
                 }
                 Ok(())
@@ -136,16 +137,16 @@ impl PostgresSink {
 }
 
 /// The refusal of a table that is to be divided and is not there.
-fn no_divided_table(name: &TableName, mode: Mode) -> SinkError {
+fn no_divided_table(name: &TableName, settings: &TableSettings) -> SinkError {
     let what = format!(
         "table \"{}\" does not exist, and plimsoll makes partitions, but no table for them",
         name.shown()
     );
     let sql = name.exact();
-    let mut error = halt(what).hint(match mode {
+    let mut error = halt(what).hint(match settings.mode {
         Mode::Log => format!(
             "{}, with columns = {{ kafka_timestamp = \"timestamp\" }}",
-            plan::create_divided_log_table(&sql)
+            plan::create_divided_log_table(&sql, settings)
         ),
         Mode::Append | Mode::Upsert => {
             format!("CREATE TABLE {sql} (…, at timestamptz NOT NULL) PARTITION BY RANGE (at)")
@@ -172,8 +173,13 @@ enum Made {
     ByAnother,
 }
 
-async fn make(session: &mut Session, name: &TableName) -> Result<Made, SinkError> {
-    let made = commit::simple(&mut session.conn, plan::create_log_table(name)).await;
+async fn make(
+    session: &mut Session,
+    settings: &TableSettings,
+    name: &TableName,
+) -> Result<Made, SinkError> {
+    let create = plan::create_log_table(name, settings);
+    let made = commit::simple(&mut session.conn, create).await;
     let mut error = match made {
         Ok(()) => return Ok(Made::ByUs),
         Err(error) => error,

@@ -79,10 +79,11 @@ impl SqliteSink {
         Ok(Self { settings, database })
     }
 
-    fn log_table_names(&self, topics: &[String]) -> Vec<String> {
+    /// The `log` tables of these topics.
+    fn logs(&self, topics: &[String]) -> Vec<logs::LogTable<'_>> {
         let logs = mapping::log_tables(&self.settings.tables, topics);
-        let name = |(settings, topic): (_, &str)| mapping::table_name(settings, topic);
-        logs.into_iter().map(name).collect()
+        let named = |(settings, topic)| (mapping::table_name(settings, topic), settings);
+        logs.into_iter().map(named).collect()
     }
 }
 
@@ -120,7 +121,7 @@ impl Sink for SqliteSink {
                 // topic is first seen.
                 Err(_) if settings.mode == Mode::Log && self.settings.auto_migrate && !made => {
                     made = true;
-                    logs::make(&self.database, std::slice::from_ref(&name)).await?;
+                    logs::make(&self.database, &[(name.clone(), settings)]).await?;
                 }
                 Err(others) => return Err(plan::missing_table(&name, settings.mode, &others)),
             }
@@ -263,10 +264,8 @@ impl Inspect for SqliteSink {
     }
 
     fn log_tables(&self, topics: &[String]) -> Vec<String> {
-        let names = self.log_table_names(topics);
-        names
-            .iter()
-            .map(|name| plan::create_log_table(name))
+        let logs = self.logs(topics).into_iter();
+        logs.map(|(name, settings)| plan::create_log_table(&name, settings))
             .collect()
     }
 
@@ -274,15 +273,14 @@ impl Inspect for SqliteSink {
         if !self.settings.path.exists() {
             return Ok(self.log_tables(topics));
         }
-        let names = self.log_table_names(topics);
-        let missing = logs::missing(&self.database, &names).await?;
+        let missing = logs::missing(&self.database, self.logs(topics)).await?;
         Ok(missing
-            .iter()
-            .map(|name| plan::create_log_table(name))
+            .into_iter()
+            .map(|(name, settings)| plan::create_log_table(&name, settings))
             .collect())
     }
 
     async fn make_log_tables(&self, topics: &[String]) -> Result<(), SinkError> {
-        logs::make(&self.database, &self.log_table_names(topics)).await
+        logs::make(&self.database, &self.logs(topics)).await
     }
 }

@@ -3,17 +3,23 @@
 use crate::connection::{Database, End, Lane, Open, Transaction, within};
 use crate::error::from_sqlx;
 use crate::plan::create_log_table;
-use plimsoll_sink_api::SinkError;
+use plimsoll_sink_api::{SinkError, TableSettings};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
+/// The name of such a table, and what the config says of it.
+pub type LogTable<'s> = (String, &'s TableSettings);
+
 /// Those of these tables that a file which is there has not.
-pub async fn missing(database: &Database, names: &[String]) -> Result<Vec<String>, SinkError> {
+pub async fn missing<'s>(
+    database: &Database,
+    logs: Vec<LogTable<'s>>,
+) -> Result<Vec<LogTable<'s>>, SinkError> {
     within(async {
         let mut lease = database.lease(Lane::Other, Open::Existing).await?;
         let mut missing = Vec::new();
-        for name in names {
-            if !is_there(lease.connection(), name).await? {
-                missing.push(name.clone());
+        for (name, settings) in logs {
+            if !is_there(lease.connection(), &name).await? {
+                missing.push((name, settings));
             }
         }
         lease.keep();
@@ -31,23 +37,26 @@ async fn is_there(connection: &mut SqliteConnection, name: &str) -> Result<bool,
 }
 
 /// Makes those that are not there.
-pub async fn make(database: &Database, names: &[String]) -> Result<(), SinkError> {
-    if names.is_empty() {
+pub async fn make(database: &Database, logs: &[LogTable<'_>]) -> Result<(), SinkError> {
+    if logs.is_empty() {
         return Ok(());
     }
     let turn = database.turn().await;
     within(async {
         let lease = database.lease(Lane::Other, Open::Existing).await?;
         let mut transaction = Transaction::begin(turn, lease).await?;
-        let result = make_all(transaction.connection(), names).await;
+        let result = make_all(transaction.connection(), logs).await;
         transaction.end(result, End::Commit).await
     })
     .await
 }
 
-async fn make_all(connection: &mut SqliteConnection, names: &[String]) -> Result<(), SinkError> {
-    for name in names {
-        sqlx::query(AssertSqlSafe(create_log_table(name)))
+async fn make_all(
+    connection: &mut SqliteConnection,
+    logs: &[LogTable<'_>],
+) -> Result<(), SinkError> {
+    for (name, settings) in logs {
+        sqlx::query(AssertSqlSafe(create_log_table(name, settings)))
             .execute(&mut *connection)
             .await
             .map_err(|e| from_sqlx(&e))?;

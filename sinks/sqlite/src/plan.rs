@@ -8,7 +8,7 @@ use crate::statement::{self, Statements};
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::mapping::{self, Candidate, Closed, EVENT, Mapped, Target, Unique};
 use plimsoll_sink_api::text::ident;
-use plimsoll_sink_api::{Cell, Missing, Mode, Prepared, Shape, SinkError, TableSettings};
+use plimsoll_sink_api::{Cell, Missing, Mode, Prepared, Shape, SinkError, Source, TableSettings};
 
 /// What the sink keeps of a table.
 #[derive(Debug)]
@@ -101,12 +101,21 @@ impl SqlitePlan {
 }
 
 /// The statement that makes a `log` table.
-pub(crate) fn create_log_table(name: &str) -> String {
+pub(crate) fn create_log_table(name: &str, settings: &TableSettings) -> String {
+    let columns = mapping::coordinates(settings).map(|(column, source)| {
+        let typ = match source {
+            Source::Topic => "TEXT",
+            _ => "INTEGER",
+        };
+        format!("{column} {typ} NOT NULL")
+    });
+    let columns: Vec<String> = columns.collect();
+    let key: Vec<&str> = mapping::coordinates(settings).map(|(c, _)| c).collect();
     format!(
-        "CREATE TABLE IF NOT EXISTS {} (kafka_topic TEXT NOT NULL, kafka_partition INTEGER NOT \
-         NULL, kafka_offset INTEGER NOT NULL, {EVENT} TEXT, PRIMARY KEY (kafka_topic, \
-         kafka_partition, kafka_offset))",
-        ident(name)
+        "CREATE TABLE IF NOT EXISTS {} ({}, {EVENT} TEXT, PRIMARY KEY ({}))",
+        ident(name),
+        columns.join(", "),
+        key.join(", ")
     )
 }
 

@@ -148,6 +148,7 @@ impl Looked {
             formats: &formats,
             topic,
             named: &[],
+            explode: None,
         };
         block_on(async { Ok(surveyor.look(&self.chunks).await?) })
     }

@@ -340,10 +340,13 @@ static TLS: Table = Table {
 
 /// What a source can be: `Source::from_str`, as a pattern.
 pub(in crate::config) const SOURCE: &str = concat!(
-    r"^(topic|partition|offset|timestamp|value\.\*",
-    r#"|(value|key)(\[(-?[0-9]{1,9}|\*)\]|\.([^."\[\]*][^.\[\]]*|\*[^.\[\]]+|"[^"]+"))*"#,
+    r"^(topic|partition|offset|timestamp|index|value\.\*",
+    r#"|(value|key|item)(\[(-?[0-9]{1,9}|\*)\]|\.([^."\[\]*][^.\[\]]*|\*[^.\[\]]+|"[^"]+"))*"#,
     r"|headers\.[\s\S]+)$"
 );
+
+/// The array of which every element is a row: `value.items`.
+const ARRAY: &str = r#"^value(\.([^."\[\]*][^.\[\]]*|\*[^.\[\]]+|"[^"]+"))*$"#;
 
 /// One table, in every database.
 static OF_A_TABLE: Group = Group {
@@ -389,11 +392,19 @@ static OF_A_TABLE: Group = Group {
             .also("not with `log`, nor with `include`")
             .hint("name a column: exclude = [\"created_at\"]")
             .doc("Columns that take no field, and keep their defaults."),
+        Setting::new("explode", Kind::Parsed(ARRAY))
+            .else_("a record is one row")
+            .hint("the field of the value that holds the array: explode = \"value.items\"")
+            .doc(
+                "The array of which every element becomes a row: `\"value.items\"`. Columns take \
+                 the fields of the element; `item.PATH`, `item` and `index`, its place from 0 on, \
+                 are sources then, beside those of the record. See MAPPING.md.",
+            ),
         Setting::new("where", Kind::Parsed(r"\S"))
             .else_("all records")
             .hint("where = \"value.status in ('paid', 'sent') and value.total > 0\"")
             .doc(
-                "Which records become rows, by their sources: `=`, `!=`, `<`, `<=`, `>`, `>=`, \
+                "Which records, or elements, become rows, by their sources: `=`, `!=`, `<`, `<=`, `>`, `>=`, \
                  `in`, `exists`, `not`, `and`, `or`. The position moves over the others. See \
                  MAPPING.md.",
             ),
@@ -580,6 +591,14 @@ const SQL_RULES: &[Rule] = &[
         hint: "leave include out; exclude names what is to get no column",
     },
     Rule::Refused {
+        settings: &["create", "evolve"],
+        words: &[],
+        when: When::Has("explode"),
+        why: "does not go with explode: elements are read as JSON, and no schema tells the types \
+              of their fields",
+        hint: "leave it out, and create the table: `plimsoll check` tells what it needs",
+    },
+    Rule::Refused {
         settings: &["key_columns"],
         words: &[],
         when: When::Is("mode", &["log"]),
@@ -666,6 +685,7 @@ const INSTEAD_OF_SQL_TABLES: &[Rule] = &[instead_of_tables(&[
     "naming",
     "include",
     "exclude",
+    "explode",
     "where",
     "mode",
     "key_columns",
@@ -675,7 +695,7 @@ const INSTEAD_OF_SQL_TABLES: &[Rule] = &[instead_of_tables(&[
 ])];
 const INSTEAD_OF_POSTGRES_TABLES: &[Rule] = &[instead_of_tables(&["create_partitions"])];
 const INSTEAD_OF_CQL_TABLES: &[Rule] = &[instead_of_tables(&[
-    "table", "columns", "naming", "include", "exclude", "where", "ttl_s", "ttl",
+    "table", "columns", "naming", "include", "exclude", "explode", "where", "ttl_s", "ttl",
 ])];
 
 const fn instead_of_tables(settings: &'static [&'static str]) -> Rule {

@@ -717,8 +717,32 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
              [1] }\nf = { source = \"value.f\", sources = 1 }\ng = { constant = nan }\nh = { \
              coalesce = [\"value.a\", \"value.a\", \"x\"] }\n",
         ),
+        (
+            "elements of no array",
+            "columns = { a = \"item.a\", b = \"value.b\" }\nwhere = \"index = 0\"\n",
+        ),
+        ("an array of the key", "explode = \"key.items\"\n"),
+        (
+            "an array in an array",
+            "explode = \"value.orders[0].items\"\n",
+        ),
+        (
+            "elements in a table that is made",
+            "explode = \"value.items\"\ncreate = true\nevolve = \"add_columns\"\n",
+        ),
     ] {
         case(title, &[KAFKA, SINK, postgres, append, lines]);
+    }
+    for (title, value) in [
+        ("elements of events of Maxwell", "envelope = \"maxwell\""),
+        (
+            "elements of a line",
+            "format = \"csv\", fields = [\"items\"]",
+        ),
+    ] {
+        let sink = format!("[sinks.a]\ntopics = [\"t\"]\nvalue = {{ {value} }}\n");
+        let upsert = "table = \"t\"\nmode = \"upsert\"\nexplode = \"value.items\"\n";
+        case(title, &[KAFKA, &sink, postgres, upsert]);
     }
     case(
         "tables that are made of nothing",

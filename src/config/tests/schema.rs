@@ -119,6 +119,9 @@ const BEYOND: &[&str] = &[
     // Two values of one table, and fields by their names.
     "a delimiter that is the quote",
     "fields of what has none",
+    "elements of a line",
+    "elements of events of Maxwell",
+    "elements of no array",
     "fields that a line does not have",
 ];
 

@@ -335,6 +335,7 @@ mod tests {
             mode: Mode::Upsert,
             columns: vec![column],
             filter: None,
+            explode: None,
             evolve: None,
         };
         let formats = Formats {

@@ -80,6 +80,7 @@ impl<S: Sink> Writer<S> {
             formats: &lane.formats,
             topic: &self.tp.topic.clone(),
             named: &settings.columns,
+            explode: settings.explode.as_ref(),
         };
         let chunks = [(self.tp.clone(), chunk)];
         let mut backoff = Backoff::default();

@@ -1,6 +1,7 @@
 //! `plimsoll verify` says "exact" of what is exact, and names what is not.
 
 mod acts;
+mod exploded;
 mod honest;
 mod keys;
 mod mutations;

@@ -155,6 +155,19 @@ impl Tables {
         execute(&mut self.place, sql);
     }
 
+    /// Asserts what a statement counts.
+    #[track_caller]
+    pub fn assert_count(&mut self, sql: &str, expected: i64) {
+        let found = match &mut self.place {
+            Place::Postgres(database) => {
+                let rows = database.try_rows(&format!("SELECT ({sql})::text"));
+                rows.ok().and_then(|rows| rows[0][0].as_ref()?.parse().ok())
+            }
+            Place::Sqlite(connection) => try_count_sqlite(connection, &sql.replace("{s}.", "")),
+        };
+        assert_eq!(found, Some(expected), "{sql}");
+    }
+
     /// The config's file.
     pub fn config(&self) -> PathBuf {
         self.folder.join("plimsoll.toml")

@@ -23,6 +23,7 @@ pub fn table(mode: Mode, columns: &[(&str, &str, Shape)]) -> Table {
         mode,
         columns: columns.map(column).collect(),
         filter: None,
+        explode: None,
         evolve: None,
     }
 }

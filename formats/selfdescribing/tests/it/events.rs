@@ -43,6 +43,7 @@ fn put_to(take: Take, type_name: &str, shape: Shape, value: Value) -> Result<Str
             column(take, type_name, shape, false),
         ],
         filter: None,
+        explode: None,
         evolve: None,
     };
     let formats = Formats {

@@ -88,12 +88,7 @@ impl Decoder {
             let added = added.inspect_err(|_| rows.truncate(from))?;
             filtered |= added == Added::Filtered;
         }
-        // All rows of a record have its place in the order of the log, so that a key may
-        // come but once.
-        if rows.len() > from + 1 {
-            let last = rows.last_of_each_key(from, &self.key_columns);
-            rows.keep(from, &last);
-        }
+        self.keep_last_of_each_key(from, rows);
         Ok(decoded(rows.len() > from, filtered))
     }
 

@@ -20,6 +20,7 @@ fn table(mode: Mode, columns: &[(&str, &str, bool, Shape)]) -> Table {
         mode,
         columns: columns.iter().map(column).collect(),
         filter: None,
+        explode: None,
         evolve: None,
     }
 }

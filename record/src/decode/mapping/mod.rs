@@ -28,6 +28,8 @@ pub(super) struct Mapping {
     width: usize,
     fills: Vec<Fill>,
     filter: Option<Judge>,
+    /// The slot of the array of which every element is a row.
+    array: Option<usize>,
     /// Slots of fields that only the filter asks for: whoever gives columns to fields is to
     /// give them one.
     homeless: Vec<(usize, String)>,
@@ -54,6 +56,7 @@ impl Mapping {
             width: table.columns.len(),
             fills: Vec::new(),
             filter: None,
+            array: None,
             homeless: Vec::new(),
         };
         let taken = taken(table);
@@ -71,6 +74,7 @@ impl Mapping {
                 },
             )
         });
+        it.array = table.explode.clone().map(|path| it.array(path));
         if grows {
             it.homeless = it.homeless(table);
         }
@@ -157,6 +161,7 @@ impl Mapping {
                 let read = match inside.of {
                     Of::Value => Source::Value(path),
                     Of::Key => Source::Key(path),
+                    Of::Item => Source::Item(path),
                 };
                 let part = Part::Inside(slot, inside.steps.clone());
                 (read, Shape::Json, part)
@@ -176,6 +181,20 @@ impl Mapping {
             ..of.clone()
         });
         part
+    }
+
+    /// A slot for the array of which every element is a row.
+    fn array(&mut self, path: Path) -> usize {
+        self.columns.push(Column {
+            shape: Shape::Json,
+            ..asked(&Source::Value(path))
+        });
+        self.columns.len() - 1
+    }
+
+    /// The slot of the array of which every element is a row, where there is one.
+    pub(super) fn exploded(&self) -> Option<usize> {
+        self.array
     }
 
     /// How many cells a record is read into.
@@ -274,7 +293,7 @@ fn asked(source: &Source) -> Column {
     }
 }
 
-/// The fields of the value that columns take whole.
+/// The fields of the value that columns, or rows, take whole.
 fn taken(table: &Table) -> BTreeSet<String> {
     let sources = table
         .columns
@@ -283,6 +302,7 @@ fn taken(table: &Table) -> BTreeSet<String> {
     let whole = sources.filter(|source| matches!(source, Source::Value(_) | Source::Spelled(_)));
     let paths = whole.flat_map(Source::value_paths);
     paths
+        .chain(table.explode.clone())
         .filter_map(|mut path| (path.0.len() == 1).then(|| path.0.remove(0)))
         .collect()
 }

@@ -48,6 +48,7 @@ fn table(mode: Mode, columns: Vec<Column>) -> Table {
         mode,
         columns,
         filter: None,
+        explode: None,
         evolve: None,
     }
 }

@@ -210,8 +210,8 @@ impl<'t> Parser<'t> {
             Err(_) if text.is_empty() => Err(self.wrong("is no condition", A_CONDITION)),
             Err(_) => Err(self.wrong(
                 "is no source",
-                "a source is value.PATH, key.PATH, headers.NAME, topic, partition, offset or \
-                 timestamp; a text to compare with stands in single quotes, behind",
+                "a source is value.PATH, key.PATH, headers.NAME, topic, partition, offset, \
+                 timestamp, and with explode item.PATH or index; a text to compare with stands in single quotes, behind",
             )),
         }
     }

@@ -1,6 +1,6 @@
 //! What tells one row from another.
 
-use super::{COORDINATES, Target, halt};
+use super::{Target, coordinates, halt};
 use crate::text::idents;
 use crate::{Mode, SinkError, TableSettings, Take};
 
@@ -30,7 +30,7 @@ impl Target<'_> {
     ) -> Result<Option<Key>, SinkError> {
         let unique = match settings.mode {
             Mode::Append => return Ok(None),
-            Mode::Log => self.log_key(sources)?,
+            Mode::Log => self.log_key(settings, sources)?,
             Mode::Upsert => self.upsert_key(settings)?,
         };
         let written = |name: &&str| {
@@ -69,14 +69,17 @@ impl Target<'_> {
 
     /// The coordinates; in a table of partitions also what tells those apart, where each
     /// record brings it along.
-    fn log_key(&self, sources: &[(usize, Take)]) -> Result<usize, SinkError> {
-        let mut names = COORDINATES.map(|(name, _)| name).to_vec();
+    fn log_key(
+        &self,
+        settings: &TableSettings,
+        sources: &[(usize, Take)],
+    ) -> Result<usize, SinkError> {
+        let mut names: Vec<&str> = coordinates(settings).map(|(name, _)| name).collect();
         if let Some(found) = self.over(&names) {
             return Ok(found);
         }
-        let others = self.partitioned_by.iter().copied();
-        let others = others.filter(|name| !COORDINATES.iter().any(|(c, _)| self.same(c, name)));
-        let others: Vec<&str> = others.collect();
+        let own = |name: &&str| !names.iter().any(|c| self.same(c, name));
+        let others: Vec<&str> = self.partitioned_by.iter().copied().filter(own).collect();
         names.extend(&others);
         let found = self.over(&names).ok_or_else(|| {
             let what = format!("has no primary key over {}", names.join(", "));

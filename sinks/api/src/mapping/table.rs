@@ -51,10 +51,10 @@ pub fn missing_table<'n>(
 /// The `log` tables of some topics, each once: what the config says, and a topic that
 /// goes there.
 #[must_use]
-pub fn log_tables<'t>(
-    rules: &'t [TableRule],
+pub fn log_tables<'r, 't>(
+    rules: &'r [TableRule],
     topics: &'t [String],
-) -> Vec<(&'t TableSettings, &'t str)> {
+) -> Vec<(&'r TableSettings, &'t str)> {
     let mut seen = HashSet::new();
     let table = |topic: &'t String| Some((rule_for(rules, topic)?, topic.as_str()));
     let logs = topics.iter().filter_map(table);

@@ -101,6 +101,61 @@ fn key_of(settings: &TableSettings, target: &Target<'_>) -> (usize, Vec<usize>) 
 }
 
 #[test]
+fn columns_take_the_fields_of_elements_where_those_are_rows() {
+    let explode = Some(Path(vec!["items".to_owned()]));
+    let exploded = |mode, columns: &[(&str, &str)]| TableSettings {
+        explode: explode.clone(),
+        columns: columns
+            .iter()
+            .map(|(name, source)| ((*name).to_owned(), source.parse().unwrap()))
+            .collect(),
+        ..settings(mode)
+    };
+    let items = target(&["id", "line", "sku"], &[(true, &["id", "line"])]);
+    let named = [("id", "value.id"), ("line", "index")];
+    let found = mapped(&items, &exploded(Mode::Upsert, &named));
+    assert_eq!(found, ["0=value.id key", "1=index key", "2=item.sku"]);
+    let snake = TableSettings {
+        naming: crate::Naming::SnakeCase,
+        ..exploded(Mode::Append, &named)
+    };
+    assert_eq!(mapped(&items, &snake)[2], "2=item.sku in any spelling");
+    let names = [
+        "kafka_topic",
+        "kafka_partition",
+        "kafka_offset",
+        "kafka_index",
+        "event_data",
+    ];
+    let log = target(&names, &[(true, &names[..4])]);
+    let found = mapped(&log, &exploded(Mode::Log, &[]));
+    let expected = [
+        "0=topic",
+        "1=partition",
+        "2=offset",
+        "3=index",
+        "4=item event",
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(
+        refused(&log, &exploded(Mode::Log, &[("kafka_index", "item.n")])),
+        "column \"kafka_index\" of table \"shop.orders\" holds the record's coordinate and takes no \
+         other source; hint: remove it from columns, or write kafka_index = \"index\""
+    );
+    // A record's coordinates alone do not tell its rows apart.
+    let of_records = target(&names, &[(true, &names[..3])]);
+    let said = refused(&of_records, &exploded(Mode::Log, &[]));
+    assert!(
+        said.contains(
+            "no primary key over kafka_topic, kafka_partition, kafka_offset, kafka_index"
+        ),
+        "{said}"
+    );
+    // Without explode it is a column like any other.
+    assert_eq!(mapped(&of_records, &settings(Mode::Log)).len(), 4);
+}
+
+#[test]
 fn a_key_is_in_the_order_of_its_index() {
     let target = target(
         &["a", "b", "c"],

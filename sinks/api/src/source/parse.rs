@@ -29,6 +29,7 @@ impl FromStr for Source {
             "offset" => Some(Self::Offset),
             "timestamp" => Some(Self::Timestamp),
             "value.*" => Some(Self::Rest),
+            "index" => Some(Self::Index),
             _ => match text.strip_prefix("headers.") {
                 Some("") => None,
                 // In double quotes where a filter could not tell its end.
@@ -38,7 +39,9 @@ impl FromStr for Source {
                         .and_then(|name| name.strip_suffix('"'));
                     Some(Self::Header(quoted.unwrap_or(name).to_owned()))
                 }
-                None => inside(text, Of::Value).or_else(|| inside(text, Of::Key)),
+                None => [Of::Value, Of::Key, Of::Item]
+                    .into_iter()
+                    .find_map(|of| inside(text, of)),
             },
         };
         source.ok_or_else(|| SourceError {
@@ -47,7 +50,7 @@ impl FromStr for Source {
     }
 }
 
-/// `value`, `value.a`, `value.a[0].b`; the same of a key.
+/// `value`, `value.a`, `value.a[0].b`; the same of a key, and of an element.
 fn inside(text: &str, of: Of) -> Option<Source> {
     let steps = steps(text.strip_prefix(of.as_str())?)?;
     let name = |step: &Step| match step {
@@ -60,6 +63,7 @@ fn inside(text: &str, of: Of) -> Option<Source> {
     Some(match (of, rest) {
         (Of::Value, []) => Source::Value(path),
         (Of::Key, []) => Source::Key(path),
+        (Of::Item, []) => Source::Item(path),
         (_, rest) => Source::Inside(Inside {
             of,
             path,

@@ -38,6 +38,13 @@ fn sources_are_read_as_they_are_written() {
             "key.a[*].\"x.y\"",
             inside(Of::Key, &["a"], &[Step::Every, field("x.y")]),
         ),
+        ("index", Source::Index),
+        ("item", Source::Item(path(&[]))),
+        ("item.sku", Source::Item(path(&["sku"]))),
+        (
+            "item.tags[-1]",
+            inside(Of::Item, &["tags"], &[Step::Element(-1)]),
+        ),
     ] {
         assert_eq!(text.parse(), Ok(source.clone()), "{text}");
         assert_eq!(source.to_string(), text);
@@ -64,6 +71,11 @@ fn texts_that_are_no_sources_are_refused() {
         "key.*",
         "headers.",
         "offset.a",
+        "index.a",
+        "index[0]",
+        "items",
+        "item.",
+        "item.*",
         "value a",
         "value.*.b",
     ] {

@@ -199,7 +199,7 @@ async fn a_default_tells_the_partition_where_no_field_does() {
         let name = world
             .text("SELECT to_char(now() AT TIME ZONE 'UTC', '\"t_p\"YYYYMM')")
             .await;
-        assert_eq!(names(&mut world).await, [name.clone()]);
+        assert_eq!(names(&mut world).await, std::slice::from_ref(&name));
         world.run(&format!("DROP TABLE {name}")).await;
     }
 }
