@@ -102,7 +102,7 @@ impl Bench {
             receipts: None,
         })?;
         let mut pacer = Pacer::new(&self.bootstrap, spread, one(spread))?;
-        tokio::task::spawn_blocking(move || pacer.to_the_first_place()).await??;
+        tokio::task::spawn_blocking(move || pacer.first_place()).await??;
         reading.ready().await?;
         self.state(reading.process()?).await
     }

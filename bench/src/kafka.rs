@@ -19,12 +19,26 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// with what stands around it.
 const MESSAGE_BYTES: &str = "2097152";
 
+/// Kafka's default: so many bytes of a log are an entry of its index.
+const INDEX_EVERY: &str = "4096";
+
 /// Makes a topic. A name that is new each time: its offsets begin at 0.
 pub async fn create(bootstrap: &str, topic: &str, partitions: u64) -> Result<()> {
+    create_indexed(bootstrap, topic, partitions, INDEX_EVERY).await
+}
+
+/// The same, with an entry of the index for so many bytes.
+pub async fn create_indexed(
+    bootstrap: &str,
+    topic: &str,
+    partitions: u64,
+    index_every: &str,
+) -> Result<()> {
     let admin: AdminClient<DefaultClientContext> = client(bootstrap).create()?;
     let partitions = i32::try_from(partitions).map_err(|_| Failed::new("partitions"))?;
     let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
-        .set("max.message.bytes", MESSAGE_BYTES);
+        .set("max.message.bytes", MESSAGE_BYTES)
+        .set("index.interval.bytes", index_every);
     let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
     for made in admin.create_topics(&[new], &options).await? {
         made.map_err(|(topic, code)| Failed::new(format!("{topic}: {code}")))?;

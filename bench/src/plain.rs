@@ -25,7 +25,10 @@ const POLL: Duration = Duration::from_millis(100);
 /// Place, offset and time of a receipt: three numbers of eight bytes.
 const RECEIPT_BYTES: usize = 24;
 
-/// What makes a plain consumer of many partitions fastest.
+/// What makes a plain consumer of many partitions fastest. All else is fastest as it is by
+/// default: a fetch names every partition, and is answered with the first record that
+/// comes. To wait for more (`fetch.min.bytes`, with a short `fetch.wait.max.ms`) saves half
+/// of the processor's time, and doubles the latency.
 const FASTEST: [(&str, &str); 1] = [("fetch.queue.backoff.ms", "1")];
 
 /// The same, and then what was asked for.

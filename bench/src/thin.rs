@@ -5,7 +5,7 @@
 use crate::compare::{Case, TARGET};
 use crate::latency::Latency;
 use crate::load::{Keys, Load};
-use crate::paced::{Pacer, Sent, Spread, kept, now_us, once, pace};
+use crate::paced::{Pacer, Sent, Spread, UNTIL_INDEXED, kept, now_us, once, pace};
 use crate::plain::{Plain, fastest, receipts};
 use crate::postgres::Postgres;
 use crate::scrape::Metrics;
@@ -71,7 +71,9 @@ pub struct Thin {
 /// Millions of records that are counted, and how many are sent for a run.
 struct Size {
     spread: Spread,
-    /// One for each partition, and those of the first seconds.
+    /// Those for each partition.
+    first: u64,
+    /// These, and those of the first seconds.
     early: u64,
     counted: u64,
 }
@@ -79,7 +81,8 @@ struct Size {
 impl Size {
     fn new(spread: Spread, seconds: u64) -> Self {
         Self {
-            early: spread.places() + RATE * WARM_S,
+            first: spread.places() * UNTIL_INDEXED,
+            early: spread.places() * UNTIL_INDEXED + RATE * WARM_S,
             counted: RATE * seconds,
             spread,
         }
@@ -186,16 +189,16 @@ impl Bench {
         let mut reading = self.plain(&Plain {
             bootstrap: self.bootstrap.clone(),
             spread: size.spread.clone(),
-            warm: size.spread.places(),
-            records: size.early + size.counted - size.spread.places(),
+            warm: size.first,
+            records: size.early + size.counted - size.first,
             properties: fastest(&self.properties),
             apart: false,
             receipts: Some(file.clone()),
         })?;
         let pacer = Pacer::new(&self.bootstrap, &size.spread, size.load())?;
-        let pacer = each_place_once(pacer).await?;
+        let pacer = each_place(pacer).await?;
         reading.ready().await?;
-        let sent = send(pacer, size.early + size.counted - size.spread.places()).await?;
+        let sent = send(pacer, size.early + size.counted - size.first).await?;
         let read = reading.finish().await?;
         let seqs: HashMap<_, _> = (sent.iter().enumerate())
             .map(|(seq, s)| ((s.place, s.offset), seq))
@@ -227,15 +230,15 @@ impl Bench {
         let (folder, postgres) = (self.folder.path(), &mut self.postgres);
         let (mut running, listen) = Running::claimed(settings, places, folder, postgres).await?;
         let pacer = Pacer::new(&self.bootstrap, &size.spread, size.load())?;
-        let pacer = each_place_once(pacer).await?;
-        committed(places, &mut running, &mut self.postgres).await?;
+        let pacer = each_place(pacer).await?;
+        committed(size.first, &mut running, &mut self.postgres).await?;
         let before = (running.process().processor()?, Metrics::of(listen).await?);
         let mut flushes = Flushes::connect(&self.postgres).await?;
-        let records = size.early + size.counted - places;
+        let records = size.early + size.counted - size.first;
         let began_us = now_us();
         let sending = async {
             let sent = send(pacer, records).await?;
-            committed(places + records, &mut running, &mut self.postgres).await?;
+            committed(size.first + records, &mut running, &mut self.postgres).await?;
             Ok::<_, Failed>(sent)
         };
         let sent = tokio::select! {
@@ -291,8 +294,8 @@ async fn committed(records: u64, running: &mut Running, postgres: &mut Postgres)
     .await
 }
 
-async fn each_place_once(mut pacer: Pacer) -> Result<Pacer> {
-    tokio::task::spawn_blocking(move || pacer.each_place_once().map(|()| pacer)).await?
+async fn each_place(mut pacer: Pacer) -> Result<Pacer> {
+    tokio::task::spawn_blocking(move || pacer.each_place().map(|()| pacer)).await?
 }
 
 /// Sends so many at the rate; all that was ever sent.
