@@ -63,8 +63,8 @@ model: ## searches the model of the protocol and prints its bounds; MODEL_DEPTH=
 	cargo run --release -p plimsoll-model
 
 # A server of ordinary size; durable: fsync and synchronous_commit stay on.
-bench: export PLIMSOLL_POSTGRES_OPTIONS = -c shared_buffers=1GB -c max_wal_size=16GB -c checkpoint_timeout=30min
-bench: ## the service beside the baseline in one run; CASES="append upsert" chooses
+bench: export PLIMSOLL_POSTGRES_OPTIONS = -c shared_buffers=1GB -c max_wal_size=16GB -c checkpoint_timeout=30min -c track_commit_timestamp=on
+bench: ## the service beside the baseline in one run; CASES="append upsert" chooses (--help names all, and how long each takes)
 	cargo build --release -p plimsoll -p plimsoll-bench
 	@mkdir -p bench/results
 	scripts/with-servers target/release/plimsoll-bench $(CASES) \

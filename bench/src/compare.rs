@@ -41,6 +41,20 @@ pub struct Case {
     pub batch: String,
 }
 
+impl Case {
+    /// Inserts a load into an empty table, with the service's defaults.
+    #[must_use]
+    pub fn append(name: &'static str, load: Load) -> Self {
+        Self {
+            name,
+            mode: "append",
+            load,
+            baseline: Baseline::CopyText,
+            batch: String::new(),
+        }
+    }
+}
+
 /// What it gave.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Comparison {
@@ -83,7 +97,8 @@ impl Comparison {
     }
 }
 
-const TARGET: &str = "bench.target";
+/// The table that is written.
+pub const TARGET: &str = "bench.target";
 
 impl Bench {
     /// Alternates the baseline and the service over the same rows.
@@ -167,9 +182,12 @@ impl Bench {
             plimsoll: self.plimsoll.clone(),
             bootstrap: self.bootstrap.clone(),
             url: self.postgres.url.clone(),
-            topic: topic.to_owned(),
+            sinks: vec![vec![topic.to_owned()]],
             table: TARGET.to_owned(),
             mode: case.mode.to_owned(),
+            top: String::new(),
+            of_kafka: String::new(),
+            listen: None,
             batch: case.batch.clone(),
             of_sink: case.load.wire.settings(self.folder.path())?,
             postgres: case.load.wire.mapping(),

@@ -1,6 +1,6 @@
 //! How the cost grows: one thing at a time.
 
-use crate::compare::{Baseline, Case};
+use crate::compare::Case;
 use crate::load::{Keys, Load};
 use crate::proxy::Proxy;
 use crate::service::{Running, Seen};
@@ -47,11 +47,8 @@ const BASE: Load = Load {
 
 fn append(load: Load, batch: &str) -> Case {
     Case {
-        name: "growth",
-        mode: "append",
-        load,
-        baseline: Baseline::CopyText,
         batch: batch.to_owned(),
+        ..Case::append("growth", load)
     }
 }
 

@@ -8,14 +8,23 @@ mod cassandra;
 mod compare;
 mod consume;
 mod growth;
+mod idle;
 mod kafka;
 mod latency;
 mod load;
+mod paced;
+mod plain;
 mod postgres;
+mod process;
+mod produce;
 mod proxy;
 mod report;
+mod scrape;
 mod service;
 mod stats;
+mod thin;
+mod wait;
+mod wide;
 mod wire;
 
 use clap::Parser;
@@ -34,8 +43,12 @@ use wire::Wire;
 /// Measures plimsoll beside the baseline. Runs beside real servers: make bench.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Which cases; all of them when none is named: append, upsert, avro, protobuf,
-    /// mapping, debezium, debezium-avro, debezium-connect, zipf, zipf-folded, log, documents, thin, cassandra, cassandra-batches, consume, latency, memory, growth
+    /// Which cases; those of half an hour when none is named: append, upsert, avro, protobuf,
+    /// mapping, debezium, debezium-avro, debezium-connect, zipf, zipf-folded, log, documents,
+    /// thin, cassandra, cassandra-batches, consume, latency, memory, growth. Only when they
+    /// are named: thin-paced (6 minutes a round), wide-backlog (5 minutes a round), idle
+    /// (6 minutes a round)
+    #[arg(value_parser = known_case)]
     cases: Vec<String>,
     /// Records of a comparison
     #[arg(long, default_value_t = 3_000_000)]
@@ -43,6 +56,15 @@ struct Args {
     /// A line for [sinks.bench.batch], instead of the defaults
     #[arg(long, default_value = "")]
     batch: String,
+    /// Seconds that are measured of thin-paced (30) and idle (60)
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: Option<u64>,
+    /// TOPICSxPARTITIONS of thin-paced, such as 10x200, instead of its four
+    #[arg(long, value_parser = shape)]
+    shape: Vec<(u64, u64)>,
+    /// NAME=VALUE of librdkafka for the plain consumer, instead of what makes it fastest
+    #[arg(long, value_parser = property)]
+    property: Vec<(String, String)>,
     /// Alternations
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -61,10 +83,60 @@ struct Args {
     /// What the case consume starts
     #[arg(long, hide = true, requires = "topic", requires = "bootstrap")]
     child: Option<consume::Child>,
+    /// What a paced case starts: a plain consumer by this file
+    #[arg(long, hide = true)]
+    plain: Option<PathBuf>,
     #[arg(long, hide = true)]
     topic: Option<String>,
     #[arg(long, hide = true)]
     bootstrap: Option<String>,
+}
+
+/// The cases of an ordinary run, besides the comparisons.
+const OTHERS: [&str; 6] = [
+    "cassandra",
+    "cassandra-batches",
+    "consume",
+    "latency",
+    "memory",
+    "growth",
+];
+/// The cases that run only when they are named, because they take long.
+const LONG: [&str; 3] = ["thin-paced", "wide-backlog", "idle"];
+
+fn known_case(name: &str) -> std::result::Result<String, String> {
+    let comparisons = cases(1).into_iter().map(|case| case.name);
+    let all: Vec<_> = comparisons.chain(OTHERS).chain(LONG).collect();
+    match all.contains(&name) {
+        true => Ok(name.to_owned()),
+        false => Err(format!("there is no such case; hint: {}", all.join(", "))),
+    }
+}
+
+fn property(text: &str) -> std::result::Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("hint: NAME=VALUE, such as fetch.wait.max.ms=10")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// More partitions than one broker is made for.
+const MOST_PARTITIONS: u64 = 10_000;
+
+fn shape(text: &str) -> std::result::Result<(u64, u64), String> {
+    let numbers = text
+        .split_once('x')
+        .and_then(|(topics, partitions)| topics.parse().ok().zip(partitions.parse().ok()));
+    match numbers {
+        Some((topics @ 1.., partitions @ 1..))
+            if u64::saturating_mul(topics, partitions) <= MOST_PARTITIONS =>
+        {
+            Ok((topics, partitions))
+        }
+        _ => Err(format!(
+            "hint: topics and partitions of each, {MOST_PARTITIONS} in all at the most: 10x200"
+        )),
+    }
 }
 
 /// Why there is no figure.
@@ -94,6 +166,9 @@ pub struct Bench {
     plimsoll: PathBuf,
     folder: TempDir,
     rounds: usize,
+    seconds: Option<u64>,
+    shapes: Vec<(u64, u64)>,
+    properties: Vec<(String, String)>,
     topics: usize,
 }
 
@@ -197,6 +272,9 @@ fn start(args: &Args) -> Result<String> {
     {
         return consume::run(child, bootstrap, topic, args.records);
     }
+    if let Some(spec) = &args.plain {
+        return plain::run(spec);
+    }
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
@@ -222,6 +300,9 @@ async fn run(args: &Args) -> Result<String> {
         plimsoll: args.plimsoll.clone(),
         folder: tempfile::tempdir()?,
         rounds: args.rounds.max(1),
+        seconds: args.seconds,
+        shapes: args.shape.clone(),
+        properties: args.property.clone(),
         topics: 0,
     };
     let wanted = |name: &str| args.cases.is_empty() || args.cases.iter().any(|c| c == name);
@@ -233,6 +314,9 @@ async fn run(args: &Args) -> Result<String> {
         backlog: None,
         latency: None,
         curves: Vec::new(),
+        thin: Vec::new(),
+        wide: Vec::new(),
+        idle: Vec::new(),
     };
     for mut case in cases(args.records) {
         if wanted(case.name) {
@@ -274,33 +358,49 @@ async fn run(args: &Args) -> Result<String> {
             bench.by_delay("upsert").await?,
         ];
     }
+    named(&mut bench, args, &mut report).await?;
     if let Some(file) = &args.json {
         let json = serde_json::to_string_pretty(&report)?;
         std::fs::write(file, json + "\n")?;
     }
-    if let Some(file) = &args.plot {
+    // A run without comparisons leaves an earlier plot as it is.
+    if let Some(file) = args
+        .plot
+        .as_ref()
+        .filter(|_| !report.comparisons.is_empty())
+    {
         report.plot(file, args.with.as_deref())?;
     }
     bench.postgres.close().await;
     Ok(report.text())
 }
 
+/// The cases that run only when they are named.
+async fn named(bench: &mut Bench, args: &Args, report: &mut Report) -> Result<()> {
+    let named = |name: &str| args.cases.iter().any(|c| c == name);
+    if named("thin-paced") {
+        report.thin = bench.thin().await?;
+    }
+    if named("wide-backlog") {
+        report.wide = bench.wide(args.records).await?;
+    }
+    if named("idle") {
+        report.idle = bench.idle().await?;
+    }
+    Ok(())
+}
+
 /// Far more than fits into memory, at full speed.
 async fn backlog(bench: &mut Bench, records: u64) -> Result<service::Seen> {
-    let case = Case {
-        name: "memory",
-        mode: "append",
-        load: Load {
-            records,
-            ids: 1_000_000,
-            keys: Keys::Uniform,
-            partitions: 4,
-            bytes: 200,
-            wire: Wire::Json,
-        },
-        baseline: Baseline::CopyText,
-        batch: String::new(),
+    let load = Load {
+        records,
+        ids: 1_000_000,
+        keys: Keys::Uniform,
+        partitions: 4,
+        bytes: 200,
+        wire: Wire::Json,
     };
+    let case = Case::append("memory", load);
     let topic = bench.topic(case.name);
     bench.progress(&format!("memory: producing {records} records"));
     bench.publish(&topic, case.load).await?;
@@ -325,11 +425,8 @@ async fn low_rate(bench: &mut Bench) -> Result<latency::Latency> {
         wire: Wire::Json,
     };
     let case = Case {
-        name: "latency",
-        mode: "append",
-        load,
-        baseline: Baseline::CopyText,
         batch: "linger_ms = 5".to_owned(),
+        ..Case::append("latency", load)
     };
     let topic = bench.topic(case.name);
     kafka::create(&bench.bootstrap, &topic, 1).await?;
@@ -348,4 +445,46 @@ async fn low_rate(bench: &mut Bench) -> Result<latency::Latency> {
         latency::measure(&bench.bootstrap, &topic, load, 1_000, &mut bench.postgres).await?;
     running.stop()?;
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn a_case_that_there_is_not_is_refused_and_the_help_names_every_one_that_there_is() {
+        let refused = Args::try_parse_from(["bench", "apend"]).expect_err("no such case");
+        assert!(refused.to_string().contains("append, upsert"), "{refused}");
+        let help = Args::command().render_long_help().to_string();
+        let words: Vec<_> = help.split([' ', ',', '\n', ':', '.']).collect();
+        let comparisons = cases(1).into_iter().map(|case| case.name);
+        for name in comparisons.chain(OTHERS).chain(LONG) {
+            assert!(known_case(name).is_ok());
+            assert!(words.contains(&name), "{name}: {help}");
+        }
+    }
+
+    #[test]
+    fn a_shape_is_topics_and_partitions_and_none_of_them_nothing() {
+        assert_eq!(shape("10x200"), Ok((10, 200)));
+        for wrong in [
+            "10",
+            "0x4",
+            "4x0",
+            "x",
+            "1x10001",
+            "18446744073709551615x2",
+            "-1x4",
+        ] {
+            assert!(shape(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_property_has_a_name_and_a_value() {
+        let pair = ("fetch.wait.max.ms".to_owned(), "10".to_owned());
+        assert_eq!(property("fetch.wait.max.ms=10"), Ok(pair));
+        assert!(property("fetch.wait.max.ms").is_err());
+    }
 }

@@ -43,6 +43,12 @@ impl Postgres {
         Ok(postgres)
     }
 
+    /// One more connection to the same database.
+    pub async fn another(&self) -> Result<Self> {
+        let bin = self.psql.parent().unwrap_or(Path::new("")).to_owned();
+        Self::connect(&self.url, &bin).await
+    }
+
     /// Runs statements, one or several.
     pub async fn execute(&mut self, sql: &str) -> Result<()> {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
@@ -70,6 +76,23 @@ impl Postgres {
             Ok(row) => row.try_get(0).unwrap_or_default(),
             Err(_) => 0,
         }
+    }
+
+    /// Rows of two numbers; NULL is 0.
+    pub async fn pairs(&mut self, sql: &str) -> Result<Vec<(i64, i64)>> {
+        let rows = sqlx::query(AssertSqlSafe(sql.to_owned()))
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|e| Failed::new(format!("{e}: {sql}")))?;
+        rows.iter()
+            .map(|row| {
+                let number = |at: usize| row.try_get::<Option<i64>, _>(at);
+                Ok((
+                    number(0)?.unwrap_or_default(),
+                    number(1)?.unwrap_or_default(),
+                ))
+            })
+            .collect()
     }
 
     /// What is written so far must not be written during a measurement.

@@ -3,9 +3,12 @@
 use crate::compare::Comparison;
 use crate::consume::Consuming;
 use crate::growth::Curve;
+use crate::idle::Idle;
 use crate::latency::Latency;
 use crate::service::Seen;
 use crate::stats::Series;
+use crate::thin::Thin;
+use crate::wide::Wide;
 use crate::{Failed, Result};
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -29,6 +32,12 @@ pub struct Report {
     pub latency: Option<Latency>,
     /// How the cost grows.
     pub curves: Vec<Curve>,
+    /// At a steady rate over many partitions.
+    pub thin: Vec<Thin>,
+    /// A backlog over few and many partitions.
+    pub wide: Vec<Wide>,
+    /// With nothing to do.
+    pub idle: Vec<Idle>,
 }
 
 /// What the plot takes from another run.
@@ -80,6 +89,16 @@ fn spread(series: &Series, digits: usize) -> String {
         "{:.digits$} ({:.digits$} to {:.digits$})",
         series.median, series.min, series.max
     )
+}
+
+fn table(text: &mut String, head: &str, rows: impl Iterator<Item = String>) {
+    let mut rows = rows.peekable();
+    if rows.peek().is_some() {
+        let _ = writeln!(text, "\n{head}");
+    }
+    for row in rows {
+        let _ = writeln!(text, "{row}");
+    }
 }
 
 impl Report {
@@ -160,6 +179,10 @@ impl Report {
                 );
             }
         }
+        table(&mut text, Thin::HEAD, self.thin.iter().map(Thin::row));
+        let wide = self.wide.iter().map(|wide| wide.row(&self.wide));
+        table(&mut text, Wide::HEAD, wide);
+        table(&mut text, Idle::HEAD, self.idle.iter().map(Idle::row));
         text
     }
 

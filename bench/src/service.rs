@@ -1,9 +1,13 @@
 //! The service under measurement: a process of its own with an ordinary config.
 
 use crate::postgres::Postgres;
+use crate::process::Process;
+use crate::scrape::{Metrics, free_address};
+use crate::wait::until;
 use crate::{Failed, Result};
 use serde::Serialize;
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +16,11 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(5);
 /// A run that has not ended by then has failed.
 const TIMEOUT: Duration = Duration::from_secs(900);
+
+/// Claiming a thousand partitions takes seconds; this long is a fault.
+const CLAIM: Duration = Duration::from_secs(120);
+/// How often it is asked how many it has.
+const CLAIM_LOOK: Duration = Duration::from_millis(100);
 
 /// What a run needs.
 #[derive(Debug, Clone)]
@@ -22,12 +31,18 @@ pub struct Settings {
     pub bootstrap: String,
     /// Postgres, or the proxy in front of it.
     pub url: String,
-    /// The topic.
-    pub topic: String,
+    /// The topics of each sink; the first one's name is the group's too.
+    pub sinks: Vec<Vec<String>>,
     /// The table.
     pub table: String,
     /// `log`, `append` or `upsert`.
     pub mode: String,
+    /// Lines at the top of the file.
+    pub top: String,
+    /// Lines of `[kafka]`.
+    pub of_kafka: String,
+    /// Where metrics are served.
+    pub listen: Option<SocketAddr>,
     /// Lines of `[sinks.bench.batch]`.
     pub batch: String,
     /// Lines of `[sinks.bench]`.
@@ -54,8 +69,9 @@ pub struct Seen {
 /// Plimsoll's own tables of a run.
 pub const STATE: &str = "bench_state";
 
-/// Sum of all positions; -1 as long as there is none.
-const POSITIONS: &str = "SELECT coalesce(sum(next_offset), 0)::bigint FROM bench_state.positions";
+/// Sum of all positions; 0 as long as there is none.
+pub const POSITIONS: &str =
+    "SELECT coalesce(sum(next_offset), 0)::bigint FROM bench_state.positions";
 
 /// One `plimsoll run`.
 pub struct Running {
@@ -94,6 +110,30 @@ impl Running {
         Ok(Self { child, began })
     }
 
+    /// Starts it, and waits until it has claimed so many partitions; and where it serves
+    /// its metrics.
+    pub async fn claimed(
+        mut settings: Settings,
+        partitions: u64,
+        folder: &Path,
+        postgres: &mut Postgres,
+    ) -> Result<(Self, SocketAddr)> {
+        let listen = free_address()?;
+        settings.listen = Some(listen);
+        let mut running = Self::start(&settings, folder, postgres).await?;
+        until("claims", CLAIM, CLAIM_LOOK, async || {
+            running.alive()?;
+            let assigned = match Metrics::of(listen).await {
+                Ok(metrics) => metrics.sum("plimsoll_partitions_assigned"),
+                // It does not listen yet.
+                Err(_) => 0.0,
+            };
+            Ok((assigned == partitions as f64).then_some(()))
+        })
+        .await?;
+        Ok((running, listen))
+    }
+
     /// Waits until all records are committed, then stops it.
     pub async fn finish(self, records: u64, postgres: &mut Postgres) -> Result<Seen> {
         let progress = async || postgres.number(POSITIONS).await;
@@ -112,9 +152,7 @@ impl Running {
         let mut at_half = None;
         while last.1 < records {
             tokio::time::sleep(look).await;
-            if let Some(status) = self.child.try_wait()? {
-                return Err(Failed::new(format!("plimsoll ended by itself: {status}")));
-            }
+            self.alive()?;
             if self.began.elapsed() > TIMEOUT {
                 return Err(Failed::new(format!(
                     "{} of {records} after {TIMEOUT:?}",
@@ -127,7 +165,7 @@ impl Running {
                 first.get_or_insert(last);
             }
             if at >= records / 2 && at_half.is_none() {
-                at_half = Some(self.peak_bytes()?);
+                at_half = Some(self.process().peak_bytes()?);
             }
         }
         let (first_at, first_records) = first.unwrap_or(last);
@@ -135,12 +173,27 @@ impl Running {
         let seen = Seen {
             records_per_s: (last.1 - first_records) as f64 / seconds.max(1e-9),
             first_commit: first_at.duration_since(self.began),
-            processor: self.processor()?,
-            peak_bytes: self.peak_bytes()?,
+            processor: self.process().processor()?,
+            peak_bytes: self.process().peak_bytes()?,
             peak_bytes_at_half: at_half.unwrap_or_default(),
         };
         self.stop()?;
         Ok(seen)
+    }
+
+    /// # Errors
+    /// It ended by itself.
+    pub fn alive(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(Failed::new(format!("plimsoll ended by itself: {status}"))),
+        }
+    }
+
+    /// What Linux tells of it.
+    #[must_use]
+    pub fn process(&self) -> Process {
+        Process(self.child.id())
     }
 
     /// SIGTERM, and waits.
@@ -153,30 +206,6 @@ impl Running {
             true => Ok(()),
             false => Err(Failed::new(format!("plimsoll: {status}"))),
         }
-    }
-
-    fn processor(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<_> = stat
-            .rsplit_once(") ")
-            .map(|(_, rest)| rest.split(' ').collect())
-            .unwrap_or_default();
-        // proc(5): utime and stime are fields 14 and 15, this list begins at 3.
-        let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<u64>().ok());
-        let (user, system) = ticks(11)
-            .zip(ticks(12))
-            .ok_or_else(|| Failed::new("proc(5)"))?;
-        // Linux counts them in hundredths on every machine (USER_HZ).
-        Ok(Duration::from_millis((user + system) * 10))
-    }
-
-    fn peak_bytes(&self) -> Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-        line.and_then(|l| l.trim().strip_suffix(" kB"))
-            .and_then(|n| n.parse::<u64>().ok())
-            .map(|kib| kib * 1024)
-            .ok_or_else(|| Failed::new("proc(5)"))
     }
 }
 
@@ -191,8 +220,31 @@ impl Settings {
     fn toml(&self) -> String {
         let Self {
             bootstrap,
+            top,
+            of_kafka,
+            ..
+        } = self;
+        let listen = self.listen.map_or("off".to_owned(), |l| l.to_string());
+        let mut toml = format!(
+            r#"{top}
+
+[kafka]
+bootstrap_servers = "{bootstrap}"
+{of_kafka}
+
+[http]
+listen = "{listen}"
+"#
+        );
+        for (n, topics) in self.sinks.iter().enumerate() {
+            toml.push_str(&self.sink(n, topics));
+        }
+        toml
+    }
+
+    fn sink(&self, n: usize, topics: &[String]) -> String {
+        let Self {
             url,
-            topic,
             table,
             mode,
             batch,
@@ -200,22 +252,18 @@ impl Settings {
             postgres,
             ..
         } = self;
+        let group = topics.first().map_or("", String::as_str);
         format!(
-            r#"[kafka]
-bootstrap_servers = "{bootstrap}"
-
-[http]
-listen = "off"
-
-[sinks.bench]
-topics = ["{topic}"]
-group_id = "{topic}"
+            r#"
+[sinks.bench-{n}]
+topics = {topics:?}
+group_id = "{group}"
 {of_sink}
 
-[sinks.bench.batch]
+[sinks.bench-{n}.batch]
 {batch}
 
-[sinks.bench.postgres]
+[sinks.bench-{n}.postgres]
 url = "{url}"
 state_schema = "{STATE}"
 table = "{table}"
