@@ -37,6 +37,7 @@ mod in_process;
 mod kafka;
 mod logging;
 mod metrics;
+mod pace;
 mod propose;
 mod route;
 pub mod service;

@@ -23,7 +23,7 @@ mod writer;
 
 pub use backoff::Backoff;
 pub use claimer::claim_loop;
-pub use commits::{Commits, GATHER, Limits};
+pub use commits::{BURST, Commits, GATHER, Limits};
 pub use control::Control;
 pub use heartbeat::{heartbeat, watch_locks};
 pub use lane::Lane;

@@ -44,6 +44,7 @@ pub(crate) fn commits(sink: &MemorySink, gather: Duration) -> Arc<Commits<Memory
         bytes: 1 << 20,
         commits: grouping.commits,
         gather,
+        burst: 0,
     };
     Commits::new("in_process", Arc::new(sink.clone()), limits)
 }

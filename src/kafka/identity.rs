@@ -9,8 +9,10 @@
 
 use super::Cluster;
 use crate::error::KafkaFault;
+use crate::pace::Pace;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -82,6 +84,14 @@ async fn serve(cluster: Arc<Cluster>, mut asked: UnboundedReceiver<(Option<i32>,
     }
 }
 
+/// Between the beginnings of looks at one broker, on the average: it describes all partitions
+/// of a topic each time, of which there may be a thousand. What is asked meanwhile waits for
+/// the next one, as its batch would for the next commit.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// Looks that wait for nothing after a while with fewer of them.
+const BURST: u32 = 5;
+
 /// One look answers all questions that were asked before it began.
 async fn ask_broker(
     cluster: Arc<Cluster>,
@@ -89,7 +99,15 @@ async fn ask_broker(
     mut asked: UnboundedReceiver<Question>,
 ) {
     let mut questions = Vec::new();
+    let mut pace = Pace::new(GATHER, BURST);
     while asked.recv_many(&mut questions, usize::MAX).await > 0 {
+        if let Some(due) = pace.due() {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        while let Ok(question) = asked.try_recv() {
+            questions.push(question);
+        }
+        pace.done(Instant::now());
         let topics: BTreeSet<Arc<str>> = questions.iter().map(|q| q.topic.clone()).collect();
         let cluster = cluster.clone();
         let looked = tokio::task::spawn_blocking(move || {

@@ -3,8 +3,8 @@
 use super::{RunError, Running};
 use crate::config::{Config, Sink as Settings, Topics};
 use crate::engine::{
-    Backoff, ClaimRequest, Commits, Control, GATHER, Lane, Limits, Members, Poll, Setup, Standing,
-    claim_loop, client_id, heartbeat, watch_lag, watch_locks, watch_members,
+    BURST, Backoff, ClaimRequest, Commits, Control, GATHER, Lane, Limits, Members, Poll, Setup,
+    Standing, claim_loop, client_id, heartbeat, watch_lag, watch_locks, watch_members,
 };
 use crate::error::KafkaFault;
 use crate::formats::{SharedRegistry, formats};
@@ -158,6 +158,7 @@ impl<S: Positions> Starting<S> {
             bytes: batch.max_bytes,
             commits: grouping.commits,
             gather: GATHER.min(batch.linger),
+            burst: BURST,
         };
         Commits::new(&self.settings.name, self.sink.clone(), limits)
     }

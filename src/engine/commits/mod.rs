@@ -5,7 +5,7 @@ mod decoded;
 mod queue;
 
 pub use self::decoded::Decoded;
-pub use self::queue::{GATHER, Limits};
+pub use self::queue::{BURST, GATHER, Limits};
 
 use self::queue::{Next, Queue, Size};
 use super::assignment::Leased;

@@ -1,13 +1,18 @@
 //! Which batches are committed together, and when. Pure: the clock is passed in.
 
+use crate::pace::Pace;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Between the beginnings of two commits that are not full, at most: what comes meanwhile
+/// Between the beginnings of commits that are not full, on the average: what comes meanwhile
 /// goes together. Fifty commits a second are what a database does in passing, whatever the
 /// number of partitions; and to wait for so long is a small part of the time that a batch
 /// has to fill.
 pub const GATHER: Duration = Duration::from_millis(20);
+
+/// Commits that wait for nobody after a while with fewer of them: where there are few anyway,
+/// no batch is to be later for it.
+pub const BURST: u32 = 5;
 
 /// What a commit may hold.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +25,10 @@ pub struct Limits {
     pub bytes: usize,
     /// Commits that are under way at once.
     pub commits: usize,
-    /// Between the beginnings of two that are not full.
+    /// Between the beginnings of those that are not full, on the average.
     pub gather: Duration,
+    /// How many more than one may begin at once after a rest.
+    pub burst: u32,
 }
 
 /// How large a batch is.
@@ -52,7 +59,7 @@ pub struct Queue<T> {
     limits: Limits,
     waiting: VecDeque<(Size, T)>,
     under_way: usize,
-    began: Option<Instant>,
+    pace: Pace,
 }
 
 impl<T> Queue<T> {
@@ -62,7 +69,7 @@ impl<T> Queue<T> {
             limits,
             waiting: VecDeque::new(),
             under_way: 0,
-            began: None,
+            pace: Pace::new(limits.gather, limits.burst),
         }
     }
 
@@ -88,14 +95,13 @@ impl<T> Queue<T> {
             return Next::Nothing;
         }
         let (count, full) = self.first();
-        let due = self.began.map(|began| began + self.limits.gather);
-        if let Some(due) = due
+        if let Some(due) = self.pace.due()
             && !full
             && due > now
         {
             return Next::At(due);
         }
-        self.began = Some(now);
+        self.pace.done(now);
         self.under_way += 1;
         let group = self.waiting.drain(..count).map(|(_, batch)| batch);
         Next::Commit(group.collect())
@@ -137,6 +143,7 @@ mod tests {
             bytes: 1_000,
             commits: 2,
             gather: GATHER,
+            burst: 0,
         }
     }
 
@@ -190,7 +197,7 @@ mod tests {
             }],
         ] {
             let mut queue = queue(sizes);
-            queue.began = Some(now);
+            queue.pace.done(now);
             assert!(matches!(queue.next(now), Next::Commit(_)), "{sizes:?}");
         }
     }
@@ -206,7 +213,7 @@ mod tests {
         for expected in [0, 1, 2] {
             assert_eq!(queue.next(now), Next::Commit(vec![expected]));
             queue.ended();
-            queue.began = None;
+            queue.pace = Pace::new(GATHER, 0);
         }
     }
 
