@@ -240,7 +240,7 @@ mutant "one judgement for all" src/engine/commits/mod.rs \
   's/waiting\.tell\(Err\(error\.clone\(\)\)\)\);\n            Vec::new\(\)/waiting.tell(Ok(Committed::default())));\n            Vec::new()/' \
   plimsoll in_process::together::a_lost_answer_is_judged_partition_by_partition
 mutant "halt by company" protocol/src/group.rs \
-  's/(Class::Fenced \| Class::Rejected .*?=> \{\s+GroupStep::)Halve/$1Tell/s' \
+  's/Class::Halt => GroupStep::Halve/Class::Halt => GroupStep::Tell/' \
   plimsoll in_process::together::a_bad_record_halts_its_own_partition_alone
 mutant "a bad record in company, again and again" src/engine/writer/commit.rs \
   's/const COMMITS_ALONE: u8 = 3/const COMMITS_ALONE: u8 = 0/' \
