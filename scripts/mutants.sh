@@ -241,7 +241,7 @@ mutant "one judgement for all" src/engine/commits/mod.rs \
   plimsoll in_process::together::a_lost_answer_is_judged_partition_by_partition
 mutant "halt by company" protocol/src/group.rs \
   's/Class::Halt => GroupStep::Halve/Class::Halt => GroupStep::Tell/' \
-  plimsoll in_process::together::a_bad_record_halts_its_own_partition_alone
+  plimsoll-protocol group::tests::what_is_one_partitions_fault_is_told_of_no_other
 mutant "a bad record in company, again and again" src/engine/writer/commit.rs \
   's/const COMMITS_ALONE: u8 = 3/const COMMITS_ALONE: u8 = 0/' \
   plimsoll in_process::together::what_breaks_a_commit_goes_alone_for_a_while
