@@ -34,6 +34,8 @@ pub enum Heard {
     Due,
     /// An operator has set its position: there is no reason to wait any longer.
     Retry,
+    /// An operator wants it begun anew at its stored position.
+    Restart,
     /// A look at the position's row, or at the log, shows that this life's position is
     /// not what it believes.
     Refuted,
@@ -116,6 +118,7 @@ pub const fn act(phase: Option<Phase>, heard: Heard) -> Act {
             | Heard::Lost
             | Heard::Due
             | Heard::Retry
+            | Heard::Restart
             | Heard::Refuted
             | Heard::Broken
             | Heard::NotReady
@@ -134,8 +137,10 @@ pub const fn act(phase: Option<Phase>, heard: Heard) -> Act {
         (Heard::Lost, _) => Act::Forget,
 
         (Heard::Due, BackingOff) => Act::Claim,
-        (Heard::Retry, BackingOff) => Act::Hasten,
+        (Heard::Retry | Heard::Restart, BackingOff) => Act::Hasten,
         (Heard::Due | Heard::Retry, Claiming | Live | Draining) => Act::Ignore,
+        (Heard::Restart, Live) => Act::BackOff,
+        (Heard::Restart, Claiming | Draining) => Act::Ignore,
         (Heard::NotReady, BackingOff | Claiming) => Act::Wait,
         (Heard::NotReady, Live | Draining) => Act::Ignore,
 
@@ -209,6 +214,7 @@ mod tests {
             Heard::Lost,
             Heard::Due,
             Heard::Retry,
+            Heard::Restart,
             Heard::Refuted,
             Heard::Broken,
             Heard::NotReady,
@@ -220,7 +226,7 @@ mod tests {
     }
 
     /// Each row as it stands in the design.
-    const TABLE: [(&str, Heard, [Act; 5]); 12] = {
+    const TABLE: [(&str, Heard, [Act; 5]); 13] = {
         use Act::{
             Acknowledge, BackOff, Begin, Claim, Consume, Drain, Forget, Hasten, Ignore, Replace,
             Wait,
@@ -252,6 +258,11 @@ mod tests {
                 "retry",
                 Heard::Retry,
                 [Ignore, Hasten, Ignore, Ignore, Ignore],
+            ),
+            (
+                "restart",
+                Heard::Restart,
+                [Ignore, Hasten, Ignore, BackOff, Ignore],
             ),
             (
                 "refuted",

@@ -2,7 +2,7 @@
 //! knows each database by this alone.
 
 use crate::snapshot::Snapshot;
-use crate::{Batch, Committed, DeadLetters, NewTable, Positions, Prepared, Sink, SinkError};
+use crate::{Batch, Committed, DeadLetters, NewTable, Prepared, Shared, Sink, SinkError};
 use std::fmt;
 use std::future::Future;
 
@@ -12,7 +12,7 @@ pub trait Backend: Clone + fmt::Debug + Send + Sync + 'static {
     const NAMES: &'static [&'static str];
 
     /// What writes to it.
-    type Sink: Positions + DeadLetters + Inspect;
+    type Sink: Shared + DeadLetters + Inspect;
 
     /// What `verify` reads.
     type Snapshot: Snapshot;

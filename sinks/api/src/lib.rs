@@ -20,6 +20,7 @@ mod naming;
 mod new_table;
 mod ownership;
 mod positions;
+mod shared;
 mod sink;
 pub mod snapshot;
 mod source;
@@ -42,6 +43,10 @@ pub use naming::{Naming, spellings};
 pub use new_table::{Dialect, NewColumn, NewTable, TableChange};
 pub use ownership::{Identity, Owned, Ownership, Setting, claimable, no_position, setting};
 pub use positions::{PositionChange, Positions, SetOutcome, StoredPosition};
+pub use shared::{
+    Command, FORGOTTEN_AFTER, MOST_COMMANDS, NewCommand, Reported, Shared, SinkState, UnknownWord,
+    Verb, Wanted,
+};
 pub use sink::{
     Blocked, Claimed, Committed, Grouping, Member, NewPosition, Refusal, Settled, Sink,
 };

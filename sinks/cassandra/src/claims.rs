@@ -100,7 +100,7 @@ pub(crate) async fn execute(
 }
 
 /// Whether a lightweight transaction did what it says.
-fn applied(result: QueryResult) -> Result<bool, SinkError> {
+pub(crate) fn applied(result: QueryResult) -> Result<bool, SinkError> {
     use scylla::value::{CqlValue, Row};
     let rows = result.into_rows_result().map_err(positions::unreadable)?;
     let row: Row = rows.first_row().map_err(positions::unreadable)?;
@@ -201,7 +201,7 @@ async fn insert(
     applied(result)
 }
 
-fn contended() -> SinkError {
+pub(crate) fn contended() -> SinkError {
     SinkError::new(Class::Unavailable, "too many processes claim at once")
 }
 

@@ -25,6 +25,7 @@ mod retry;
 mod rows;
 mod schema;
 mod settings;
+mod shared;
 mod sink;
 mod snapshot;
 mod starts;

@@ -10,10 +10,11 @@ use scylla::cluster::ClusterState;
 use std::sync::Arc;
 
 /// In their order. A file that was released is never changed.
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     include_str!("../../../migrations/cassandra/0001_state.cql"),
     include_str!("../../../migrations/cassandra/0002_starts.cql"),
     include_str!("../../../migrations/cassandra/0003_acts.cql"),
+    include_str!("../../../migrations/cassandra/0004_shared.cql"),
 ];
 
 /// One statement.
@@ -164,13 +165,15 @@ async fn execute(session: &Session, cql: &str) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    const TABLES: [&str; 6] = [
+    const TABLES: [&str; 8] = [
         "claims",
         "positions",
         "heartbeats",
         "dead_letters",
         "starts",
         "acts",
+        "commands",
+        "members",
     ];
 
     #[test]

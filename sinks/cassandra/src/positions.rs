@@ -55,7 +55,7 @@ where
 }
 
 /// A clock that was set back makes no age negative.
-fn age(then: CqlTimestamp, now: CqlTimestamp) -> Duration {
+pub(crate) fn age(then: CqlTimestamp, now: CqlTimestamp) -> Duration {
     Duration::from_millis(now.0.saturating_sub(then.0).try_into().unwrap_or(0))
 }
 

@@ -101,7 +101,7 @@ impl CassandraSink {
     }
 
     /// Forgets all claims where connections broke.
-    fn judged(&self, failure: Failure) -> SinkError {
+    pub(crate) fn judged(&self, failure: Failure) -> SinkError {
         if failure.cut {
             let claims = self.owned.cut();
             if claims > 0 {

@@ -4,8 +4,8 @@ use crate::connect::{read_level, serial_level};
 use crate::error::of_prepare;
 use crate::settings::Consistency as Level;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::SinkError;
 use plimsoll_sink_api::text::ident;
+use plimsoll_sink_api::{FORGOTTEN_AFTER, SinkError};
 use scylla::client::session::Session;
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, SerialConsistency};
@@ -38,6 +38,13 @@ pub(crate) struct Statements {
     pub(crate) act: PreparedStatement,
     pub(crate) acts: PreparedStatement,
     pub(crate) reached: PreparedStatement,
+    pub(crate) report: PreparedStatement,
+    pub(crate) farewell: PreparedStatement,
+    pub(crate) reports: PreparedStatement,
+    pub(crate) wanted: PreparedStatement,
+    pub(crate) want: PreparedStatement,
+    pub(crate) note_command: PreparedStatement,
+    pub(crate) commands: PreparedStatement,
 }
 
 const CLAIM_COLUMNS: &str = "topic, partition, epoch, owner, owner_name, group_id, cluster_id, \
@@ -254,6 +261,58 @@ impl Statements {
             .await?,
             reached: make(
                 format!("SELECT generation, next_offset FROM {k}.positions WHERE {ONE}"),
+                Some(read),
+            )
+            .await?,
+            report: make(
+                format!(
+                    "INSERT INTO {k}.members (sink, owner, name, report, seen_at) \
+                     VALUES (?, ?, ?, ?, toTimestamp(now())) USING TTL {}",
+                    FORGOTTEN_AFTER.as_secs()
+                ),
+                None,
+            )
+            .await?,
+            farewell: make(
+                format!("DELETE FROM {k}.members WHERE sink = ? AND owner = ?"),
+                None,
+            )
+            .await?,
+            reports: make(
+                format!(
+                    "SELECT name, report, seen_at, toTimestamp(now()) FROM {k}.members \
+                     WHERE sink = ?"
+                ),
+                Some(read),
+            )
+            .await?,
+            // What the last transaction left.
+            wanted: make(
+                format!("SELECT state, last_seq FROM {k}.commands WHERE sink = ? LIMIT 1"),
+                Some(serial),
+            )
+            .await?,
+            want: make(
+                format!(
+                    "UPDATE {k}.commands SET last_seq = ?, state = ? WHERE sink = ? \
+                     IF last_seq = ?"
+                ),
+                None,
+            )
+            .await?,
+            note_command: make(
+                format!(
+                    "INSERT INTO {k}.commands (sink, seq, verb, topic, partition, given_by, \
+                     given_at) VALUES (?, ?, ?, ?, ?, ?, toTimestamp(now()))"
+                ),
+                None,
+            )
+            .await?,
+            commands: make(
+                format!(
+                    "SELECT seq, verb, topic, partition, given_by, given_at, toTimestamp(now()) \
+                     FROM {k}.commands WHERE sink = ? AND seq > ? LIMIT ?"
+                ),
                 Some(read),
             )
             .await?,

@@ -4,8 +4,7 @@ use super::{Capabilities, Kept, Type};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::snapshot::Snapshot;
 use plimsoll_sink_api::{
-    Act, DeadLetters, Inspect, Missing, Mode, Path, Positions, Sink, Source, TableRule,
-    TableSettings,
+    Act, DeadLetters, Inspect, Missing, Mode, Path, Shared, Sink, Source, TableRule, TableSettings,
 };
 use std::future::Future;
 
@@ -13,7 +12,7 @@ use std::future::Future;
 /// and positions of its own.
 pub trait Harness: Sized {
     /// The sink.
-    type Sink: Sink<Plan: std::fmt::Debug> + Positions + DeadLetters + Inspect;
+    type Sink: Sink<Plan: std::fmt::Debug> + Shared + DeadLetters + Inspect;
 
     /// What `verify` reads.
     type Snapshot: Snapshot;

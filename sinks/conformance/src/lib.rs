@@ -30,6 +30,8 @@ pub mod replay;
 #[allow(missing_docs, reason = "their names are sentences")]
 pub mod rows;
 #[allow(missing_docs, reason = "their names are sentences")]
+pub mod shared;
+#[allow(missing_docs, reason = "their names are sentences")]
 pub mod snapshots;
 #[allow(missing_docs, reason = "their names are sentences")]
 pub mod sources;

@@ -88,6 +88,13 @@ macro_rules! suite {
             rows_that_are_merged_do_not_depend_on_where_batches_end,
             a_span_without_rows_moves_the_position,
         ]);
+        $crate::suite!($harness, $within, shared: [
+            without_a_command_a_sink_is_to_run,
+            what_is_wanted_is_the_last_state_that_was_asked_for,
+            commands_are_handed_out_in_their_order_behind_a_number,
+            commands_of_many_at_once_are_all_there,
+            each_instance_is_shown_with_what_it_said_last,
+        ]);
         $crate::suite!($harness, $within, snapshots: [
             a_snapshot_says_where_partitions_stand_and_how_they_came_there,
             a_snapshot_has_the_dead_letters,

@@ -3,6 +3,7 @@
 //! what other sinks are measured by.
 
 mod fault;
+mod shared;
 mod snapshot;
 mod state;
 mod table;

@@ -6,8 +6,8 @@ use plimsoll_conformance::{ColumnSpec, Kept};
 use plimsoll_protocol::{Claim, Class, Position, PositionRow, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Act, Claimed, DeadLetter, DeadLetterFilter, Identity, KeptDeadLetter, Marks, Member,
-    NewPosition, Owned, Ownership, Payload, PositionChange, Secret, SetOutcome, Setting, SinkError,
-    StoredPosition, TableChange, claimable, islands, setting,
+    NewCommand, NewPosition, Owned, Ownership, Payload, PositionChange, Secret, SetOutcome,
+    Setting, SinkError, StoredPosition, TableChange, claimable, islands, setting,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -44,6 +44,9 @@ pub(super) struct State {
     /// How often that was told.
     pub(super) refused: usize,
     pub(super) slow: Duration,
+    pub(super) commands: Vec<(NewCommand, Instant)>,
+    /// By owner: name, report, and when it came.
+    pub(super) reports: BTreeMap<u128, (String, String, Instant)>,
 }
 
 pub(super) fn moved(what: &str) -> SinkError {

@@ -46,6 +46,7 @@ mod probe;
 mod set;
 mod settings;
 mod shape;
+mod shared;
 mod sink;
 mod snapshot;
 mod sql;

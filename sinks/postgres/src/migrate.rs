@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Row, SqlSafeStr};
 use std::fmt::Write;
 
 /// In their order. A file that was released is never changed.
-const FILES: [(i64, &str, &str); 5] = [
+const FILES: [(i64, &str, &str); 6] = [
     (
         1,
         "positions",
@@ -36,6 +36,11 @@ const FILES: [(i64, &str, &str); 5] = [
         5,
         "advance all",
         include_str!("../../../migrations/postgres/0005_advance_all.sql"),
+    ),
+    (
+        6,
+        "shared",
+        include_str!("../../../migrations/postgres/0006_shared.sql"),
     ),
 ];
 

@@ -84,11 +84,17 @@ pub(crate) async fn missing(
     }
     if there && may {
         let all = ["SELECT", "INSERT", "UPDATE"];
-        for table in [&names.positions, &names.dead_letters] {
+        let rewritten = [
+            &names.positions,
+            &names.dead_letters,
+            &names.sinks,
+            &names.members,
+        ];
+        for table in rewritten {
             on_table(conn, table, &all, &role, &mut missing).await?;
         }
         let kept = ["SELECT", "INSERT"];
-        for table in [&names.starts, &names.acts] {
+        for table in [&names.starts, &names.acts, &names.commands] {
             on_table(conn, table, &kept, &role, &mut missing).await?;
         }
         on_table(conn, &names.migrations, &["SELECT"], &role, &mut missing).await?;

@@ -35,6 +35,7 @@ mod plan;
 mod positions;
 mod rows;
 mod settings;
+mod shared;
 mod snapshot;
 mod statement;
 mod turn;

@@ -12,7 +12,7 @@ use std::fmt::Write;
 const BOOKKEEPING: &str = "plimsoll_migrations";
 
 /// In their order. A file that was released is never changed.
-const FILES: [(i64, &str, &str); 3] = [
+const FILES: [(i64, &str, &str); 4] = [
     (
         1,
         "state",
@@ -27,6 +27,11 @@ const FILES: [(i64, &str, &str); 3] = [
         3,
         "acts",
         include_str!("../../../migrations/sqlite/0003_acts.sql"),
+    ),
+    (
+        4,
+        "shared",
+        include_str!("../../../migrations/sqlite/0004_shared.sql"),
     ),
 ];
 

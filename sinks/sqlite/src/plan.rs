@@ -119,7 +119,7 @@ pub(crate) fn create_log_table(name: &str, settings: &TableSettings) -> String {
     )
 }
 
-fn halt(what: impl Into<String>) -> SinkError {
+pub fn halt(what: impl Into<String>) -> SinkError {
     SinkError::new(Class::Halt, what)
 }
 

@@ -41,6 +41,8 @@ macro_rules! transaction {
     }};
 }
 
+pub(crate) use transaction;
+
 /// Which partitions were given a start. A position without one is of a binary
 /// that kept none.
 pub async fn settled(database: &Database, sink: &str) -> Result<Vec<Settled>, SinkError> {

@@ -4,7 +4,8 @@ use super::world::*;
 use crate::PostgresSink;
 use plimsoll_protocol::{Class, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    DeadLetters, Identity, Inspect, Mode, NewPosition, Positions, Secret, SetOutcome, Settled, Sink,
+    DeadLetters, Identity, Inspect, Mode, NewPosition, Positions, Secret, SetOutcome, Settled,
+    Shared, Sink,
 };
 use std::time::Duration;
 
@@ -402,6 +403,24 @@ async fn a_role_with_the_printed_grants_may_do_all_that_is_ever_done() {
         .await
         .unwrap();
     sink.heartbeat(&member(1)).await.unwrap();
+    let command = plimsoll_sink_api::NewCommand {
+        verb: plimsoll_sink_api::Verb::Pause,
+        tp: None,
+        by: "me".to_owned(),
+    };
+    for seq in [1, 2] {
+        assert_eq!(sink.command(&command).await.unwrap().seq, seq);
+        sink.report(&member(1), "{}").await.unwrap();
+    }
+    assert_eq!(sink.commands(0).await.unwrap().len(), 2);
+    sink.farewell(&member(1)).await.unwrap();
+    // The next one takes that row.
+    sink.report(&member(2), "{}").await.unwrap();
+    assert_eq!(sink.reports().await.unwrap().len(), 1);
+    let rows = world
+        .one("SELECT count(*) FROM p_grants_state.members")
+        .await;
+    assert_eq!(rows, "1");
     let change = change(identity(), &tp(), at(3), true, Duration::ZERO);
     sink.set_position(&change).await.unwrap();
     let mut rows = plimsoll_sink_api::Rows::with_capacity(1, 1);
