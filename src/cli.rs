@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::admin::{
-    self, AdminError, AdoptArgs, CheckArgs, DropArgs, InitArgs, ListArgs, MigrateArgs, ReplayArgs,
-    ResetArgs, SetArgs,
+    self, AdminError, AdoptArgs, CheckArgs, DropArgs, InitArgs, ListArgs, MigrateArgs, PartArgs,
+    ReplayArgs, ResetArgs, SetArgs, StatusArgs, SteerArgs,
 };
 use crate::config::{self, Config};
 use crate::demo::{self, DemoArgs};
@@ -11,6 +11,7 @@ use crate::logging::{self, LogArgs};
 use crate::service::{self, RunError};
 use crate::verify::{self, VerifyArgs};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use plimsoll_sink_api::Verb;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -98,6 +99,56 @@ Examples:
     /// Show positions, set one, or settle that a topic is another one
     #[command(subcommand)]
     Positions(Positions),
+
+    /// Show each sink as a whole: its instances, its partitions, what is halted and why
+    #[command(after_help = "\
+Examples:
+  plimsoll status -c plimsoll.toml
+  plimsoll status --sink orders --json | jq '.[].partitions[] | select(.halt)'
+
+It asks the sink's database, where all instances say how they are: it needs neither
+Kafka nor a running service. Exits with 1 when a partition is halted.")]
+    Status(StatusArgs),
+
+    /// Fetch nothing more; claims and the place in the group stay
+    #[command(after_help = "\
+Examples:
+  plimsoll pause --sink orders            waits until all instances have committed what they read
+  plimsoll pause --sink orders --wait-s 0
+
+All instances obey, those too that start later, until `plimsoll resume`.")]
+    Pause(SteerArgs),
+
+    /// Move records again, after `pause` or `stop`
+    #[command(after_help = "\
+Examples:
+  plimsoll resume --sink orders")]
+    Resume(SteerArgs),
+
+    /// Drain, give the partitions back and leave the group; the processes go on
+    #[command(after_help = "\
+Examples:
+  plimsoll stop --sink orders             then positions can be set without --force
+
+All instances obey, those too that start later, until `plimsoll resume`.")]
+    Stop(SteerArgs),
+
+    /// Begin partitions anew at their stored positions
+    #[command(after_help = "\
+Examples:
+  plimsoll restart --sink orders
+  plimsoll restart --sink orders --topic orders --partition 3
+
+Nothing is lost by it and nothing is written twice: what was read and not committed
+is read again. Halted partitions are tried at once.")]
+    Restart(PartArgs),
+
+    /// Try halted partitions at once, instead of within a minute
+    #[command(after_help = "\
+Examples:
+  plimsoll retry --sink orders
+  plimsoll retry --sink orders --topic orders --partition 3")]
+    Retry(PartArgs),
 
     /// Show, replay or drop records that could not become rows
     #[command(subcommand)]
@@ -274,6 +325,12 @@ pub fn main() -> Exit {
         Command::Run(_) => "info",
         Command::Init(_)
         | Command::Check(_)
+        | Command::Status(_)
+        | Command::Pause(_)
+        | Command::Resume(_)
+        | Command::Stop(_)
+        | Command::Restart(_)
+        | Command::Retry(_)
         | Command::Positions(_)
         | Command::DeadLetters(_)
         | Command::Verify(_)
@@ -329,6 +386,12 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> 
         Command::DeadLetters(DeadLetters::List(args)) => admin::list_letters(&args, out),
         Command::DeadLetters(DeadLetters::Replay(args)) => admin::replay_letters(&args, out),
         Command::DeadLetters(DeadLetters::Drop(args)) => admin::drop_letters(&args, out),
+        Command::Status(args) => admin::status(&args, out),
+        Command::Pause(args) => admin::steer(Verb::Pause, &args, out),
+        Command::Resume(args) => admin::steer(Verb::Resume, &args, out),
+        Command::Stop(args) => admin::steer(Verb::Stop, &args, out),
+        Command::Restart(args) => admin::steer_part(Verb::Restart, &args, out),
+        Command::Retry(args) => admin::steer_part(Verb::Retry, &args, out),
         Command::Verify(args) => verify::verify(&args, out),
         Command::Migrate(args) => admin::migrate(&args, out),
         Command::Demo(args) => Ok(demo::run(&args, out)),

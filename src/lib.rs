@@ -27,6 +27,7 @@ pub mod demo;
 mod engine;
 mod error;
 pub mod exit;
+mod fleet;
 mod formats;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -50,6 +50,8 @@ pub const POSITION: &str = "plimsoll_position";
 pub const HIGH_WATERMARK: &str = "plimsoll_high_watermark";
 /// High watermark − position.
 pub const LAG: &str = "plimsoll_lag";
+/// What is wanted of a sink.
+pub const WANTED: &str = "plimsoll_sink_wanted";
 /// Claims made.
 pub const CLAIMS: &str = "plimsoll_claims_total";
 /// Stale writers' sessions terminated.
@@ -199,6 +201,7 @@ const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Counter, RETRIES, Unit::Count, "Attempts made again, by reason"),
     (Kind::Counter, RESTARTS, Unit::Count, "Partitions begun again at the stored position, by reason"),
     (Kind::Gauge, HALTED, Unit::Count, "Partitions halted now"),
+    (Kind::Gauge, WANTED, Unit::Count, "What is wanted of a sink: 1 for its state, 0 for the others"),
     (Kind::Gauge, ASSIGNED, Unit::Count, "Partitions consumed by this process now"),
     (Kind::Gauge, PAUSED, Unit::Count, "Partitions paused now for want of room"),
     (Kind::Counter, PAUSES, Unit::Count, "Pauses of partitions for want of room"),

@@ -8,9 +8,9 @@ use crate::wire::Wire;
 use crate::{Bench, Failed, Result, kafka};
 use plimsoll_protocol::{Claim, Class, Epoch, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
-    Batch, Claimed, Column, Committed, Grouping, Holds, Identity, Member, Mode, NewPosition,
-    PositionChange, Positions, Prepared, Refusal, SetOutcome, Settled, Shape, Sink, SinkError,
-    Source, StoredPosition, Table, TableChange,
+    Batch, Claimed, Column, Committed, Grouping, Holds, Identity, Member, Mode, NewCommand,
+    NewPosition, PositionChange, Positions, Prepared, Refusal, Reported, SetOutcome, Settled,
+    Shape, Sink, SinkError, Source, StoredPosition, Table, TableChange, Wanted,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -345,5 +345,34 @@ impl Positions for Discard {
         _: &TopicPartition,
     ) -> std::result::Result<bool, SinkError> {
         Ok(false)
+    }
+}
+
+impl plimsoll_sink_api::Shared for Discard {
+    async fn report(&self, _: &Member, _: &str) -> std::result::Result<Wanted, SinkError> {
+        Ok(Wanted::default())
+    }
+
+    async fn farewell(&self, _: &Member) -> std::result::Result<(), SinkError> {
+        Ok(())
+    }
+
+    async fn wanted(&self) -> std::result::Result<Wanted, SinkError> {
+        Ok(Wanted::default())
+    }
+
+    async fn reports(&self) -> std::result::Result<Vec<Reported>, SinkError> {
+        Ok(Vec::new())
+    }
+
+    async fn command(&self, _: &NewCommand) -> std::result::Result<Wanted, SinkError> {
+        not_asked()
+    }
+
+    async fn commands(
+        &self,
+        _: i64,
+    ) -> std::result::Result<Vec<plimsoll_sink_api::Command>, SinkError> {
+        Ok(Vec::new())
     }
 }

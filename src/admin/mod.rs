@@ -19,6 +19,8 @@ mod rights;
 mod sample;
 mod settle;
 mod standing;
+mod status;
+mod steer;
 mod told;
 
 use crate::{text, toml_text};
@@ -30,8 +32,11 @@ pub use error::AdminError;
 pub use init::{InitArgs, init};
 pub use list::list_positions;
 pub use migrate::{MigrateArgs, migrate};
+pub(crate) use positions::{FRESH, Target, must_read, resolve};
 pub use positions::{SetArgs, set_position};
 pub use settle::{AdoptArgs, ResetArgs, adopt, reset};
+pub use status::{StatusArgs, status};
+pub use steer::{PartArgs, SteerArgs, steer, steer_part};
 
 use std::future::Future;
 use uuid::Uuid;

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// An owner that showed a sign of life this recently is alive: five of the
 /// service's heartbeats.
-pub(super) const FRESH: Duration = Duration::from_secs(15);
+pub(crate) const FRESH: Duration = Duration::from_secs(15);
 
 /// Where to put a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +153,7 @@ pub(super) fn find_sink<'c>(config: &'c Config, name: &str) -> Result<&'c Settin
 }
 
 /// Refuses a topic that the sink does not read.
-pub(super) fn must_read(settings: &Settings, topic: &str) -> Result<(), AdminError> {
+pub(crate) fn must_read(settings: &Settings, topic: &str) -> Result<(), AdminError> {
     if reads(&settings.topics, topic) {
         return Ok(());
     }
@@ -197,13 +197,13 @@ pub(super) fn living_owner(row: &StoredPosition) -> Option<(&str, Duration)> {
 
 /// Where to go, and where the log ends.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Resolved {
+pub(crate) struct Resolved {
     pub to: Position,
     pub end: Position,
 }
 
 /// The offset that is meant, which the log must be able to go on from.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     cluster: &Cluster,
     tp: &TopicPartition,
     target: Target,

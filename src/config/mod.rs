@@ -10,6 +10,7 @@ mod environment;
 mod expand;
 mod fault;
 mod formats;
+mod http;
 mod judge;
 mod kafka;
 mod reader;
@@ -31,14 +32,14 @@ mod unknown;
 mod values;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use environment::{Environment, Process};
 pub use fault::{Fault, Faults};
 pub use schema::schema;
 pub use settings::{
-    Backend, BatchLimits, Codec, Config, Encoding, GroupProtocol, Isolation, Kafka, OnBadRecord,
-    Reads, Sink, Start, Topics, UnknownFields,
+    Access, Admin, Backend, BatchLimits, Codec, Config, Encoding, GroupProtocol, Isolation, Kafka,
+    OnBadRecord, Reads, Sink, Start, Topics, UnknownFields,
 };
 pub use topics::{leaves_out, reads};
 
@@ -57,7 +58,6 @@ pub fn envelopes() -> &'static [&'static str] {
 use judge::Judge;
 use reader::Reader;
 use spec::{Kind, ROOT};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use toml::de::DeTable;
@@ -114,7 +114,8 @@ fn read(top: Reader<'_, '_>) -> Option<Config> {
     let drain_ms = top.integer("drain_ms");
     let kafka = top.table("kafka").and_then(kafka::read);
     let registry = top.table("schema_registry").and_then(registry::read);
-    let listen = top.table_or_empty("http").map(read_http);
+    let http = top.table_or_empty("http").map(http::read);
+    let admin = top.table_or_empty("admin").map(http::read_admin);
     if let (Some(kafka), Some(drain_ms)) = (&kafka, drain_ms) {
         check_drain(&top, kafka, drain_ms);
     }
@@ -124,12 +125,14 @@ fn read(top: Reader<'_, '_>) -> Option<Config> {
     };
     let sinks = read_sinks(&top, shared);
     top.finish();
-    let sinks = sinks?;
+    let (sinks, http) = (sinks?, http?);
     let asked = sinks.iter().any(|sink| sink.reads.asks_registry());
     Some(Config {
         kafka: kafka?,
         registry: registry.filter(|_| asked),
-        listen: listen?,
+        listen: http.listen,
+        hosts: http.hosts,
+        admin: admin?,
         memory_limit: memory_limit?,
         drain: Duration::from_millis(drain_ms?),
         sinks,
@@ -149,24 +152,6 @@ fn check_drain(top: &Reader<'_, '_>, kafka: &Kafka, drain: u64) {
             "a hand-over waits for a drain, and Kafka waits no longer than that for the hand-over",
         );
     }
-}
-
-fn read_http(reader: Reader<'_, '_>) -> Option<SocketAddr> {
-    let given = reader.text("listen");
-    let listen = reader
-        .text_or_default("listen")
-        .filter(|listen| listen != "off");
-    let address = listen.as_deref().and_then(|listen| listen.parse().ok());
-    if let (Some(text), Some(_), None) = (&given, &listen, address) {
-        reader.fault_in(
-            text,
-            format!("{} is not a valid address with a port", text.shown()),
-            "digits, not names: \"127.0.0.1:9464\", \"0.0.0.0:9464\" for all interfaces, or \
-             \"off\"",
-        );
-    }
-    reader.finish();
-    address
 }
 
 fn read_sinks(top: &Reader<'_, '_>, shared: sink::Shared) -> Option<Vec<Sink>> {

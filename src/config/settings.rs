@@ -4,11 +4,12 @@ pub use crate::backends::Backend;
 use plimsoll_plain::{Csv, Primitive};
 pub use plimsoll_record::{BatchLimits, UnknownFields};
 use plimsoll_record::{Envelope, Framing, Side};
-use plimsoll_sink_api::{Epoch, Path};
+use plimsoll_sink_api::{Epoch, Path, Secret};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A whole config file, checked.
@@ -20,6 +21,10 @@ pub struct Config {
     pub registry: Option<plimsoll_registry::Settings>,
     /// Where metrics and health are served; `None`: not at all.
     pub listen: Option<SocketAddr>,
+    /// Names by which the listeners may be called, beside addresses and localhost.
+    pub hosts: Arc<[String]>,
+    /// Where what is wanted of sinks is heard; `None`: nowhere.
+    pub admin: Option<Admin>,
     /// Bytes that all sinks together may hold of records not yet committed,
     /// librdkafka's queues included.
     pub memory_limit: u64,
@@ -276,4 +281,22 @@ pub enum OnBadRecord {
     Halt,
     /// It is kept in the dead-letter table, and the position moves over it.
     DeadLetter,
+}
+
+/// `[admin]`: the listener that changes something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// On loopback.
+    pub listen: SocketAddr,
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// Who may use a listener; with neither, whoever reaches it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// A user and a password.
+    pub basic: Option<(String, Secret)>,
+    /// A bearer token.
+    pub bearer: Option<Secret>,
 }

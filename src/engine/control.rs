@@ -1,6 +1,7 @@
 //! What the rest of the service tells the poll thread.
 
 use super::assignment::Generation;
+use crate::fleet::Part;
 use crate::health::{Ends, Halt};
 use plimsoll_protocol::{Position, Span, TopicPartition};
 use plimsoll_sink_api::Claimed;
@@ -30,6 +31,8 @@ pub enum RestartReason {
     KafkaError,
     /// A broker did not confirm which topic a batch was fetched from.
     Unconfirmed,
+    /// An operator asked for it.
+    Asked,
     /// Kafka's client brought no record of a log that goes on, in this partition or in
     /// another one: another client has joined the group.
     Stalled,
@@ -46,6 +49,7 @@ impl RestartReason {
             Self::Halted => "halted",
             Self::KafkaError => "kafka_error",
             Self::Unconfirmed => "unconfirmed",
+            Self::Asked => "asked",
             Self::Stalled => "stalled",
         }
     }
@@ -92,6 +96,12 @@ pub enum Control {
     Overtaken { tp: TopicPartition },
     /// An operator has set the position of a halted partition: try at once.
     Retry { tp: TopicPartition },
+    /// An operator wants partitions begun anew: one, or all.
+    BeginAnew { tp: Option<TopicPartition> },
+    /// Fetch nothing more, or fetch again: the sink is paused, or is not any more.
+    Hold(bool),
+    /// Say how far the partitions are.
+    Tell(tokio::sync::oneshot::Sender<Vec<Part>>),
     /// The ends of logs, as they were read just now.
     LogEnds(Ends),
     /// What another client finds in a stretch of which ours brings no record.

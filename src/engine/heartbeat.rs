@@ -3,17 +3,20 @@
 
 use super::control::Control;
 use super::lane::Lane;
+use super::orders::{Heard, Orders, Speaker};
 use super::standing::Standing;
 use crate::health::About;
 use plimsoll_protocol::{Look, TopicPartition, look};
-use plimsoll_sink_api::{Positions, Sink, SinkError};
+use plimsoll_sink_api::{Shared, Sink, SinkError};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Often enough that `positions set` tells a live owner from a dead one within
 /// seconds.
-const HEARTBEAT: Duration = Duration::from_secs(3);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(3);
+/// A command is obeyed within this time, where nothing has to be written first.
+const OBEYED: Duration = Duration::from_millis(250);
 /// What is found of locks is told this soon.
 const LOCK_LOOK: Duration = Duration::from_secs(1);
 
@@ -29,17 +32,35 @@ pub async fn watch_locks<S: Sink>(lane: Arc<Lane<S>>) {
     }
 }
 
-/// Beats until the poll thread is gone.
-pub async fn heartbeat<S: Positions>(lane: Arc<Lane<S>>, standing: Standing) {
+/// Beats until the poll thread is gone; earlier where somebody says that there is
+/// something to hear.
+pub async fn heartbeat<S: Shared>(
+    lane: Arc<Lane<S>>,
+    standing: Standing,
+    speaker: Speaker,
+    mut orders: Orders,
+) {
     // An idle sink learns of an outage only here; a busy one's commits tell
     // more, so a heartbeat takes back only what a heartbeat has said.
     let mut said = false;
     let mut overtaken = HashSet::new();
+    let mut wait = HEARTBEAT;
     loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        match beat(&lane, &standing, &mut overtaken).await {
-            Ok(()) if std::mem::take(&mut said) => lane.health.back(&lane.name),
-            Ok(()) => {}
+        let _ = tokio::time::timeout(wait, speaker.nudged()).await;
+        let beats = async {
+            beat(&lane, &standing, &mut overtaken).await?;
+            let wanted = speaker.speak(&lane, &mut orders).await?;
+            orders.hear(&lane, wanted).await
+        };
+        let heard = beats.await;
+        wait = match heard {
+            // Whoever gave the command waits to hear that it is obeyed.
+            Ok(Heard::New) => OBEYED,
+            Ok(Heard::Nothing) | Err(_) => HEARTBEAT,
+        };
+        match heard {
+            Ok(_) if std::mem::take(&mut said) => lane.health.back(&lane.name),
+            Ok(_) => {}
             Err(error) => {
                 lane.note_away(None, &error);
                 said = true;
@@ -53,7 +74,7 @@ pub async fn heartbeat<S: Positions>(lane: Arc<Lane<S>>, standing: Standing) {
 /// position, or that a failover took back what it had committed. It takes two
 /// looks in a row: a process that slept hears from Kafka first what it has lost.
 /// A halted partition goes on once it was set, which takes its owner away.
-async fn beat<S: Positions>(
+async fn beat<S: Shared>(
     lane: &Lane<S>,
     standing: &Standing,
     overtaken: &mut HashSet<TopicPartition>,

@@ -6,7 +6,7 @@ mod report;
 mod trouble;
 
 pub use ends::{End, Ends};
-pub use report::{Report, SinkReport};
+pub use report::{HaltReport, Report, SinkReport, TroubleReport};
 pub use trouble::{About, Asking};
 
 use crate::error::KafkaFault;
@@ -15,7 +15,7 @@ use dead_letters::Letters;
 use metrics::gauge;
 use plimsoll_protocol::{Position, TopicPartition};
 use plimsoll_sink_api::DeadLetter;
-use plimsoll_sink_api::SinkError;
+use plimsoll_sink_api::{SinkError, SinkState};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -71,7 +71,9 @@ struct SinkHealth {
     /// Partitions that the group gave to this process.
     held: usize,
     troubles: BTreeMap<About, Trouble>,
-    halts: BTreeMap<TopicPartition, Halt>,
+    /// With the time since when each holds.
+    halts: BTreeMap<TopicPartition, (Halt, SystemTime)>,
+    state: SinkState,
     letters: Letters,
     ends: Ends,
 }
@@ -173,6 +175,11 @@ impl Health {
         }
     }
 
+    /// What is wanted of a sink.
+    pub fn wanted(&self, sink: &str, state: SinkState) {
+        self.lock().sink(sink).state = state;
+    }
+
     /// So many partitions are assigned to this process.
     pub fn holds(&self, sink: &str, held: usize) {
         if let Some(sink) = self.lock().sinks.get_mut(sink) {
@@ -247,13 +254,18 @@ impl Health {
         let sink = inner.sink(sink);
         sink.troubles
             .retain(|about, _| about.partition() != Some(tp));
-        sink.halts.insert(tp.clone(), halt);
+        let before = sink.halts.get(tp).filter(|(before, _)| *before == halt);
+        let since = before.map_or_else(SystemTime::now, |(_, since)| *since);
+        sink.halts.insert(tp.clone(), (halt, since));
     }
 
     /// A life of a partition begins at a position.
     pub fn begins(&self, sink: &str, tp: &TopicPartition, from: Position) {
         if let Some(sink) = self.lock().sinks.get_mut(sink)
-            && sink.halts.get(tp).is_some_and(|halt| halt.is_over(from))
+            && sink
+                .halts
+                .get(tp)
+                .is_some_and(|(halt, _)| halt.is_over(from))
         {
             sink.halts.remove(tp);
         }
@@ -326,6 +338,10 @@ impl Health {
             set(names::BLOCKED, sink.count(now, About::is_lock) as f64);
             set(names::RETRYING, sink.longest(now, About::is_retrying));
             set(names::HALTED, sink.halts.len() as f64);
+            for state in SinkState::ALL {
+                let is = f64::from(u8::from(sink.state == state));
+                gauge!(names::WANTED, "sink" => name.clone(), "state" => state.as_str()).set(is);
+            }
         }
     }
 
@@ -340,6 +356,14 @@ impl Health {
         let inner = self.lock();
         let sinks = inner.sinks.iter();
         ends::render(sinks.map(|(name, sink)| (name.as_str(), &sink.ends)))
+    }
+
+    /// What that says of one sink.
+    #[must_use]
+    pub fn report_of(&self, sink: &str) -> Option<SinkReport> {
+        let now = Instant::now();
+        let inner = self.lock();
+        inner.sinks.get(sink).map(|sink| SinkReport::of(sink, now))
     }
 
     /// The answer of `/readyz`.

@@ -5,7 +5,7 @@ use super::{Halt, SinkHealth};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// What `/readyz` answers.
 #[derive(Debug, Serialize, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Report {
 pub struct SinkReport {
     /// Whether the first assignment was claimed.
     pub claimed: bool,
+    /// What is wanted of it: `running`, `paused` or `stopped`.
+    pub wanted: &'static str,
     /// What the database said last, while it is away.
     pub database_away: Option<String>,
     /// What Kafka said last, while it does not answer as it should.
@@ -61,6 +63,8 @@ pub struct HaltReport {
     pub topic: String,
     /// The partition.
     pub partition: i32,
+    /// Since when, RFC 3339.
+    pub since: String,
     /// Why.
     #[serde(flatten)]
     pub halt: Halt,
@@ -72,13 +76,15 @@ impl SinkReport {
             let mut of_kind = sink.told(now).filter(|(about, _)| which(about));
             of_kind.next().map(|(_, trouble)| trouble.what.clone())
         };
-        let halted = sink.halts.iter().map(|(tp, halt)| HaltReport {
+        let halted = sink.halts.iter().map(|(tp, (halt, since))| HaltReport {
             topic: tp.topic.to_string(),
             partition: tp.partition,
+            since: rfc_3339(*since),
             halt: halt.clone(),
         });
         Self {
             claimed: sink.claimed,
+            wanted: sink.state.as_str(),
             database_away: first(About::is_database),
             kafka_away: first(About::is_kafka),
             troubles: sink.told(now).map(TroubleReport::of).collect(),
@@ -87,12 +93,16 @@ impl SinkReport {
     }
 }
 
+fn rfc_3339(time: SystemTime) -> String {
+    let time = Timestamp::try_from(time).unwrap_or_default();
+    format!("{time:.0}")
+}
+
 impl TroubleReport {
     fn of((about, trouble): (&About, &Trouble)) -> Self {
-        let since = Timestamp::try_from(trouble.since).unwrap_or_default();
         Self {
             kind: about.kind(),
-            since: format!("{since:.0}"),
+            since: rfc_3339(trouble.since),
             code: trouble.code.clone(),
             what: trouble.what.clone(),
             topic: about.partition().map(|tp| tp.topic.to_string()),

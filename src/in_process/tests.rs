@@ -4,7 +4,7 @@ use crate::config::{
     Backend, BatchLimits, Config, GroupProtocol, Isolation, Kafka, OnBadRecord, Reads,
     Sink as Settings, Start, Topics, UnknownFields,
 };
-use crate::engine::Control;
+use crate::fleet::Fleet;
 use crate::formats::SharedRegistry;
 use crate::health::Health;
 use crate::service::{RunError, Running, Shared, member, start};
@@ -120,7 +120,7 @@ impl Rig {
     }
 
     pub(super) async fn stop(mut self) {
-        self.running.tell(Control::Stop);
+        self.running.stop();
         tokio::time::timeout(PATIENCE, self.threads.join_next())
             .await
             .expect("drained")
@@ -133,7 +133,7 @@ impl Rig {
 impl Drop for Rig {
     /// A failed test must not wait for a poll thread that nobody stops.
     fn drop(&mut self) {
-        self.running.tell(Control::Stop);
+        self.running.stop();
     }
 }
 
@@ -183,6 +183,8 @@ fn begin(
             group_instance_id: None,
         },
         listen: None,
+        hosts: Arc::from([]),
+        admin: None,
         memory_limit: 64 << 20,
         drain: Duration::from_secs(5),
         sinks: vec![settings.clone()],
@@ -192,6 +194,7 @@ fn begin(
             config: &config,
             registry: SharedRegistry::of(&config),
             health: health.clone(),
+            fleet: Arc::new(Fleet::new(None)),
         },
         &settings,
         sink.clone(),

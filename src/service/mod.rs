@@ -10,17 +10,18 @@ pub(crate) use sink::{Shared, start};
 
 use crate::backends::with_backend;
 use crate::config::{Config, Sink as Settings};
-use crate::engine::{Control, Fatal};
+use crate::engine::Fatal;
 use crate::error::KafkaFault;
+use crate::fleet::Fleet;
 use crate::formats::SharedRegistry;
 use crate::health::{Health, REMINDER};
 use crate::{http, metrics};
-use plimsoll_sink_api::{Backend as _, Member, Positions, SinkError};
+use plimsoll_sink_api::{Backend as _, Member, SinkError};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
@@ -31,8 +32,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The address for metrics and health is not to be had.
-    #[error("http.listen: {address}: {why}; hint: choose a free port, or `listen = \"off\"`")]
+    #[error("{table}.listen: {address}: {why}; hint: choose a free port, or `listen = \"off\"`")]
     Listen {
+        /// The table of the config.
+        table: &'static str,
         /// As configured.
         address: SocketAddr,
         /// What the system said.
@@ -65,16 +68,13 @@ pub enum RunError {
 
 /// A running sink: how to stop it.
 pub(crate) struct Running {
-    name: String,
-    control: Sender<Control>,
+    stop: watch::Sender<bool>,
 }
 
 impl Running {
-    /// Tells the sink's poll thread.
-    pub(crate) fn tell(&self, control: Control) {
-        if self.control.send(control).is_err() {
-            info!(sink = self.name, "ended already");
-        }
+    /// Drains the sink, and leaves its group for good.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
     }
 }
 
@@ -100,7 +100,10 @@ pub fn run(config: &Config) -> Result<(), RunError> {
 ///
 /// # Errors
 /// [`RunError`].
-pub fn run_with<S: Positions + Clone>(config: &Config, sink: S) -> Result<(), RunError> {
+pub fn run_with<S: plimsoll_sink_api::Shared + Clone>(
+    config: &Config,
+    sink: S,
+) -> Result<(), RunError> {
     drive(config, |service| {
         for settings in &config.sinks {
             service.add(settings, Ok(sink.clone()), member(), false)?;
@@ -132,7 +135,7 @@ struct Service<'c> {
 }
 
 impl Service<'_> {
-    fn add<S: Positions>(
+    fn add<S: plimsoll_sink_api::Shared>(
         &mut self,
         settings: &Settings,
         sink: Result<S, SinkError>,
@@ -170,9 +173,21 @@ async fn serve(
     let health = Arc::new(Health::default());
     let registry = SharedRegistry::of(config);
     let handle = metrics::install().map_err(|e| RunError::System(format!("metrics: {e}")))?;
+    let fleet = Arc::new(Fleet::new(config.listen));
     if let Some(address) = config.listen {
-        let router = http::router(health.clone(), registry.clone(), handle);
-        listen(address, router).await?;
+        let shown = (fleet.clone(), config.hosts.clone());
+        let router = http::router(health.clone(), registry.clone(), handle, shown);
+        listen("http", address, router).await?;
+        info!("metrics and health on http://{address}");
+    }
+    if let Some(admin) = &config.admin {
+        let access = admin.access.clone();
+        let router = http::admin_router(fleet.clone(), config.hosts.clone(), access);
+        listen("admin", admin.listen, router).await?;
+        info!(
+            "what is wanted of sinks is heard on http://{}",
+            admin.listen
+        );
     }
     let reminding = health.clone();
     tokio::spawn(async move {
@@ -186,6 +201,7 @@ async fn serve(
             config,
             registry,
             health: health.clone(),
+            fleet: fleet.clone(),
         },
         threads: JoinSet::new(),
         running: Vec::new(),
@@ -205,7 +221,7 @@ async fn serve(
     }
     health.draining();
     for sink in &running {
-        sink.tell(Control::Stop);
+        sink.stop();
     }
     let all = async {
         while let Some(next) = threads.join_next().await {
@@ -234,11 +250,18 @@ async fn serve(
 }
 
 /// Answers as long as the process lives.
-async fn listen(address: SocketAddr, router: axum::Router) -> Result<(), RunError> {
+async fn listen(
+    table: &'static str,
+    address: SocketAddr,
+    router: axum::Router,
+) -> Result<(), RunError> {
     let listener = tokio::net::TcpListener::bind(address)
         .await
-        .map_err(|why| RunError::Listen { address, why })?;
-    info!("metrics and health on http://{address}");
+        .map_err(|why| RunError::Listen {
+            table,
+            address,
+            why,
+        })?;
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             error!("http: {error}");

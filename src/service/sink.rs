@@ -3,36 +3,45 @@
 use super::{RunError, Running};
 use crate::config::{Config, Sink as Settings, Topics};
 use crate::engine::{
-    BURST, Backoff, ClaimRequest, Commits, Control, GATHER, Lane, Limits, Members, Poll, Setup,
-    Standing, claim_loop, client_id, heartbeat, watch_lag, watch_locks, watch_members,
+    BURST, Backoff, ClaimRequest, Commits, Control, GATHER, Lane, Limits, Members, Orders, Poll,
+    Setup, Speaker, Standing, claim_loop, client_id, heartbeat, watch_lag, watch_locks,
+    watch_members,
 };
 use crate::error::KafkaFault;
+use crate::fleet::Fleet;
 use crate::formats::{SharedRegistry, formats};
 use crate::health::{Asking, Health};
 use crate::kafka::{Cluster, Hearing, Looks, MemoryShare, cluster_config, consumer_config, looks};
 use crate::route::Router;
-use plimsoll_protocol::{Question, Then, then};
+use plimsoll_protocol::{Claim, Epoch, Question, Then, then};
 use plimsoll_record::{Budget, Formats};
-use plimsoll_sink_api::{Identity, Member, Positions};
+use plimsoll_sink_api::{Identity, Member, SinkError, SinkState, Wanted};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 /// What an operator has to mend is tried again this often.
 const REFUSED_RETRY: Duration = Duration::from_secs(60);
+
+/// Between two looks whether a stopped sink is wanted again.
+const STOPPED_LOOK: Duration = Duration::from_secs(3);
+/// A process that ends says so within this time; else its silence does.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What all sinks of a process share.
 pub(crate) struct Shared<'c> {
     pub(crate) config: &'c Config,
     pub(crate) registry: SharedRegistry,
     pub(crate) health: Arc<Health>,
+    pub(crate) fleet: Arc<Fleet>,
 }
 
 /// Starts a sink. It joins its group once the database and Kafka answer.
-pub(crate) fn start<S: Positions>(
+pub(crate) fn start<S: plimsoll_sink_api::Shared>(
     shared: &Shared<'_>,
     settings: &Settings,
     sink: S,
@@ -44,6 +53,7 @@ pub(crate) fn start<S: Positions>(
         config,
         registry,
         health,
+        fleet,
     } = shared;
     let name = settings.name.clone();
     let client_id = client_id(&name, &member.name);
@@ -51,27 +61,33 @@ pub(crate) fn start<S: Positions>(
         cluster_config(&config.kafka, &client_id),
         &name,
     )?);
-    let (control, controls) = channel();
+    let (stop, stopping) = watch::channel(false);
     let share = MemoryShare::of(config.memory_limit, config.sinks.len());
+    let sink = Arc::new(sink);
+    let speaker = Speaker {
+        address: fleet.address().to_owned(),
+        nudge: fleet.add(settings, sink.clone(), cluster.clone()),
+    };
     let start = Starting {
         client: consumer_config(&config.kafka, &settings.group_id, &client_id, share),
         client_id,
         settings: settings.clone(),
         formats: formats(settings, registry),
-        sink: Arc::new(sink),
+        sink,
         member,
         auto_migrate,
         health: health.clone(),
         cluster,
-        control: control.clone(),
+        fleet: fleet.clone(),
+        speaker,
         own_bytes: share.own,
         drain: config.drain,
     };
-    threads.spawn(start.run(controls));
-    Ok(Running { name, control })
+    threads.spawn(start.run(stopping));
+    Ok(Running { stop })
 }
 
-struct Starting<S: Positions> {
+struct Starting<S: plimsoll_sink_api::Shared> {
     client: rdkafka::ClientConfig,
     client_id: String,
     settings: Settings,
@@ -81,27 +97,120 @@ struct Starting<S: Positions> {
     auto_migrate: bool,
     health: Arc<Health>,
     cluster: Arc<Cluster>,
-    control: std::sync::mpsc::Sender<Control>,
+    fleet: Arc<Fleet>,
+    speaker: Speaker,
     own_bytes: usize,
     drain: Duration,
 }
 
-impl<S: Positions> Starting<S> {
-    async fn run(self, controls: Receiver<Control>) -> Result<(), RunError> {
-        // Whoever stops the service before it has started finds Stop waiting in
-        // `controls`, which only the poll thread reads; so look there too.
-        let Some((controls, cluster_id)) = self.prepare(controls).await else {
-            return Ok(());
-        };
+impl<S: plimsoll_sink_api::Shared> Starting<S> {
+    async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), RunError> {
+        let ended = self.lives(&mut stopping).await;
+        let farewell = self.sink.farewell(&self.member);
+        if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, farewell).await {
+            debug!(sink = self.settings.name, "no farewell: {error}");
+        }
+        ended
+    }
+
+    /// A life in the group after the other, as operators stop the sink and resume it.
+    async fn lives(&self, stopping: &mut watch::Receiver<bool>) -> Result<(), RunError> {
+        while let Some((cluster_id, wanted)) = self.prepare(stopping).await {
+            self.health.wanted(&self.settings.name, wanted.state);
+            match wanted.state {
+                SinkState::Stopped => self.stand_still(wanted, stopping).await,
+                SinkState::Running | SinkState::Paused => {
+                    self.life(cluster_id, wanted, stopping.clone()).await?;
+                }
+            }
+            if *stopping.borrow() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that it is stopped, until that is over or the process ends.
+    async fn stand_still(&self, mut wanted: Wanted, stopping: &mut watch::Receiver<bool>) {
+        let name = &self.settings.name;
+        info!(
+            sink = name,
+            "stopped by a command; plimsoll resume --sink {name} starts it"
+        );
+        // It is as ready as it can be.
+        self.health.claimed(name);
+        let mut released = false;
+        while wanted.state == SinkState::Stopped && !*stopping.borrow() {
+            let looked = async {
+                if !released {
+                    self.release_all().await?;
+                }
+                let report = self.speaker.report(wanted.seq, wanted.state);
+                let text = serde_json::to_string(&report).unwrap_or_default();
+                self.sink.report(&self.member, &text).await
+            };
+            match looked.await {
+                Ok(now) if now == wanted => {
+                    released = true;
+                    self.health.back(name);
+                    tokio::select! {
+                        () = tokio::time::sleep(STOPPED_LOOK) => {}
+                        () = self.speaker.nudged() => {}
+                        _ = stopping.changed() => {}
+                    }
+                }
+                // At once: who gave the command waits for the answer.
+                Ok(now) => wanted = now,
+                Err(error) => {
+                    self.health.database(name, None, &error);
+                    pause(STOPPED_LOOK, stopping).await;
+                }
+            }
+        }
+    }
+
+    /// Gives back what a life has left claimed that ended while it began anew: a stopped sink
+    /// owns nothing.
+    async fn release_all(&self) -> Result<(), SinkError> {
+        for row in self.sink.positions().await? {
+            if row.owner.as_ref() == Some(&self.member.name) {
+                let claim = Claim {
+                    epoch: Epoch(row.epoch),
+                    owner: self.member.owner,
+                };
+                self.sink.release(&row.tp, claim).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// From joining the group to leaving it.
+    async fn life(
+        &self,
+        cluster_id: String,
+        wanted: Wanted,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<(), RunError> {
+        let (control, controls) = channel();
         let (looks, looking) = looks(self.cluster.clone());
-        let lane = Arc::new(self.lane(cluster_id, looks));
+        let lane = Arc::new(self.lane(cluster_id, looks, control.clone()));
         let (claims, requests) = unbounded_channel();
         let standing = Standing::default();
         let heard = Arc::new(Hearing::default());
         let mut tasks = self.tasks(&lane, &standing, &heard, requests);
         tasks.spawn(looking);
+        let orders = Orders::new(wanted);
+        // The first report comes at once.
+        self.speaker.nudge.notify_one();
+        tasks.spawn(heartbeat(
+            lane.clone(),
+            standing.clone(),
+            self.speaker.clone(),
+            orders,
+        ));
+        tasks.spawn(pass_on_stop(stopping, control));
         let setup = Setup {
-            client: self.client,
+            client: self.client.clone(),
             subscription: match &self.settings.topics {
                 Topics::Named(topics) => topics.clone(),
                 Topics::Pattern(pattern) => vec![pattern.clone()],
@@ -115,6 +224,7 @@ impl<S: Positions> Starting<S> {
             standing,
             drain: self.drain,
             heard,
+            held: wanted.state == SinkState::Paused,
         };
         let polled = tokio::task::spawn_blocking(move || {
             let poll = Poll::new(setup).map_err(KafkaFault::from)?;
@@ -127,7 +237,7 @@ impl<S: Positions> Starting<S> {
         polled
     }
 
-    fn lane(&self, cluster_id: String, looks: Looks) -> Lane<S> {
+    fn lane(&self, cluster_id: String, looks: Looks, control: Sender<Control>) -> Lane<S> {
         Lane {
             name: self.settings.name.clone(),
             sink: self.sink.clone(),
@@ -144,7 +254,7 @@ impl<S: Positions> Starting<S> {
             max_rows: self.settings.batch.max_records,
             looks,
             health: self.health.clone(),
-            control: self.control.clone(),
+            control,
         }
     }
 
@@ -186,9 +296,8 @@ impl<S: Positions> Starting<S> {
             self.settings.topics.clone(),
             standing.clone(),
             self.health.clone(),
-            self.control.clone(),
+            lane.control.clone(),
         ));
-        tasks.spawn(heartbeat(lane.clone(), standing.clone()));
         tasks.spawn(watch_locks(lane.clone()));
         tasks.spawn(watch_members(Members {
             sink: self.settings.name.clone(),
@@ -202,64 +311,47 @@ impl<S: Positions> Starting<S> {
         tasks
     }
 
-    /// Waits for the database and Kafka, as long as it takes. `None`: told to
-    /// stop meanwhile.
-    async fn prepare(&self, controls: Receiver<Control>) -> Option<(Receiver<Control>, String)> {
+    /// Waits for the database and Kafka, as long as it takes. `None`: told to stop
+    /// meanwhile.
+    async fn prepare(&self, stopping: &mut watch::Receiver<bool>) -> Option<(String, Wanted)> {
         let mut backoff = Backoff::default();
-        loop {
-            if matches!(controls.try_recv(), Ok(Control::Stop)) {
-                return None;
-            }
+        while !*stopping.borrow() {
             let wait = match self.reach().await {
-                Ok(cluster_id) => {
+                Ok(reached) => {
                     self.health.back(&self.settings.name);
-                    return Some((controls, cluster_id));
+                    return Some(reached);
                 }
                 Err(Some(wait)) => wait,
                 Err(None) => backoff.next_wait(),
             };
-            // Slices, so that a stop is heard in time.
-            let until = tokio::time::Instant::now() + wait;
-            while tokio::time::Instant::now() < until {
-                tokio::time::sleep(Duration::from_millis(100).min(wait)).await;
-                if matches!(controls.try_recv(), Ok(Control::Stop)) {
-                    return None;
-                }
-            }
+            pause(wait, stopping).await;
         }
+        None
     }
 
     /// Migrates, and asks for the cluster's id. `Err(Some)`: somebody has to
     /// mend something; `Err(None)`: away, ask again soon.
-    async fn reach(&self) -> Result<String, Option<Duration>> {
+    async fn reach(&self) -> Result<(String, Wanted), Option<Duration>> {
         let name = &self.settings.name;
         if self.auto_migrate
             && let Err(error) = self.sink.migrate().await
         {
-            self.health.database(name, None, &error);
-            return match then(Question::Migration, error.class) {
-                Then::AskAgain => Err(None),
-                Then::Halt | Then::LookAgain | Then::Settle | Then::Restart | Then::Refused => {
-                    error!(
-                        sink = name,
-                        "not migrated: {error}; tried again in {} s",
-                        REFUSED_RETRY.as_secs()
-                    );
-                    Err(Some(REFUSED_RETRY))
-                }
-            };
+            return Err(self.refused("not migrated", &error));
         }
+        let wanted = self.sink.wanted().await;
+        let wanted = wanted.map_err(|error| self.refused("not started", &error))?;
         let cluster = self.cluster.clone();
         match tokio::task::spawn_blocking(move || cluster.id()).await {
             Ok(Ok(id)) => {
                 self.health.kafka_back(name, &Asking::Start);
+                self.fleet.cluster_is(&id);
                 info!(
                     sink = name,
                     cluster = id,
                     group = self.settings.group_id,
                     "starting"
                 );
-                Ok(id)
+                Ok((id, wanted))
             }
             Ok(Err(fault)) => {
                 self.health.kafka_away(name, Asking::Start, &fault);
@@ -267,5 +359,38 @@ impl<S: Positions> Starting<S> {
             }
             Err(_) => Err(None),
         }
+    }
+
+    /// The database refuses, or is away: how long to wait.
+    fn refused(&self, what: &str, error: &SinkError) -> Option<Duration> {
+        let name = &self.settings.name;
+        self.health.database(name, None, error);
+        match then(Question::Migration, error.class) {
+            Then::AskAgain => None,
+            Then::Halt | Then::LookAgain | Then::Settle | Then::Restart | Then::Refused => {
+                error!(
+                    sink = name,
+                    "{what}: {error}; tried again in {} s",
+                    REFUSED_RETRY.as_secs()
+                );
+                Some(REFUSED_RETRY)
+            }
+        }
+    }
+}
+
+/// Waits, but not for a process that is to end.
+async fn pause(wait: Duration, stopping: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = tokio::time::sleep(wait) => {}
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
+}
+
+/// A process that is to end tells the poll thread.
+async fn pass_on_stop(mut stopping: watch::Receiver<bool>, control: Sender<Control>) {
+    if stopping.wait_for(|stopping| *stopping).await.is_ok() {
+        // It is gone already where that fails.
+        let _ = control.send(Control::Stop);
     }
 }

@@ -34,6 +34,7 @@ mod seen;
 mod several;
 mod sigkill;
 mod starts;
+mod steering;
 mod storm;
 mod tls;
 mod types;

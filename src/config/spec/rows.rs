@@ -55,6 +55,7 @@ static TABLES: Group = Group {
             .required("where Kafka is: [kafka] with bootstrap_servers = \"127.0.0.1:9092\""),
         Setting::new("schema_registry", Kind::Table(&REGISTRY)),
         Setting::new("http", Kind::Table(&HTTP)),
+        Setting::new("admin", Kind::Table(&ADMIN)),
         Setting::new("sinks", Kind::Named(&SINK)).required(
             "add one: [sinks.orders], and in it where it writes, such as [sinks.orders.postgres]",
         ),
@@ -345,10 +346,59 @@ static IN_HTTP: Group = Group {
         Setting::new("listen", Kind::Parsed("^(off|.+:[0-9]{1,5})$"))
             .default(Value::Text("127.0.0.1:9464"))
             .doc(
-                "Where `/metrics`, `/healthz` and `/readyz` are served. An address in digits with \
-                 a port; `\"0.0.0.0:9464\"` for all interfaces (they have no password); \
-                 `\"off\"`: nowhere.",
+                "Where `/metrics`, `/healthz`, `/readyz` and `/connectors` are served. An address \
+                 in digits with a port; `\"0.0.0.0:9464\"` for all interfaces (they have no \
+                 password, and change nothing); `\"off\"`: nowhere.",
             ),
+        Setting::new("hosts", Kind::Texts(HOSTS))
+            .hint("hosts = [\"plimsoll.internal\"]")
+            .doc(
+                "Names by which browsers and tools may call this listener and that of `[admin]`, \
+                 beside `localhost` and addresses in digits. Any other name is refused, but for \
+                 metrics and health: a page could have its own name resolved to this address.",
+            ),
+    ],
+};
+
+const HOSTS: Texts = Texts {
+    checks: &[Check::Matches(
+        r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+        "is not a valid name of a host",
+        "a name alone, without a scheme and without a port",
+    )],
+    unique: true,
+};
+
+static ADMIN: Table = Table {
+    name: "admin",
+    doc: "The listener that changes what is wanted of sinks: pause, resume, stop, restart.",
+    groups: &[&IN_ADMIN],
+    rules: &[&[
+        Rule::Needs("username", "password"),
+        Rule::Needs("password", "username"),
+    ]],
+    foreign: &[],
+};
+
+static IN_ADMIN: Group = Group {
+    place: "admin",
+    settings: &[
+        Setting::new("listen", Kind::Parsed("^(off|.+:[0-9]{1,5})$"))
+            .default(Value::Text("off"))
+            .doc(
+                "Where Kafka Connect's tools show and steer sinks: an address on loopback with a \
+                 port, such as `\"127.0.0.1:9465\"`; `\"off\"`: nowhere.",
+            ),
+        text("username", &[]).also("needs `password`").doc(
+            "Who may use it, by HTTP's Basic scheme. Without this and a token: whoever reaches it.",
+        ),
+        text("password", &[])
+            .also("needs `username`")
+            .secret()
+            .doc("The password."),
+        text("bearer_token", &[])
+            .secret()
+            .doc("A bearer token that opens it too."),
     ],
 };
 

@@ -66,6 +66,16 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
         "an address that is a name",
         &[KAFKA, "[http]\nlisten = \":9464\"\n", SINK, POSTGRES],
     );
+    case(
+        "a listener that changes things beyond loopback, half a login, a host with a port",
+        &[
+            KAFKA,
+            "[http]\nhosts = [\"a.b:80\"]\n",
+            "[admin]\nlisten = \"0.0.0.0:9465\"\nusername = \"op\"\n",
+            SINK,
+            POSTGRES,
+        ],
+    );
 
     // Expansion.
     case(

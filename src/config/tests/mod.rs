@@ -32,6 +32,7 @@ impl World {
             files: BTreeMap::from([
                 ("/run/secrets/url", "postgres://app:hunter2@db/shop\n"),
                 ("/run/secrets/password", "hunter2\r\n"),
+                ("/run/secrets/token", "hunter2"),
             ]),
         }
     }
@@ -48,6 +49,12 @@ impl Environment for World {
             .map(|text| (*text).to_owned())
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
+}
+
+/// A sink of the sample.
+pub(crate) fn a_sink() -> super::Sink {
+    let config = super::parse(SAMPLE, &World::new()).expect("a good config");
+    config.sinks.into_iter().next().expect("a sink")
 }
 
 /// The sample of the README.

@@ -135,7 +135,7 @@ impl<S: Sink> Poll<S> {
         live.sealed = span.to();
         live.due = false;
         permit.send(chunk);
-        if live.paused && !self.budget_paused {
+        if live.paused && self.may_fetch() {
             self.resume(id);
         }
         true
@@ -167,10 +167,7 @@ impl<S: Sink> Poll<S> {
                 .for_each(|id| self.pause(id));
         } else if self.budget_paused && self.setup.budget.relaxed() {
             self.budget_paused = false;
-            self.partitions
-                .ids()
-                .into_iter()
-                .for_each(|id| self.resume(id));
+            self.resume_all();
         }
     }
 

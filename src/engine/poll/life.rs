@@ -86,7 +86,7 @@ impl<S: Sink> Poll<S> {
                 topic_id: claimed.topic_id.as_deref().map(Into::into),
             },
         );
-        if self.budget_paused {
+        if !self.may_fetch() {
             self.pause(id);
         }
     }

@@ -7,6 +7,7 @@ mod earlier;
 mod failures;
 mod handover;
 mod life;
+mod orders;
 mod partition;
 mod partitions;
 mod rejoin;
@@ -90,6 +91,8 @@ pub struct Setup<S: Sink> {
     pub drain: Duration,
     /// What the group's member is told.
     pub heard: Arc<Hearing>,
+    /// Whether the sink is paused already.
+    pub held: bool,
 }
 
 impl<S: Sink> Setup<S> {
@@ -116,6 +119,8 @@ pub struct Poll<S: Sink> {
     generations: u64,
     revocations: Vec<Revocation>,
     budget_paused: bool,
+    /// The sink is paused: nothing is fetched.
+    held: bool,
     assigned_once: bool,
     stopping: Option<Instant>,
     /// A partition of which the client brings nothing.
@@ -139,7 +144,9 @@ impl<S: Sink> Poll<S> {
         let member = Member::new(&setup.client, setup.context(), &this)?;
         member.subscribe(&setup.subscription)?;
         let now = Instant::now();
+        let held = setup.held;
         Ok(Self {
+            held,
             setup,
             partitions: Partitions::default(),
             dues: Dues::default(),
@@ -408,6 +415,12 @@ impl<S: Sink> Poll<S> {
                 {
                     part.phase = Phase::BackingOff(Instant::now());
                 }
+            }
+            Control::BeginAnew { tp } => self.begin_anew(tp.as_ref()),
+            Control::Hold(held) => self.hold(held),
+            Control::Tell(to) => {
+                // Whoever asked may have gone.
+                let _ = to.send(self.parts());
             }
             Control::LogEnds(ends) => self.look_for_stalls(&ends),
             Control::Probed { tp, span, record } => self.note_probe(&tp, span, record),

@@ -83,6 +83,7 @@ impl Driven {
             standing: Standing::default(),
             drain: Duration::from_secs(5),
             heard: Arc::new(Hearing::default()),
+            held: false,
         };
         Self {
             poll: Poll::new(setup).unwrap(),

@@ -102,6 +102,11 @@ impl Process {
         });
     }
 
+    /// Where it answers.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
     /// `GET` on its HTTP address.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
         scrape::get(self.http, path)

@@ -1,13 +1,24 @@
-//! `/metrics`, `/healthz`, `/readyz`.
+//! What the process answers: metrics and health, each sink as its tools and people want to
+//! see it, and, on a listener of its own, what changes something.
 
+mod api;
+mod connect;
+mod error;
+mod guard;
+
+use crate::config::Access;
+use crate::fleet::Fleet;
 use crate::formats::SharedRegistry;
 use crate::health::Health;
 use crate::metrics::{publish_build, publish_schemas};
-use axum::extract::{RawQuery, State};
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use error::Refused;
+use guard::Guard;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 
@@ -18,9 +29,19 @@ struct Shared {
     metrics: PrometheusHandle,
 }
 
-/// The routes.
-pub fn router(health: Arc<Health>, registry: SharedRegistry, metrics: PrometheusHandle) -> Router {
-    Router::new()
+/// A body that changes something names partitions, of a thousand at most.
+const LARGEST_BODY: usize = 128 << 10;
+
+/// The routes of the listener that only reads.
+pub fn router(
+    health: Arc<Health>,
+    registry: SharedRegistry,
+    metrics: PrometheusHandle,
+    (fleet, hosts): (Arc<Fleet>, Arc<[String]>),
+) -> Router {
+    // Probes and scrapes come by whatever name a cluster gives to the process, and a page
+    // could learn nothing from them but numbers: they are not asked for theirs.
+    let probes = Router::new()
         .route("/metrics", get(serve_metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(serve_ready))
@@ -28,7 +49,27 @@ pub fn router(health: Arc<Health>, registry: SharedRegistry, metrics: Prometheus
             health,
             registry,
             metrics,
+        });
+    let guard = Guard { hosts, admin: None };
+    probes.merge(guarded(fleet, guard))
+}
+
+/// The routes of the listener that changes what is wanted.
+pub fn admin_router(fleet: Arc<Fleet>, hosts: Arc<[String]>, access: Access) -> Router {
+    let admin = Some(Arc::new(access));
+    guarded(fleet, Guard { hosts, admin })
+}
+
+fn guarded(fleet: Arc<Fleet>, guard: Guard) -> Router {
+    connect::routes()
+        .merge(api::routes())
+        .method_not_allowed_fallback(|| async {
+            Refused::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method")
         })
+        .fallback(|| async { Refused::not_found("HTTP 404 Not Found") })
+        .with_state(fleet)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(guard, guard::guard))
 }
 
 async fn serve_metrics(State(shared): State<Shared>) -> impl IntoResponse {
