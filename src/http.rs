@@ -2,7 +2,7 @@
 
 use crate::formats::SharedRegistry;
 use crate::health::Health;
-use crate::metrics::{publish_build, publish_schemas};
+use crate::metrics::{publish_build, publish_process, publish_schemas};
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +33,7 @@ pub fn router(health: Arc<Health>, registry: SharedRegistry, metrics: Prometheus
 
 async fn serve_metrics(State(shared): State<Shared>) -> impl IntoResponse {
     publish_build();
+    publish_process();
     if let Some(kept) = shared.registry.kept() {
         publish_schemas(kept);
     }
@@ -43,7 +44,7 @@ async fn serve_metrics(State(shared): State<Shared>) -> impl IntoResponse {
             header::CONTENT_TYPE,
             "text/plain; version=0.0.4; charset=utf-8",
         )],
-        shared.metrics.render() + &shared.health.render_ends(),
+        shared.metrics.render() + &shared.health.render_logs(),
     )
 }
 

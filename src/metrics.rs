@@ -50,6 +50,14 @@ pub const POSITION: &str = "plimsoll_position";
 pub const HIGH_WATERMARK: &str = "plimsoll_high_watermark";
 /// High watermark − position.
 pub const LAG: &str = "plimsoll_lag";
+/// How old the oldest record is that is not applied.
+pub const LAG_SECONDS: &str = "plimsoll_lag_seconds";
+/// When the ends of all logs were last read.
+pub const END_READ: &str = "plimsoll_end_read_timestamp_seconds";
+/// Partitions that the sink's topics have.
+pub const PARTITIONS_KNOWN: &str = "plimsoll_partitions_known";
+/// Whether the sink has claimed what it was first given, and does not drain: 1, or 0.
+pub const READY: &str = "plimsoll_ready";
 /// Claims made.
 pub const CLAIMS: &str = "plimsoll_claims_total";
 /// Stale writers' sessions terminated.
@@ -145,6 +153,7 @@ pub fn install() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildE
     // A second service in one process (tests) keeps the first recorder.
     let _ = metrics::set_global_recorder(recorder);
     describe();
+    metrics_process::Collector::default().describe();
     publish_build();
     Ok(handle)
 }
@@ -160,6 +169,47 @@ pub fn publish_schemas(kept: Size) {
     gauge!(SCHEMAS_LIMIT).set(Size::LIMIT.schemas as f64);
     gauge!(SCHEMA_BYTES).set(kept.bytes as f64);
     gauge!(SCHEMA_LIMIT).set(Size::LIMIT.bytes as f64);
+}
+
+/// Says what the process takes of the machine, by the names that all Prometheus clients
+/// use (`process_cpu_seconds_total` …); again at each scrape.
+pub fn publish_process() {
+    metrics_process::Collector::default().collect();
+}
+
+/// A label of a counter, and all its words.
+type Words = (&'static str, &'static [&'static str]);
+
+/// Counters of a sink, and the words of their one further label. Those of partitions
+/// are there from the first claim on, by [`PartitionMetrics`]; errors of Kafka's client
+/// have more codes than are worth naming.
+#[rustfmt::skip]
+const OF_SINK: &[(&str, Option<Words>)] = &[
+    (DROPPED, Some(("reason", &["seen", "not_assigned", "not_live", "after_error", "no_offset"]))),
+    (COMPARED, Some(("finding", &["own", "shared", "alone", "changing"]))),
+    (TABLE_CHANGES, None),
+    (COMMITS_JUDGED, Some(("verdict", &["committed", "not_committed", "out_of_step"]))),
+    (CLAIMS, None),
+    (TERMINATED, None),
+    (LOG_CHECKS, Some(("found", &["agree", "unknown", "recreated", "other_cluster", "other_record", "truncated", "overtaken_by_retention"]))),
+    (RESTARTS, Some(("reason", &["fenced", "out_of_step", "overtaken", "kafka_error", "stalled", "unconfirmed", "halted"]))),
+    (RETRIES, Some(("reason", &["unavailable", "transient", "fenced", "stale", "suspect", "rejected", "registry"]))),
+    (PAUSES, None),
+];
+
+/// Begins the counters of a sink at 0: Prometheus' `increase()` does not see the first
+/// event of a counter that appears with it.
+pub fn begin(sink: &str) {
+    for (name, label) in OF_SINK {
+        match label {
+            None => counter!(*name, "sink" => sink.to_owned()).increment(0),
+            Some((label, words)) => {
+                for word in *words {
+                    counter!(*name, "sink" => sink.to_owned(), *label => *word).increment(0);
+                }
+            }
+        }
+    }
 }
 
 /// What a metric is.
@@ -202,6 +252,7 @@ const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Gauge, ASSIGNED, Unit::Count, "Partitions consumed by this process now"),
     (Kind::Gauge, PAUSED, Unit::Count, "Partitions paused now for want of room"),
     (Kind::Counter, PAUSES, Unit::Count, "Pauses of partitions for want of room"),
+    (Kind::Gauge, READY, Unit::Count, "1 once the sink has claimed what it was first given, until it drains"),
     (Kind::Gauge, DATABASE_AWAY, Unit::Count, "1 while the database does not answer"),
     (Kind::Gauge, KAFKA_AWAY, Unit::Count, "1 while Kafka does not answer as it should"),
     (Kind::Gauge, UNASSIGNED, Unit::Count, "1 while nothing is assigned that should be, or a topic cannot be read"),
@@ -288,7 +339,9 @@ impl PartitionMetrics {
 
 #[cfg(test)]
 mod tests {
-    use super::{DESCRIPTIONS, HIGH_WATERMARK, LAG};
+    use super::*;
+    use crate::engine::RestartReason;
+    use plimsoll_protocol::{Agreement, Class, Finding};
 
     fn names() -> impl Iterator<Item = &'static str> {
         include_str!("metrics.rs").split('"').filter(|text| {
@@ -301,8 +354,9 @@ mod tests {
     fn every_metric_has_one_description() {
         for name in names() {
             let described = DESCRIPTIONS.iter().filter(|(_, of, ..)| *of == name);
-            // The ends of logs are written with a description of their own.
-            let wanted = usize::from(![HIGH_WATERMARK, LAG].contains(&name));
+            // What is known of logs is written with a description of its own.
+            let of_logs = [HIGH_WATERMARK, LAG, LAG_SECONDS, END_READ, PARTITIONS_KNOWN];
+            let wanted = usize::from(!of_logs.contains(&name));
             assert_eq!(described.count(), wanted, "{name}");
         }
     }
@@ -311,6 +365,112 @@ mod tests {
     fn every_metric_stands_in_the_docs() {
         let docs = include_str!("../docs/METRICS.md");
         for name in names() {
+            assert!(docs.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[track_caller]
+    fn words_of(metric: &str) -> &'static [&'static str] {
+        let of = OF_SINK.iter().find(|(name, _)| *name == metric);
+        of.and_then(|(_, label)| *label).expect(metric).1
+    }
+
+    /// A word that the code has and the list lacks would be a series that appears with
+    /// its first event.
+    #[test]
+    fn the_first_words_of_a_counter_are_all_it_has() {
+        let restarts = [
+            RestartReason::Fenced,
+            RestartReason::OutOfStep,
+            RestartReason::Overtaken,
+            RestartReason::Halted,
+            RestartReason::KafkaError,
+            RestartReason::Unconfirmed,
+            RestartReason::Stalled,
+        ];
+        let agreements = [
+            Agreement::Agree,
+            Agreement::Unknown,
+            Agreement::OtherCluster,
+            Agreement::Recreated,
+            Agreement::OvertakenByRetention,
+            Agreement::Truncated,
+            Agreement::OtherRecord,
+        ];
+        let retried = [
+            Class::Fenced,
+            Class::Transient,
+            Class::Unavailable,
+            Class::Rejected,
+            Class::Suspect,
+            Class::Stale,
+        ];
+        let findings = [
+            Finding::Own,
+            Finding::Shared,
+            Finding::Alone,
+            Finding::Changing,
+        ];
+        let of = [
+            (RESTARTS, restarts.map(RestartReason::as_str).to_vec()),
+            (LOG_CHECKS, agreements.map(Agreement::as_str).to_vec()),
+            (RETRIES, retried.map(Class::as_str).to_vec()),
+            (COMPARED, findings.map(Finding::as_str).to_vec()),
+        ];
+        for (metric, words) in of {
+            for word in words {
+                assert!(words_of(metric).contains(&word), "{metric}: {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_docs_name_the_words_of_each_counter() {
+        let docs = include_str!("../docs/METRICS.md");
+        for (metric, label) in OF_SINK {
+            let row = docs
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{metric}` |")))
+                .expect(metric);
+            for word in label.map_or::<&[&str], _>(&[], |(_, words)| words) {
+                assert!(row.contains(&format!("`{word}`")), "{metric}: {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_counter_is_there_before_its_first_event() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || begin("orders"));
+        let told = handle.render();
+        for line in [
+            format!("{CLAIMS}{{sink=\"orders\"}} 0"),
+            format!("{RETRIES}{{sink=\"orders\",reason=\"registry\"}} 0"),
+            format!("{COMMITS_JUDGED}{{sink=\"orders\",verdict=\"out_of_step\"}} 0"),
+        ] {
+            assert!(told.lines().any(|told| told == line), "{line}: {told}");
+        }
+    }
+
+    #[test]
+    fn the_process_says_what_it_takes() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, publish_process);
+        let told = handle.render();
+        let docs = include_str!("../docs/METRICS.md");
+        for name in [
+            "process_cpu_seconds_total",
+            "process_max_fds",
+            "process_open_fds",
+            "process_resident_memory_bytes",
+            "process_start_time_seconds",
+            "process_threads",
+            "process_virtual_memory_bytes",
+            "process_virtual_memory_max_bytes",
+        ] {
+            assert!(told.contains(&format!("\n{name} ")), "{name}: {told}");
             assert!(docs.contains(&format!("`{name}`")), "{name}");
         }
     }

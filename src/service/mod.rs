@@ -1,6 +1,7 @@
 //! The service: wiring, health, drain on SIGTERM.
 
 mod member;
+mod notify;
 mod signals;
 mod sink;
 
@@ -144,6 +145,7 @@ impl Service<'_> {
             error,
         })?;
         self.shared.health.sink(&settings.name);
+        metrics::begin(&settings.name);
         let started = start(
             &self.shared,
             settings,
@@ -191,6 +193,8 @@ async fn serve(
         running: Vec::new(),
     };
     sinks(&mut service)?;
+    notify::ready();
+    notify::watchdog(health.clone());
     let Service {
         mut threads,
         running,
@@ -203,6 +207,7 @@ async fn serve(
         () = hung_up(&mut hup) => info!("SIGHUP: draining"),
         first = threads.join_next() => ended = outcome(first),
     }
+    notify::stopping();
     health.draining();
     for sink in &running {
         sink.tell(Control::Stop);
