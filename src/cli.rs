@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::admin::{
-    self, AdminError, AdoptArgs, CheckArgs, DropArgs, InitArgs, ListArgs, MigrateArgs, ReplayArgs,
-    ResetArgs, SetArgs,
+    self, AdminError, AdoptArgs, CheckArgs, DropArgs, HealthArgs, InitArgs, ListArgs, ManArgs,
+    MigrateArgs, ReplayArgs, ResetArgs, SetArgs,
 };
 use crate::config::{self, Config};
 use crate::demo::{self, DemoArgs};
@@ -86,6 +86,17 @@ Examples:
 A database or broker that is away is waited for, at the start too.")]
     Run(ConfigArg),
 
+    /// Ask the service that runs on this machine whether it is well
+    #[command(after_help = "\
+Examples:
+  plimsoll health                         the process serves: for liveness and HEALTHCHECK
+  plimsoll health --ready                 each sink has claimed what it was first given
+  plimsoll health --strict                and nothing is halted, away or in the way
+
+It asks at http.listen of the config and prints the answer. Exits with 0 when the
+answer is good, with 1 when it is not, with 7 when nobody answers within 2 s.")]
+    Health(HealthArgs),
+
     /// Judge a config: all its faults at once, each with place and hint
     #[command(after_help = "\
 Examples:
@@ -145,6 +156,12 @@ Examples:
         /// The shell
         shell: clap_complete::Shell,
     },
+
+    /// Write plimsoll's manual pages into a folder
+    #[command(after_help = "\
+Examples:
+  plimsoll man /usr/local/share/man/man1 && man plimsoll-run")]
+    Man(ManArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -273,6 +290,7 @@ pub fn main() -> Exit {
     let level = match cli.command {
         Command::Run(_) => "info",
         Command::Init(_)
+        | Command::Health(_)
         | Command::Check(_)
         | Command::Positions(_)
         | Command::DeadLetters(_)
@@ -280,7 +298,8 @@ pub fn main() -> Exit {
         | Command::Migrate(_)
         | Command::Demo(_)
         | Command::Schema
-        | Command::Completions { .. } => "warn",
+        | Command::Completions { .. }
+        | Command::Man(_) => "warn",
     };
     if let Err(error) = logging::start(&cli.logs, level) {
         say(&format!(
@@ -319,6 +338,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> 
             })
         }
         Command::Init(args) => admin::init(&args, out),
+        Command::Health(args) => admin::health(&args, out),
         Command::Check(args) => admin::check(&args, out),
         Command::Positions(Positions::List { config, json }) => {
             admin::list_positions(&config.load()?, json, out)
@@ -342,6 +362,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> 
             out.write_all(&script)?;
             Ok(Exit::Ok)
         }
+        Command::Man(args) => admin::write_pages(&args, self::command(), out),
     }
 }
 
@@ -399,6 +420,21 @@ mod tests {
         let schema: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(schema["title"], "plimsoll.toml");
         assert_eq!(out.last(), Some(&b'\n'));
+    }
+
+    #[test]
+    fn each_command_has_a_manual_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("man1");
+        let line = ["plimsoll", "man", dir.to_str().unwrap()];
+        let cli = Cli::try_parse_from(line).unwrap();
+        assert_eq!(dispatch(cli.command, &mut Vec::new()).unwrap(), Exit::Ok);
+        let page = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+        assert!(page("plimsoll.1").contains("Exit codes:"));
+        assert!(page("plimsoll-run.1").contains("plimsoll run \\-c"));
+        assert!(page("plimsoll-positions-set.1").contains("plimsoll\\-positions\\-set"));
+        let pages = std::fs::read_dir(&dir).unwrap().count();
+        assert!(pages > 15, "{pages}");
     }
 
     #[test]
