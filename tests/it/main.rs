@@ -9,6 +9,7 @@ mod cassandra;
 mod change_events;
 mod commands;
 mod connect_json;
+mod dashboard;
 mod dead_letters;
 mod debezium;
 mod evolution;

@@ -139,8 +139,8 @@ pub fn assert_fire_among(processes: &[&Process], alerts: &[&str]) {
     let samples: Vec<String> = samples.collect();
     let test = format!(
         "rule_files: [alerts.yml]\nevaluation_interval: 1m\ntests:\n  - interval: 1m\n    \
-         input_series:\n{all}    promql_expr_test:\n      - expr: 'count by (alertname) \
-         (ALERTS{{alertstate=\"firing\"}} * 0 + 1)'\n        eval_time: {MINUTES}m\n        \
+         input_series:\n{all}    promql_expr_test:\n      - expr: 'group by (alertname) \
+         (ALERTS{{alertstate=\"firing\"}})'\n        eval_time: {MINUTES}m\n        \
          exp_samples: [{}]\n",
         samples.join(", ")
     );
