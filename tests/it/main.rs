@@ -12,6 +12,7 @@ mod connect_json;
 mod dashboard;
 mod dead_letters;
 mod debezium;
+mod deploy;
 mod evolution;
 mod first_hour;
 mod harness;
