@@ -85,6 +85,9 @@ fn the_manifests_fit_each_other() {
     for images in [&base["images"], &sidecar["images"]] {
         assert_eq!(images[0]["newTag"], tag);
     }
+    let labels = &base["labels"][0]["pairs"];
+    let disruption = manifest("base/disruption.yaml");
+    assert_eq!(&disruption["spec"]["selector"]["matchLabels"], labels);
     let deployment = manifest("base/deployment.yaml");
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
     let service = manifest("base/service.yaml");

@@ -4,6 +4,9 @@
 mod kubernetes;
 mod systemd;
 
+use crate::harness::case::Case;
+use crate::harness::oracle::Mode;
+use crate::harness::process::{Process, plimsoll};
 use std::fs;
 use std::path::Path;
 
@@ -59,4 +62,30 @@ fn the_package_takes_files_that_there_are() {
         .as_str()
         .expect("a folder");
     read(&format!("{units}plimsoll.service"));
+}
+
+/// As HEALTHCHECK asks, beside the service that answers.
+#[test]
+fn health_says_by_its_exit_code_what_the_service_answers() {
+    let case = Case::new("health", Mode::Append, 1);
+    let process = Process::start_ready(&case.service);
+    let config = process.config();
+    let ask = |arguments: &[&str]| {
+        let output = plimsoll(&config, &[&["health"], arguments].concat());
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+        (output.status.code().expect("no signal"), said)
+    };
+    assert_eq!(ask(&[]), (0, "ok\n".to_owned()));
+    let (code, said) = ask(&["--ready"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("\"ready\":true"), "{said}");
+    let (code, said) = ask(&["--strict"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(process.drain().success());
+    let (code, said) = ask(&[]);
+    assert_eq!(code, 7, "{said}");
+    assert!(
+        said.contains("/healthz") && said.contains("hint: "),
+        "{said}"
+    );
 }
