@@ -383,6 +383,8 @@ fn what_cannot_be_read_any_more_is_not_told_any_more() {
             Some(known) => Err(known),
         },
     );
+    let still = process.metric("plimsoll_end_read_timestamp_seconds", &[]);
+    assert_eq!(still, read, "nothing was read since");
     assert_fire(&process, &["PlimsollKafkaAway"]);
     let lost = Instant::now();
     while lost.elapsed() < Duration::from_secs(10) {
