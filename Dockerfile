@@ -1,7 +1,12 @@
 # plimsoll in a container: built from source, run by a user without rights.
 #
 #   docker build -t plimsoll .
-#   docker run --rm -v "$PWD/plimsoll.toml:/etc/plimsoll/plimsoll.toml:ro" plimsoll
+#   docker run --rm --read-only -v "$PWD/plimsoll.toml:/etc/plimsoll/plimsoll.toml:ro" plimsoll
+#
+# A build that is published says what it was made from:
+#
+#   docker build --build-arg REVISION="$(git rev-parse HEAD)" \
+#     --build-arg CREATED="$(date -u +%Y-%m-%dT%H:%M:%SZ)" -t plimsoll:0.1.0 .
 
 # ---- build: Debian 12 here and below, so that the C library is the same ----
 FROM rust:1.95.0-bookworm AS build
@@ -44,6 +49,16 @@ RUN find . -name '*.rs' -exec touch {} + \
 
 # ---- run ----
 FROM debian:12.12-slim
+ARG VERSION=0.1.0
+ARG REVISION=""
+ARG CREATED=""
+LABEL org.opencontainers.image.title="plimsoll" \
+      org.opencontainers.image.description="Kafka into a database, each event exactly once, and able to prove it" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.created="$CREATED" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="docker.io/library/debian:12.12-slim"
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
@@ -58,5 +73,9 @@ WORKDIR /var/empty
 # drain_ms and a few seconds.
 STOPSIGNAL SIGTERM
 EXPOSE 9464
+# Whether the process serves; that a database is away is no reason to end it. It reads the
+# config for http.listen: the default is loopback, which is enough for it.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["/usr/local/bin/plimsoll", "health", "--config", "/etc/plimsoll/plimsoll.toml"]
 ENTRYPOINT ["/usr/local/bin/plimsoll"]
 CMD ["run", "--config", "/etc/plimsoll/plimsoll.toml"]

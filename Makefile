@@ -1,7 +1,7 @@
 # Everything here works on a fresh machine with Rust and a C toolchain.
 # One profile for all: what the demo built, the tests use again.
 
-.PHONY: help demo test storm debezium kafkas upgrade mends fuzz servers lint mutants mutants-protocol model bench
+.PHONY: help deb demo test storm debezium kafkas upgrade mends fuzz servers lint mutants mutants-protocol model bench
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -69,3 +69,17 @@ bench: ## the service beside the baseline in one run; CASES="append upsert" choo
 	@mkdir -p bench/results
 	scripts/with-servers target/release/plimsoll-bench $(CASES) \
 	  --json bench/results/$$(date -u +%Y%m%d-%H%M%S).json --plot docs/bench.svg
+
+CARGO_DEB := .cache/tools/bin/cargo-deb
+
+deb: $(CARGO_DEB) ## target/debian/plimsoll_*.deb, with manual, completions and the unit
+	cargo build --locked --profile dist --bin plimsoll
+	target/dist/plimsoll man target/man
+	mkdir -p target/completions
+	target/dist/plimsoll completions bash > target/completions/plimsoll
+	target/dist/plimsoll completions zsh > target/completions/_plimsoll
+	target/dist/plimsoll completions fish > target/completions/plimsoll.fish
+	PATH="$(CURDIR)/.cache/tools/bin:$$PATH" cargo deb --profile dist --no-build
+
+$(CARGO_DEB):
+	cargo install cargo-deb --locked --root .cache/tools

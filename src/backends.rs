@@ -11,7 +11,7 @@ use plimsoll_sqlite::SqliteSettings;
 macro_rules! backends {
     ($d:tt $($name:ident($settings:ty)),+ $(,)?) => {
         /// Where a sink writes.
-        #[derive(Debug, Clone)]
+        #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Backend {
             $(
                 #[doc = concat!("See [`", stringify!($settings), "`].")]

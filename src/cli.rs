@@ -1,14 +1,14 @@
 //! The command line.
 
 use crate::admin::{
-    self, AdminError, AdoptArgs, CheckArgs, DropArgs, InitArgs, ListArgs, MigrateArgs, PartArgs,
-    ReplayArgs, ResetArgs, SetArgs, StatusArgs, SteerArgs,
+    self, AdminError, AdoptArgs, CheckArgs, DropArgs, HealthArgs, InitArgs, ListArgs, ManArgs,
+    MigrateArgs, PartArgs, ReplayArgs, ResetArgs, SetArgs, StatusArgs, SteerArgs,
 };
 use crate::config::{self, Config};
 use crate::demo::{self, DemoArgs};
 use crate::exit::{self, Exit};
 use crate::logging::{self, LogArgs};
-use crate::service::{self, RunError};
+use crate::service::{self, RunError, Source};
 use crate::verify::{self, VerifyArgs};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use plimsoll_sink_api::Verb;
@@ -77,7 +77,7 @@ samples. Nothing is written over without --force, and no table is made without
 --create. No value of a record is shown.")]
     Init(InitArgs),
 
-    /// Run the service until SIGTERM, SIGINT or SIGHUP, which drain it
+    /// Run the service until SIGTERM or SIGINT, which drain it; SIGHUP takes up a changed config
     #[command(after_help = "\
 Examples:
   plimsoll run                            with plimsoll.toml in this folder
@@ -85,7 +85,18 @@ Examples:
   RUST_LOG=plimsoll=debug plimsoll run
 
 A database or broker that is away is waited for, at the start too.")]
-    Run(ConfigArg),
+    Run(RunArgs),
+
+    /// Ask the service that runs on this machine whether it is well
+    #[command(after_help = "\
+Examples:
+  plimsoll health                         the process serves: for liveness and HEALTHCHECK
+  plimsoll health --ready                 each sink has claimed what it was first given
+  plimsoll health --strict                and nothing is halted, away or in the way
+
+It asks at http.listen of the config and prints the answer. Exits with 0 when the
+answer is good, with 1 when it is not, with 7 when nobody answers within 2 s.")]
+    Health(HealthArgs),
 
     /// Judge a config: all its faults at once, each with place and hint
     #[command(after_help = "\
@@ -196,6 +207,12 @@ Examples:
         /// The shell
         shell: clap_complete::Shell,
     },
+
+    /// Write plimsoll's manual pages into a folder
+    #[command(after_help = "\
+Examples:
+  plimsoll man /usr/local/share/man/man1 && man plimsoll-run")]
+    Man(ManArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -311,6 +328,17 @@ impl ConfigArg {
     }
 }
 
+/// `plimsoll run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Look every 10 s whether the config file, or a file that it takes a value from, has
+    /// changed, and take that up as on SIGHUP
+    #[arg(long)]
+    watch: bool,
+}
+
 /// Runs the command line.
 #[must_use]
 pub fn main() -> Exit {
@@ -324,6 +352,7 @@ pub fn main() -> Exit {
     let level = match cli.command {
         Command::Run(_) => "info",
         Command::Init(_)
+        | Command::Health(_)
         | Command::Check(_)
         | Command::Status(_)
         | Command::Pause(_)
@@ -337,7 +366,8 @@ pub fn main() -> Exit {
         | Command::Migrate(_)
         | Command::Demo(_)
         | Command::Schema
-        | Command::Completions { .. } => "warn",
+        | Command::Completions { .. }
+        | Command::Man(_) => "warn",
     };
     if let Err(error) = logging::start(&cli.logs, level) {
         say(&format!(
@@ -364,9 +394,13 @@ pub fn main() -> Exit {
 
 fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> {
     match command {
-        Command::Run(config) => {
-            let config = config.load()?;
-            Ok(match service::run(&config) {
+        Command::Run(args) => {
+            let config = args.config.load()?;
+            let source = Source {
+                path: args.config.config,
+                watch: args.watch,
+            };
+            Ok(match service::run(config, source) {
                 Ok(()) => Exit::Ok,
                 Err(error) => {
                     // Into the log, which may be JSON.
@@ -376,6 +410,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> 
             })
         }
         Command::Init(args) => admin::init(&args, out),
+        Command::Health(args) => admin::health(&args, out),
         Command::Check(args) => admin::check(&args, out),
         Command::Positions(Positions::List { config, json }) => {
             admin::list_positions(&config.load()?, json, out)
@@ -405,6 +440,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> 
             out.write_all(&script)?;
             Ok(Exit::Ok)
         }
+        Command::Man(args) => admin::write_pages(&args, self::command(), out),
     }
 }
 
@@ -462,6 +498,21 @@ mod tests {
         let schema: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(schema["title"], "plimsoll.toml");
         assert_eq!(out.last(), Some(&b'\n'));
+    }
+
+    #[test]
+    fn each_command_has_a_manual_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("man1");
+        let line = ["plimsoll", "man", dir.to_str().unwrap()];
+        let cli = Cli::try_parse_from(line).unwrap();
+        assert_eq!(dispatch(cli.command, &mut Vec::new()).unwrap(), Exit::Ok);
+        let page = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+        assert!(page("plimsoll.1").contains("Exit codes:"));
+        assert!(page("plimsoll-run.1").contains("plimsoll run \\-c"));
+        assert!(page("plimsoll-positions-set.1").contains("plimsoll\\-positions\\-set"));
+        let pages = std::fs::read_dir(&dir).unwrap().count();
+        assert!(pages > 15, "{pages}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Done. `run`: drained after SIGTERM, SIGINT or SIGHUP.
+    /// Done. `run`: drained after SIGTERM or SIGINT.
     Ok = 0,
     /// A check failed, or `demo` or `verify` found a difference.
     Failed = 1,
@@ -31,7 +31,7 @@ pub enum Exit {
 /// The codes, as `--help` shows them.
 pub const HELP: &str = "\
 Exit codes:
-  0  done; after SIGTERM, SIGINT or SIGHUP: drained
+  0  done; after SIGTERM or SIGINT: drained
   1  a check failed, or demo or verify found a difference
   2  the command line is wrong; verify could not tell
   3  the config file is wrong

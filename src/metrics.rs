@@ -1,5 +1,9 @@
 //! All metrics: names, units, labels. docs/METRICS.md says the same in prose.
 
+mod of_sink;
+
+pub use of_sink::begin;
+
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
@@ -50,8 +54,18 @@ pub const POSITION: &str = "plimsoll_position";
 pub const HIGH_WATERMARK: &str = "plimsoll_high_watermark";
 /// High watermark − position.
 pub const LAG: &str = "plimsoll_lag";
+/// Whether the config file holds, as it was read last.
+pub const RELOADED: &str = "plimsoll_config_last_reload_successful";
 /// What is wanted of a sink.
 pub const WANTED: &str = "plimsoll_sink_wanted";
+/// How old the oldest record is that is not applied.
+pub const LAG_SECONDS: &str = "plimsoll_lag_seconds";
+/// When the ends of all logs were last read.
+pub const END_READ: &str = "plimsoll_end_read_timestamp_seconds";
+/// Partitions that the sink's topics have.
+pub const PARTITIONS_KNOWN: &str = "plimsoll_partitions_known";
+/// Whether the sink has claimed what it was first given, and does not drain: 1, or 0.
+pub const READY: &str = "plimsoll_ready";
 /// Claims made.
 pub const CLAIMS: &str = "plimsoll_claims_total";
 /// Stale writers' sessions terminated.
@@ -147,6 +161,7 @@ pub fn install() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildE
     // A second service in one process (tests) keeps the first recorder.
     let _ = metrics::set_global_recorder(recorder);
     describe();
+    metrics_process::Collector::default().describe();
     publish_build();
     Ok(handle)
 }
@@ -162,6 +177,12 @@ pub fn publish_schemas(kept: Size) {
     gauge!(SCHEMAS_LIMIT).set(Size::LIMIT.schemas as f64);
     gauge!(SCHEMA_BYTES).set(kept.bytes as f64);
     gauge!(SCHEMA_LIMIT).set(Size::LIMIT.bytes as f64);
+}
+
+/// Says what the process takes of the machine, by the names that all Prometheus clients
+/// use (`process_cpu_seconds_total` …); again at each scrape.
+pub fn publish_process() {
+    metrics_process::Collector::default().collect();
 }
 
 /// What a metric is.
@@ -201,10 +222,12 @@ const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Counter, RETRIES, Unit::Count, "Attempts made again, by reason"),
     (Kind::Counter, RESTARTS, Unit::Count, "Partitions begun again at the stored position, by reason"),
     (Kind::Gauge, HALTED, Unit::Count, "Partitions halted now"),
+    (Kind::Gauge, RELOADED, Unit::Count, "1 where the config file holds, as it was read last; 0: it has a fault, and the one before goes on"),
     (Kind::Gauge, WANTED, Unit::Count, "What is wanted of a sink: 1 for its state, 0 for the others"),
     (Kind::Gauge, ASSIGNED, Unit::Count, "Partitions consumed by this process now"),
     (Kind::Gauge, PAUSED, Unit::Count, "Partitions paused now for want of room"),
     (Kind::Counter, PAUSES, Unit::Count, "Pauses of partitions for want of room"),
+    (Kind::Gauge, READY, Unit::Count, "1 once the sink has claimed what it was first given, until it drains"),
     (Kind::Gauge, DATABASE_AWAY, Unit::Count, "1 while the database does not answer"),
     (Kind::Gauge, KAFKA_AWAY, Unit::Count, "1 while Kafka does not answer as it should"),
     (Kind::Gauge, UNASSIGNED, Unit::Count, "1 while nothing is assigned that should be, or a topic cannot be read"),
@@ -291,7 +314,7 @@ impl PartitionMetrics {
 
 #[cfg(test)]
 mod tests {
-    use super::{DESCRIPTIONS, HIGH_WATERMARK, LAG};
+    use super::*;
 
     fn names() -> impl Iterator<Item = &'static str> {
         include_str!("metrics.rs").split('"').filter(|text| {
@@ -304,8 +327,9 @@ mod tests {
     fn every_metric_has_one_description() {
         for name in names() {
             let described = DESCRIPTIONS.iter().filter(|(_, of, ..)| *of == name);
-            // The ends of logs are written with a description of their own.
-            let wanted = usize::from(![HIGH_WATERMARK, LAG].contains(&name));
+            // What is known of logs is written with a description of its own.
+            let of_logs = [HIGH_WATERMARK, LAG, LAG_SECONDS, END_READ, PARTITIONS_KNOWN];
+            let wanted = usize::from(!of_logs.contains(&name));
             assert_eq!(described.count(), wanted, "{name}");
         }
     }
@@ -314,6 +338,28 @@ mod tests {
     fn every_metric_stands_in_the_docs() {
         let docs = include_str!("../docs/METRICS.md");
         for name in names() {
+            assert!(docs.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_process_says_what_it_takes() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, publish_process);
+        let told = handle.render();
+        let docs = include_str!("../docs/METRICS.md");
+        for name in [
+            "process_cpu_seconds_total",
+            "process_max_fds",
+            "process_open_fds",
+            "process_resident_memory_bytes",
+            "process_start_time_seconds",
+            "process_threads",
+            "process_virtual_memory_bytes",
+            "process_virtual_memory_max_bytes",
+        ] {
+            assert!(told.contains(&format!("\n{name} ")), "{name}: {told}");
             assert!(docs.contains(&format!("`{name}`")), "{name}");
         }
     }

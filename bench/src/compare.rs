@@ -188,8 +188,6 @@ impl Bench {
             top: String::new(),
             of_kafka: String::new(),
             listen: None,
-            hosts: std::sync::Arc::from([]),
-            admin: None,
             batch: case.batch.clone(),
             of_sink: case.load.wire.settings(self.folder.path())?,
             postgres: case.load.wire.mapping(),

@@ -170,7 +170,7 @@ fn discard(bootstrap: &str, topic: &str, records: u64) -> Result<Read> {
         first: Mutex::new(None),
         seen: AtomicU64::new(0),
     }));
-    plimsoll::service::run_with(&config, sink.clone()).map_err(|e| Failed::new(e.to_string()))?;
+    plimsoll::service::run_with(config, sink.clone()).map_err(|e| Failed::new(e.to_string()))?;
     let first = sink.0.first.lock().map_err(|_| Failed::new("poisoned"))?;
     let (at, before, last) = first.ok_or_else(|| Failed::new("nothing was read"))?;
     let seconds = last.duration_since(at).as_secs_f64();

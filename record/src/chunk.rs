@@ -209,6 +209,13 @@ impl Filling {
         self.since.get_or_insert(now);
     }
 
+    /// When its first record was written, by the record itself; `None`: it has none, or
+    /// that one does not say.
+    #[must_use]
+    pub fn first_timestamp(&self) -> Option<i64> {
+        self.store.entries.first()?.timestamp
+    }
+
     /// Notes which broker served a record. A partition has one leader at a time,
     /// so there are as many as there were elections while the chunk filled.
     pub fn served_by(&mut self, broker: i32) {
@@ -350,9 +357,11 @@ mod tests {
             now,
         );
         assert!(budget.used() > 0);
+        assert_eq!(filling.first_timestamp(), Some(99));
         let span = Span::new(Position::new(5).unwrap(), Position::new(12).unwrap()).unwrap();
         let chunk = filling.seal(span);
         assert!(filling.is_empty() && filling.since().is_none());
+        assert_eq!(filling.first_timestamp(), None);
         let (first, second) = (chunk.record(0), chunk.record(1));
         assert_eq!((first.offset, first.timestamp), (7, Some(99)));
         assert_eq!(

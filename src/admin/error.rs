@@ -28,6 +28,14 @@ pub enum AdminError {
     /// What reading records needs cannot be had.
     #[error("{0}")]
     Unavailable(#[from] Unavailable),
+    /// The service on this machine does not answer.
+    #[error("{url}: {why}; hint: is it running, with this config?")]
+    Silent {
+        /// What was asked.
+        url: String,
+        /// What the system said.
+        why: io::Error,
+    },
     /// Plimsoll itself refuses.
     #[error("{0}")]
     Refused(String),
@@ -51,7 +59,7 @@ impl AdminError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_) => Exit::Config,
-            Self::Kafka(_) => Exit::Unreachable,
+            Self::Kafka(_) | Self::Silent { .. } => Exit::Unreachable,
             Self::Unavailable(unavailable) => match unavailable.class {
                 Class::Unavailable => Exit::Unreachable,
                 _ => Exit::Refused,

@@ -8,12 +8,15 @@ mod dead_letters;
 mod error;
 mod explain;
 mod fields;
+mod health;
 mod init;
 mod kafka;
 mod list;
+mod man;
 mod migrate;
 mod naming;
 mod positions;
+mod probe;
 mod report;
 mod rights;
 mod sample;
@@ -29,8 +32,10 @@ pub use dead_letters::{
     DropArgs, ListArgs, ReplayArgs, drop_letters, list as list_letters, replay as replay_letters,
 };
 pub use error::AdminError;
+pub use health::{HealthArgs, health};
 pub use init::{InitArgs, init};
 pub use list::list_positions;
+pub use man::{ManArgs, write_pages};
 pub use migrate::{MigrateArgs, migrate};
 pub(crate) use positions::{FRESH, Target, must_read, resolve};
 pub use positions::{SetArgs, set_position};

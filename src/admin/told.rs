@@ -1,16 +1,14 @@
 //! What the running service says of itself, if it listens on this machine as the
 //! config says. A command cannot know otherwise why a partition is halted.
 
+use super::probe::{get, reachable};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A service on this machine answers at once, or there is none.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// More than the halts of ten thousand partitions.
-const LARGEST: u64 = 16 << 20;
 
 /// `/readyz`, as far as it is read here.
 #[derive(Debug, Default, Deserialize)]
@@ -47,21 +45,8 @@ pub(super) struct Trouble {
 impl Told {
     /// Asks; `None`: nobody answers there, or nobody of ours.
     pub(super) fn ask(listen: Option<SocketAddr>) -> Option<Self> {
-        let mut address = listen?;
-        match address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-            IpAddr::V4(_) | IpAddr::V6(_) => {}
-        }
-        let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).ok()?;
-        stream.set_read_timeout(Some(TIMEOUT)).ok()?;
-        stream.set_write_timeout(Some(TIMEOUT)).ok()?;
-        // HTTP/1.0: the body ends with the connection.
-        write!(stream, "GET /readyz HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.take(LARGEST).read_to_string(&mut answer).ok()?;
-        let (_, body) = answer.split_once("\r\n\r\n")?;
-        serde_json::from_str(body).ok()
+        let answer = get(reachable(listen?), "/readyz", TIMEOUT).ok()?;
+        serde_json::from_str(&answer.body).ok()
     }
 
     /// Of one sink.

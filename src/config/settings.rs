@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A whole config file, checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// How to reach Kafka.
     pub kafka: Kafka,
@@ -36,7 +36,7 @@ pub struct Config {
 }
 
 /// How to reach Kafka, and how to be a member of a group.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Kafka {
     /// `host:port`, separated by commas.
     pub bootstrap_servers: String,
@@ -89,7 +89,7 @@ pub enum GroupProtocol {
 }
 
 /// One sink: a consumer group, and the database that it feeds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sink {
     /// The name of its table in the config.
     pub name: String,

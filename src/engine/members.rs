@@ -57,8 +57,9 @@ pub async fn watch_members(members: Members) {
             return;
         };
         // What was not answered is said by who asks more often.
-        let Some(seen) = seen else { continue };
         let (sink, health) = (&members.sink, &members.health);
+        health.knows(sink, seen.as_ref().map(Seen::partitions));
+        let Some(seen) = seen else { continue };
         let found = judge(&members, &seen, health.held(sink));
         if stands_by(&members, &seen) {
             // Nothing is left to be claimed: it is as ready as it can be.
@@ -79,6 +80,15 @@ pub async fn watch_members(members: Members) {
 struct Seen {
     group: Result<Group, KafkaFault>,
     topics: ToldTopics,
+}
+
+impl Seen {
+    /// Partitions of the topics that may be read.
+    fn partitions(&self) -> usize {
+        let readable = self.topics.values().flatten();
+        let partitions = readable.map(|told| usize::try_from(told.partitions).unwrap_or(0));
+        partitions.sum()
+    }
 }
 
 impl Members {

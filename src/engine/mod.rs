@@ -7,6 +7,7 @@
 //! other by messages ([`Control`], [`request::ClaimRequest`], chunks) and share a
 //! [`Lane`].
 
+mod age;
 mod assignment;
 mod backoff;
 mod claimer;

@@ -12,6 +12,9 @@ pub struct Standing(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     stands: BTreeMap<TopicPartition, Stand>,
+    /// When the oldest record was written that is taken and not applied, in milliseconds
+    /// since the Unix epoch.
+    waiting: BTreeMap<TopicPartition, i64>,
     /// Where the client stands still, for the watcher to read with another one.
     suspect: Option<(TopicPartition, Span)>,
 }
@@ -51,6 +54,19 @@ impl Standing {
     #[must_use]
     pub fn all(&self) -> BTreeMap<TopicPartition, Stand> {
         self.lock().stands.clone()
+    }
+
+    /// When the oldest records were written that are taken and not applied, of all
+    /// partitions that have any and whose records say when: milliseconds since the Unix
+    /// epoch.
+    pub fn note_waiting(&self, waiting: BTreeMap<TopicPartition, i64>) {
+        self.lock().waiting = waiting;
+    }
+
+    /// The same, to be read.
+    #[must_use]
+    pub fn waiting(&self) -> BTreeMap<TopicPartition, i64> {
+        self.lock().waiting.clone()
     }
 
     /// The client brings no record of this stretch.

@@ -3,6 +3,7 @@
 //! librdkafka counts lag from the group's committed offsets, which are not the
 //! truth here; and it tells of an offset out of range without saying where.
 
+use super::age::Ages;
 use super::control::Control;
 use super::standing::{Stand, Standing};
 use crate::config::Topics;
@@ -16,7 +17,7 @@ use plimsoll_sink_api::{Claimed, Identity};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::task::{JoinError, JoinHandle};
 
 /// Two requests per broker and one for the ids of topics: no load, and neither
@@ -34,6 +35,7 @@ pub async fn watch_lag(
     control: Sender<Control>,
 ) {
     let mut suspects: BTreeMap<TopicPartition, Stand> = BTreeMap::new();
+    let mut ages = Ages::default();
     loop {
         tokio::time::sleep(INTERVAL).await;
         // Positions first: the ends read afterwards can only be further on.
@@ -55,7 +57,8 @@ pub async fn watch_lag(
         let Ok(look) = meanwhile(looking, alone).await else {
             return;
         };
-        let seen = judge(&sink, &identity.cluster_id, look, stands, &suspects);
+        let mut seen = judge(&sink, &identity.cluster_id, look, stands, &suspects);
+        ages.date(&mut seen.ends, &standing.waiting(), SystemTime::now());
         for (tp, halt) in seen.halts {
             let halt = Box::new(halt);
             if control.send(Control::OtherLog { tp, halt }).is_err() {
@@ -76,7 +79,10 @@ pub async fn watch_lag(
         }
         match seen.fault {
             Some(fault) => away(fault),
-            None => health.kafka_back(&sink, &Asking::Watch),
+            None => {
+                health.kafka_back(&sink, &Asking::Watch);
+                health.all_ends_read(&sink);
+            }
         }
     }
 }
@@ -128,7 +134,14 @@ fn judge(
         let (first, end) = (read(first), read(end));
         let position = stand.position;
         if let Some(end) = end {
-            seen.ends.insert(tp.clone(), End { position, end });
+            seen.ends.insert(
+                tp.clone(),
+                End {
+                    position,
+                    end,
+                    since: None,
+                },
+            );
         }
         publish(sink, &tp, position);
         let found = Found {

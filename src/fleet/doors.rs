@@ -234,6 +234,12 @@ impl Fleet {
         nudge
     }
 
+    /// A sink is not in the config any more.
+    pub fn forget(&self, name: &str) {
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        sinks.remove(name);
+    }
+
     /// Their names, in order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {

@@ -5,6 +5,7 @@ mod ends;
 mod report;
 mod trouble;
 
+use ends::Logs;
 pub use ends::{End, Ends};
 pub use report::{HaltReport, Report, SinkReport, TroubleReport};
 pub use trouble::{About, Asking};
@@ -70,12 +71,14 @@ struct SinkHealth {
     claimed: bool,
     /// Partitions that the group gave to this process.
     held: usize,
+    /// When the poll thread last came round; `None`: it has not begun.
+    polled: Option<Instant>,
     troubles: BTreeMap<About, Trouble>,
     /// With the time since when each holds.
     halts: BTreeMap<TopicPartition, (Halt, SystemTime)>,
     state: SinkState,
     letters: Letters,
-    ends: Ends,
+    logs: Logs,
 }
 
 impl SinkHealth {
@@ -184,6 +187,39 @@ impl Health {
     pub fn holds(&self, sink: &str, held: usize) {
         if let Some(sink) = self.lock().sinks.get_mut(sink) {
             sink.held = held;
+        }
+    }
+
+    /// The poll thread of a sink comes round.
+    pub fn polls(&self, sink: &str) {
+        self.lock().sink(sink).polled = Some(Instant::now());
+    }
+
+    /// A sink is not in the config any more.
+    pub fn forget(&self, sink: &str) {
+        self.lock().sinks.remove(sink);
+    }
+
+    /// A sink has left its group: it has no partition, and what was read of its logs is not
+    /// told any more.
+    pub fn left(&self, sink: &str) {
+        if let Some(sink) = self.lock().sinks.get_mut(sink) {
+            sink.polled = None;
+            sink.held = 0;
+            sink.logs = ends::Logs::default();
+        }
+    }
+
+    /// A sink whose poll thread has begun and not come round for this long. In a drain
+    /// none hangs: that has a deadline of its own.
+    #[must_use]
+    pub fn hung(&self, patience: Duration) -> Option<String> {
+        let inner = self.lock();
+        let hangs = |sink: &SinkHealth| sink.polled.is_some_and(|at| at.elapsed() > patience);
+        let mut hung = inner.sinks.iter().filter(|(_, sink)| hangs(sink));
+        match inner.draining {
+            true => None,
+            false => hung.next().map(|(name, _)| name.clone()),
         }
     }
 
@@ -325,10 +361,13 @@ impl Health {
     /// Sets the gauges of halts and troubles, for a scrape.
     pub fn publish(&self) {
         let now = Instant::now();
-        for (name, sink) in &self.lock().sinks {
+        let inner = self.lock();
+        for (name, sink) in &inner.sinks {
             let set = |gauge: &'static str, value: f64| {
                 gauge!(gauge, "sink" => name.clone()).set(value);
             };
+            let ready = sink.claimed && !inner.draining;
+            set(names::READY, f64::from(u8::from(ready)));
             set(names::DATABASE_AWAY, sink.any(now, About::is_database));
             set(names::KAFKA_AWAY, sink.any(now, About::is_kafka));
             set(names::UNASSIGNED, sink.any(now, About::is_unassigned));
@@ -347,15 +386,26 @@ impl Health {
 
     /// The ends of logs were read, all that could be.
     pub fn ends(&self, sink: &str, ends: Ends) {
-        self.lock().sink(sink).ends = ends;
+        self.lock().sink(sink).logs.ends = ends;
+    }
+
+    /// All ends were told that were asked for; where nothing is consumed, Kafka answered.
+    pub fn all_ends_read(&self, sink: &str) {
+        self.lock().sink(sink).logs.read = Some(SystemTime::now());
+    }
+
+    /// So many partitions have the topics of a sink; `None`: Kafka did not tell.
+    pub fn knows(&self, sink: &str, partitions: Option<usize>) {
+        self.lock().sink(sink).logs.partitions = partitions;
     }
 
     /// The gauges of what was read last, for a scrape.
     #[must_use]
-    pub fn render_ends(&self) -> String {
+    pub fn render_logs(&self) -> String {
         let inner = self.lock();
         let sinks = inner.sinks.iter();
-        ends::render(sinks.map(|(name, sink)| (name.as_str(), &sink.ends)))
+        let logs = sinks.map(|(name, sink)| (name.as_str(), &sink.logs));
+        ends::render(logs, SystemTime::now())
     }
 
     /// What that says of one sink.
@@ -403,6 +453,19 @@ mod tests {
         assert!(health.report().ready);
         health.draining();
         assert!(!health.report().ready);
+    }
+
+    #[test]
+    fn a_poll_thread_hangs_from_its_first_round_until_the_drain() {
+        let health = Health::default();
+        health.sink("a");
+        assert_eq!(health.hung(Duration::ZERO), None);
+        health.polls("a");
+        assert_eq!(health.hung(Duration::from_secs(60)), None);
+        std::thread::sleep(Duration::from_millis(1));
+        assert_eq!(health.hung(Duration::ZERO).as_deref(), Some("a"));
+        health.draining();
+        assert_eq!(health.hung(Duration::ZERO), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::config::Access;
 use crate::fleet::Fleet;
 use crate::formats::SharedRegistry;
 use crate::health::Health;
-use crate::metrics::{publish_build, publish_schemas};
+use crate::metrics::{publish_build, publish_process, publish_schemas};
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
@@ -21,11 +21,12 @@ use error::Refused;
 use guard::Guard;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 #[derive(Clone)]
 struct Shared {
     health: Arc<Health>,
-    registry: SharedRegistry,
+    registry: watch::Receiver<SharedRegistry>,
     metrics: PrometheusHandle,
 }
 
@@ -35,7 +36,7 @@ const LARGEST_BODY: usize = 128 << 10;
 /// The routes of the listener that only reads.
 pub fn router(
     health: Arc<Health>,
-    registry: SharedRegistry,
+    registry: watch::Receiver<SharedRegistry>,
     metrics: PrometheusHandle,
     (fleet, hosts): (Arc<Fleet>, Arc<[String]>),
 ) -> Router {
@@ -74,7 +75,8 @@ fn guarded(fleet: Arc<Fleet>, guard: Guard) -> Router {
 
 async fn serve_metrics(State(shared): State<Shared>) -> impl IntoResponse {
     publish_build();
-    if let Some(kept) = shared.registry.kept() {
+    publish_process();
+    if let Some(kept) = shared.registry.borrow().kept() {
         publish_schemas(kept);
     }
     shared.health.publish();
@@ -84,7 +86,7 @@ async fn serve_metrics(State(shared): State<Shared>) -> impl IntoResponse {
             header::CONTENT_TYPE,
             "text/plain; version=0.0.4; charset=utf-8",
         )],
-        shared.metrics.render() + &shared.health.render_ends(),
+        shared.metrics.render() + &shared.health.render_logs(),
     )
 }
 

@@ -7,7 +7,7 @@ use crate::config::{
 use crate::fleet::Fleet;
 use crate::formats::SharedRegistry;
 use crate::health::Health;
-use crate::service::{RunError, Running, Shared, member, start};
+use crate::service::{Ended, Running, Shared, member, start};
 use plimsoll_memory::{Fault, MemorySink, Shutting};
 use plimsoll_protocol::TopicPartition;
 use rdkafka::ClientConfig;
@@ -28,7 +28,7 @@ pub(super) struct Rig {
     pub(super) sink: MemorySink,
     pub(super) health: Arc<Health>,
     running: Running,
-    threads: JoinSet<Result<(), RunError>>,
+    threads: JoinSet<Ended>,
 }
 
 impl Rig {
@@ -126,6 +126,7 @@ impl Rig {
             .expect("drained")
             .unwrap()
             .unwrap()
+            .1
             .unwrap();
     }
 }
@@ -143,7 +144,7 @@ fn begin(
     sink: &MemorySink,
     on_bad_record: OnBadRecord,
     health: &Arc<Health>,
-    threads: &mut JoinSet<Result<(), RunError>>,
+    threads: &mut JoinSet<Ended>,
 ) -> Running {
     let properties: BTreeMap<_, _> = [
         ("session.timeout.ms", "6000"),
@@ -191,8 +192,8 @@ fn begin(
     };
     start(
         &Shared {
-            config: &config,
             registry: SharedRegistry::of(&config),
+            config: Arc::new(config),
             health: health.clone(),
             fleet: Arc::new(Fleet::new(None)),
         },

@@ -33,21 +33,24 @@ const STOPPED_LOOK: Duration = Duration::from_secs(3);
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What all sinks of a process share.
-pub(crate) struct Shared<'c> {
-    pub(crate) config: &'c Config,
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
     pub(crate) registry: SharedRegistry,
     pub(crate) health: Arc<Health>,
     pub(crate) fleet: Arc<Fleet>,
 }
 
+/// A sink that has ended, and how.
+pub(crate) type Ended = (String, Result<(), RunError>);
+
 /// Starts a sink. It joins its group once the database and Kafka answer.
 pub(crate) fn start<S: plimsoll_sink_api::Shared>(
-    shared: &Shared<'_>,
+    shared: &Shared,
     settings: &Settings,
     sink: S,
     member: Member,
     auto_migrate: bool,
-    threads: &mut JoinSet<Result<(), RunError>>,
+    threads: &mut JoinSet<Ended>,
 ) -> Result<Running, RunError> {
     let Shared {
         config,
@@ -104,13 +107,13 @@ struct Starting<S: plimsoll_sink_api::Shared> {
 }
 
 impl<S: plimsoll_sink_api::Shared> Starting<S> {
-    async fn run(self, mut stopping: watch::Receiver<bool>) -> Result<(), RunError> {
+    async fn run(self, mut stopping: watch::Receiver<bool>) -> Ended {
         let ended = self.lives(&mut stopping).await;
         let farewell = self.sink.farewell(&self.member);
         if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, farewell).await {
             debug!(sink = self.settings.name, "no farewell: {error}");
         }
-        ended
+        (self.settings.name, ended)
     }
 
     /// A life in the group after the other, as operators stop the sink and resume it.
@@ -234,6 +237,7 @@ impl<S: plimsoll_sink_api::Shared> Starting<S> {
         .unwrap_or_else(|e| Err(RunError::System(format!("the poll thread ended: {e}"))));
         // Claims, lags and heartbeats end with the poll thread.
         tasks.shutdown().await;
+        self.health.left(&self.settings.name);
         polled
     }
 

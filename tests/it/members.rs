@@ -135,8 +135,8 @@ fn sigterm_drains_releases_and_leaves_the_group() {
 }
 
 #[test]
-fn sighup_drains_and_sigusr_means_nothing() {
-    let mut case = Case::new("sighup", Mode::Append, 1);
+fn sigint_drains_and_sigusr_means_nothing() {
+    let mut case = Case::new("sigint", Mode::Append, 1);
     let mut process = Process::start_ready(&case.service);
     for (signal, name) in [(libc::SIGUSR1, "SIGUSR1"), (libc::SIGUSR2, "SIGUSR2")] {
         process.signal(signal);
@@ -149,7 +149,7 @@ fn sighup_drains_and_sigusr_means_nothing() {
     process.assert_running();
     case.produce(100);
     case.wait_caught_up();
-    assert!(process.end_by(&[libc::SIGHUP]).success());
+    assert!(process.end_by(&[libc::SIGINT]).success());
     let owned = case
         .database
         .number("SELECT count(*) FROM {s}_state.positions WHERE owner IS NOT NULL");

@@ -1,7 +1,7 @@
 //! What is wrong is seen at once, in `/readyz`, in the metrics and in the log, and is
 //! gone when it is over.
 
-use crate::harness::alerts::assert_fire;
+use crate::harness::alerts::{assert_fire, assert_fire_among};
 use crate::harness::case::Case;
 use crate::harness::kafka::{Kafka, Message};
 use crate::harness::oracle::Mode;
@@ -12,7 +12,7 @@ use crate::several::{connect_sqlite, execute_sqlite};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::Value;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A rebalance, a look, and the ten seconds that some troubles are given.
 const SOON: Duration = Duration::from_secs(40);
@@ -255,12 +255,17 @@ fn a_lock_in_the_way_of_a_commit_is_no_outage_and_its_holder_is_named() {
     wait_metric(&process, "plimsoll_partitions_blocked", |n| n >= 1.0);
     // For as long as it takes, nothing moves.
     assert_fire(&process, &["PlimsollDatabaseBlocked", "PlimsollStuck"]);
+    // What waits grows older, and is of this minute: its records say so themselves.
+    wait_metric(&process, "plimsoll_lag_seconds", |age| age > 2.0);
+    let age = process.metric("plimsoll_lag_seconds", &[]);
+    assert!(age < 300.0, "{age}");
     assert!(!process.log().contains("a secret"), "{}", process.log());
     wait_logged_once(&process, "blocked in the database: ");
     theirs.execute("ROLLBACK");
     case.assert_exact();
     wait_undisturbed(&process);
     wait_metric(&process, "plimsoll_partitions_blocked", |n| n == 0.0);
+    wait_metric(&process, "plimsoll_lag_seconds", |age| age == 0.0);
     assert!(process.drain().success());
 }
 
@@ -281,7 +286,8 @@ fn a_claim_that_waits_for_a_lock_is_told_with_its_partition() {
     wait_trouble(&second, "claiming", &["has not gone through"]);
     wait_trouble(&second, "database_blocked", &["session"]);
     wait_metric(&second, "plimsoll_partitions_claiming", |n| n == 1.0);
-    assert_fire(&second, &["PlimsollClaiming", "PlimsollDatabaseBlocked"]);
+    let alerts = ["PlimsollClaiming", "PlimsollDatabaseBlocked"];
+    assert_fire_among(&[&first, &second], &alerts);
     // The first one has nothing to commit, and is told all the same.
     wait_trouble(&first, "database_blocked", &[]);
     theirs.execute("ROLLBACK");
@@ -331,6 +337,8 @@ fn what_cannot_be_read_any_more_is_not_told_any_more() {
     case.wait_caught_up();
     wait_metric(&process, "plimsoll_lag", |lag| lag == 0.0);
     wait_metric(&process, "plimsoll_high_watermark", |end| end == 100.0);
+    wait_metric(&process, "plimsoll_partitions_known", |known| known == 1.0);
+    assert_eq!(process.metric("plimsoll_ready", &[]), 1.0);
     broker.kill();
     // Sooner than the forgetting of gauges that nobody sets.
     wait::within(Duration::from_secs(30), "the lag is not told", || {
@@ -345,7 +353,14 @@ fn what_cannot_be_read_any_more_is_not_told_any_more() {
     });
     let metrics = process.metrics().expect("an answer");
     assert_eq!(metrics.sum("plimsoll_high_watermark", &[]), None);
+    assert_eq!(metrics.sum("plimsoll_lag_seconds", &[]), None);
     assert_eq!(metrics.sum("plimsoll_position", &[]), Some(100.0));
+    // When they were last read is as true as before, and longer ago.
+    let read = "plimsoll_end_read_timestamp_seconds";
+    let read = metrics.sum(read, &[]).expect("a time");
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ago = since.expect("a clock").as_secs_f64() - read;
+    assert!((0.0..300.0).contains(&ago), "{ago}");
     let trouble = wait_trouble(&process, "kafka_away", &["Connection refused"]);
     assert_eq!(trouble["code"], "BrokerTransportFailure");
     wait_logged_once(&process, "Kafka does not answer");
@@ -356,6 +371,20 @@ fn what_cannot_be_read_any_more_is_not_told_any_more() {
             held => Err(held),
         }
     });
+    wait::within(
+        Duration::from_secs(60),
+        "partitions are not known",
+        || match process
+            .metrics()
+            .expect("an answer")
+            .sum("plimsoll_partitions_known", &[])
+        {
+            None => Ok(()),
+            Some(known) => Err(known),
+        },
+    );
+    let still = process.metric("plimsoll_end_read_timestamp_seconds", &[]);
+    assert_eq!(still, read, "nothing was read since");
     assert_fire(&process, &["PlimsollKafkaAway"]);
     let lost = Instant::now();
     while lost.elapsed() < Duration::from_secs(10) {

@@ -51,6 +51,11 @@ impl Environment for World {
     }
 }
 
+/// A config that a test of another module wrote.
+pub(crate) fn configured(text: &str) -> super::Config {
+    super::parse(text, &World::new()).expect("a good config")
+}
+
 /// A sink of the sample.
 pub(crate) fn a_sink() -> super::Sink {
     let config = super::parse(SAMPLE, &World::new()).expect("a good config");

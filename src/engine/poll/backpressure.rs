@@ -129,6 +129,8 @@ impl<S: Sink> Poll<S> {
         let Some(span) = Span::new(live.sealed, live.guard.next()) else {
             return true;
         };
+        live.unapplied
+            .sealed(span.to(), live.filling.first_timestamp());
         let chunk = live.filling.seal(span);
         live.metrics.records.increment(chunk.len() as u64);
         live.metrics.bytes.increment(chunk.payload_bytes() as u64);

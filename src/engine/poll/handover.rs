@@ -168,6 +168,8 @@ impl<S: Sink> Poll<S> {
     pub(super) fn leave(mut self) {
         self.tell_kafka();
         self.partitions.clear();
+        // A sink that is stopped and goes on later shows nothing meanwhile.
+        self.publish();
         if let Err(error) = self.member.leave() {
             debug!(sink = self.setup.lane.name, "leaving: {error}");
         }

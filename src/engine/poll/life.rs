@@ -5,6 +5,7 @@ use super::earlier::{STOP_RETRY, Turn};
 use super::partition::{Live, Partition, Phase};
 use super::partitions::PartitionId;
 use super::stall::Stall;
+use super::unapplied::Unapplied;
 use super::{ASSIGN_RETRY, Poll, QUEUED_BATCHES};
 use crate::engine::assignment::{Generation, lease};
 use crate::engine::control::RestartReason;
@@ -65,6 +66,7 @@ impl<S: Sink> Poll<S> {
             batches,
             sealed: claimed.position,
             committed: claimed.position,
+            unapplied: Unapplied::default(),
             born: self.windows,
             failed: None,
             paused: false,

@@ -12,6 +12,7 @@ mod partition;
 mod partitions;
 mod rejoin;
 mod stall;
+mod unapplied;
 
 #[cfg(test)]
 mod tests;
@@ -436,6 +437,7 @@ impl<S: Sink> Poll<S> {
         part.failures = 0;
         if let Phase::Live(live) = &mut part.phase {
             live.committed = to;
+            live.unapplied.committed(to);
             if live.due {
                 self.dues.has_room(id);
             }
@@ -472,8 +474,23 @@ impl<S: Sink> Poll<S> {
         gauge!(names::ASSIGNED, "sink" => sink.clone()).set(live(false));
         gauge!(names::PAUSED, "sink" => sink.clone()).set(live(true));
         self.note_claiming();
+        self.note_waiting();
+        self.setup.lane.health.polls(&sink);
         gauge!(names::BUFFERED, "sink" => sink.clone()).set(self.setup.budget.used() as f64);
         gauge!(names::BUFFER_LIMIT, "sink" => sink).set(self.setup.budget.limit() as f64);
+    }
+
+    /// When the oldest records were written that are taken and not applied.
+    fn note_waiting(&self) {
+        let oldest = |part: &Partition| match &part.phase {
+            Phase::Live(live) => {
+                let oldest = live.unapplied.oldest(live.filling.first_timestamp())?;
+                Some((part.tp.clone(), oldest))
+            }
+            Phase::BackingOff(_) | Phase::Claiming | Phase::Draining => None,
+        };
+        let waiting = self.partitions.iter().filter_map(oldest).collect();
+        self.setup.standing.note_waiting(waiting);
     }
 
     /// What is to be done about something that is said of a partition.

@@ -2,6 +2,7 @@
 
 use super::earlier::Earlier;
 use super::stall::Stall;
+use super::unapplied::Unapplied;
 use crate::engine::assignment::{Generation, Lease, lease};
 use crate::kafka::Arrivals;
 use crate::metrics::PartitionMetrics;
@@ -99,6 +100,8 @@ pub struct Live {
     pub sealed: Position,
     /// Where the last committed batch ended.
     pub committed: Position,
+    /// Batches in between.
+    pub unapplied: Unapplied,
     /// The window that was being taken when this life began, if any: records in
     /// it are of an earlier life.
     pub born: u64,

@@ -278,6 +278,7 @@ fn another_client_joins_where_no_record_comes_of_a_log_that_goes_on() {
     let end = End {
         position: at(0),
         end: at(9),
+        since: None,
     };
     let ends = Ends::from([(tp(), end)]);
     let look = |driven: &mut Driven| driven.poll.look_for_stalls(&ends);

@@ -6,6 +6,7 @@ pub mod authority;
 pub mod case;
 pub mod cassandra;
 pub mod connect;
+pub mod dashboard;
 pub mod debezium;
 pub mod disk;
 pub mod feed;

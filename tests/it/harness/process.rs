@@ -37,7 +37,13 @@ impl Process {
     /// The same of another binary, which may be an older one.
     pub fn start_as(binary: &str, service: &Service) -> Self {
         let (config, http) = service.write();
-        Self::run(binary, &config, http)
+        Self::run(binary, &config, http, &[])
+    }
+
+    /// Starts the service with more in its environment.
+    pub fn start_with(service: &Service, environment: &[(&str, &str)]) -> Self {
+        let (config, http) = service.write();
+        Self::run(&tested(), &config, http, environment)
     }
 
     /// Starts it with a config of the test's own, in which `@HTTP@` stands for
@@ -46,20 +52,40 @@ impl Process {
         let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let path = folder.join("plimsoll.toml");
         fs::write(&path, config.replace("@HTTP@", &http.to_string())).expect("a config file");
-        Self::run(&tested(), &path, http)
+        Self::run(&tested(), &path, http, &[])
     }
 
-    fn run(binary: &str, config: &Path, http: SocketAddr) -> Self {
+    /// The same of one that looks for changes of its config by itself.
+    pub fn start_watching(config: &str, folder: &Path) -> Self {
+        let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let path = folder.join("plimsoll.toml");
+        fs::write(&path, config.replace("@HTTP@", &http.to_string())).expect("a config file");
+        Self::run_with(&tested(), &path, http, &[], &["--watch"])
+    }
+
+    fn run(binary: &str, config: &Path, http: SocketAddr, environment: &[(&str, &str)]) -> Self {
+        Self::run_with(binary, config, http, environment, &[])
+    }
+
+    fn run_with(
+        binary: &str,
+        config: &Path,
+        http: SocketAddr,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Self {
         let log = config.with_extension("log");
         let out = fs::File::create(&log).expect("a log file");
         let mut command = Command::new(binary);
         command.arg("run").arg("--config").arg(config);
+        command.args(arguments);
         // As the README's sample wants it.
         command.env("DATABASE_URL", super::servers::postgres());
         command.env(
             "RUST_LOG",
             std::env::var("PLIMSOLL_TEST_LOG").unwrap_or_else(|_| "plimsoll=debug".into()),
         );
+        command.envs(environment.iter().copied());
         command
             .stdin(Stdio::null())
             .stdout(out.try_clone().expect("a second handle"))
