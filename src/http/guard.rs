@@ -4,7 +4,7 @@
 use super::error::Refused;
 use crate::config::Access;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -27,8 +27,22 @@ pub struct Guard {
 /// Lets a request through, or answers it.
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     match guard.judge(request.method(), request.headers()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => told(next.run(request).await),
         Err(refused) => refused.into_response(),
+    }
+}
+
+/// What the framework refuses by itself (a path that is no text, a body that is too large)
+/// is told in the same shape as everything else.
+fn told(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(CONTENT_TYPE);
+    let is_json = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    match status.is_client_error() && !is_json {
+        true => {
+            Refused::new(status, status.canonical_reason().unwrap_or("refused")).into_response()
+        }
+        false => response,
     }
 }
 
@@ -148,6 +162,8 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
+    use proptest::prelude::*;
 
     fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -207,6 +223,28 @@ mod tests {
             assert_eq!(judged, Some(421), "{host}");
         }
         assert_eq!(status(&reader(), &Method::GET, &[]), Some(421));
+    }
+
+    proptest! {
+        /// Whatever stands in the headers: nobody comes in without what the config says.
+        #[test]
+        fn nothing_but_the_credentials_lets_anybody_in(
+            host in any::<Vec<u8>>(),
+            given in prop_oneof![any::<Vec<u8>>(), "(?i)(basic|bearer) [ -~]{0,40}".prop_map(Vec::from)],
+        ) {
+            let mut headers = HeaderMap::new();
+            if let Ok(host) = HeaderValue::from_bytes(&host) {
+                headers.insert(HOST, host);
+            }
+            let judged = admin(true, true).judge(&Method::GET, &headers);
+            prop_assert!(judged.is_err());
+            headers.insert(HOST, HeaderValue::from_static("localhost"));
+            if let Ok(given) = HeaderValue::from_bytes(&given) {
+                headers.insert(AUTHORIZATION, given);
+            }
+            let judged = admin(true, true).judge(&Method::GET, &headers);
+            prop_assert_eq!(judged.unwrap_err().status(), StatusCode::UNAUTHORIZED);
+        }
     }
 
     #[test]

@@ -363,6 +363,10 @@ fn kafka_connects_tools_find_the_answers_that_they_know() {
         compared += 1;
     }
     assert!(compared > 20, "{compared}");
+    let large = format!("{{\"offsets\":[{}]}}", " ".repeat(200 << 10));
+    let (found, answer) = scene.rest("PATCH", "/connectors/orders/offsets", &large);
+    assert_eq!(found, 413, "{answer}");
+    assert!(answer.starts_with("{\"error_code\":413"), "{answer}");
     scene.ok(&["resume", "--sink", "orders"]);
     scene.wait_connector("RUNNING");
     assert!(process.drain().success());
@@ -398,6 +402,8 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
     assert_eq!(get(http, "/connectors").unwrap().0, 200);
     refused(404, reader("GET", "/nowhere"), "404");
     refused(404, reader("GET", "/api/sinks/none"), "none");
+    // What the framework itself refuses is told alike.
+    refused(400, reader("GET", "/connectors/%FF/status"), "Bad Request");
     // Nobody was paused by any of it, and no secret is shown.
     let shown =
         reader("GET", "/connectors?expand=info&expand=status").1 + &scene.status().to_string();
