@@ -151,7 +151,11 @@ impl Asking<'_> {
             report.line("table", &format!("{topic} → {head}"))?;
             report.more(&columns::lines(&prepared.table))?;
             report.more(&sink.notes(&prepared).await.map_err(failed())?)?;
-            lacking.extend(sink.missing_privileges(&topic).await.map_err(failed())?);
+            lacking.extend(
+                sink.missing_privileges(&topic, None)
+                    .await
+                    .map_err(failed())?,
+            );
             match Decoder::new(&prepared.table, &topic, 0, &self.formats).judge() {
                 Ok(()) => drop(tables.insert(topic, prepared)),
                 Err(why) => report.fault_of_backend(&why.to_string())?,

@@ -12,7 +12,7 @@ use plimsoll_protocol::{
     Claim, Class, Epoch, Owner, Position, Question, Span, Then, TopicPartition, then,
 };
 use plimsoll_record::{Arena, Chunk, Decoded, Decoder, Formats, Items, Unavailable};
-use plimsoll_sink_api::{Batch, Inspect, Marks, Prepared, Rows, SinkError};
+use plimsoll_sink_api::{Batch, Inspect, Marks, Prepared, Rows, SinkError, TableRows};
 use std::time::Instant;
 
 /// The database is not asked for more bad records: it takes some transactions to find each.
@@ -290,8 +290,7 @@ pub(super) fn batch<'b, P>(
             owner: Owner(0),
         },
         span: chunk.span(),
-        table: prepared,
-        rows,
+        tables: TableRows::only(prepared, rows),
         dead: &[],
         marks: Marks::default(),
     }

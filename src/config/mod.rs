@@ -14,6 +14,7 @@ mod judge;
 mod kafka;
 mod reader;
 mod registry;
+mod routing;
 mod rules;
 mod schema;
 mod settings;

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::log::{Log, Piece, Reading};
 use crate::passed::Passed;
 use crate::report::{PartitionReport, TableReport};
+use crate::share::Whose;
 use crate::sink::{Group, OneSink};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plimsoll_protocol::{Position, Span, TopicPartition};
@@ -138,7 +139,10 @@ impl<L: Log> Comparing<'_, L> {
     /// Compares.
     pub async fn run<S: Snapshot>(&self, snapshot: &mut S) -> Result<TableReport, Error> {
         let feed = &self.group.feed;
-        let table = snapshot.table(feed, self.topic()).await?;
+        let topic = self.topic();
+        let share = self.group.shares.get(topic);
+        let route = share.map(|share| &share.own);
+        let table = snapshot.table(feed, topic, route).await?;
         let mut parts = self.parts().await?;
         let bar = self.bar(&parts);
         let width = feed.table.columns.len();
@@ -573,13 +577,24 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
         let arena = Arena::new();
         let mut rows = Rows::with_capacity(table.columns.len(), chunk.len());
         let mut bad = Vec::new();
+        let share = self.comparing.group.shares.get(&*tp.topic);
+        let share = share.map(|share| (share, share.reader(tp, formats)));
         for i in 0..chunk.len() {
             let record = chunk.record(i);
             let place = self.place(tp, record.offset);
+            let whose = match &share {
+                None => Whose::Own,
+                Some((share, reader)) => share.whose(reader, &record).await?,
+            };
+            if whose == Whose::NotOwn {
+                continue;
+            }
             if self.comparing.letters.contains(&place) {
                 part.dead += 1;
             } else if part.passed_over.dropped.contains(record.offset) {
                 part.dropped += 1;
+            } else if whose == Whose::Nobodys {
+                bad.push(record.offset);
             } else {
                 let decoded = decoder.decode_when_ready(&record, &arena, &mut rows);
                 if decoded.await?.is_err() {

@@ -2,7 +2,7 @@
 //! knows each database by this alone.
 
 use crate::snapshot::Snapshot;
-use crate::{Batch, Committed, DeadLetters, NewTable, Positions, Prepared, Sink, SinkError};
+use crate::{Batch, Committed, DeadLetters, NewTable, Positions, Prepared, Route, Sink, SinkError};
 use std::fmt;
 use std::future::Future;
 
@@ -150,16 +150,18 @@ pub trait Inspect: Sink {
         async { Ok(Vec::new()) }
     }
 
-    /// What the role may not do and would have to, for a topic: each in words, with the
-    /// statement that lets it. Empty where the database does not tell. Writes nothing.
+    /// What the role may not do and would have to, for a topic, or for one route of it: each
+    /// in words, with the statement that lets it. Empty where the database does not tell.
+    /// Writes nothing.
     ///
     /// # Errors
-    /// As `prepare`.
+    /// As `prepare_for`.
     fn missing_privileges(
         &self,
         topic: &str,
+        route: Option<&Route>,
     ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
-        let _ = topic;
+        let _ = (topic, route);
         async { Ok(Vec::new()) }
     }
 }

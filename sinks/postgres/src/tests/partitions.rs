@@ -648,7 +648,7 @@ async fn a_role_that_may_not_is_told_and_gets_the_statement() {
         .map_or(url.as_str(), |(_, place)| place);
     settings.url = plimsoll_sink_api::Secret::new(format!("postgres://pt_role_w:secret@{place}"));
     let sink = world.sink(settings, "m").await;
-    let lacking = sink.missing_privileges("orders").await.unwrap();
+    let lacking = sink.missing_privileges("orders", None).await.unwrap();
     assert!(
         lacking
             .iter()
@@ -675,7 +675,7 @@ async fn a_role_that_may_not_is_told_and_gets_the_statement() {
         .run("GRANT CREATE ON SCHEMA pt_role TO pt_role_w; ALTER TABLE t OWNER TO pt_role_w")
         .await;
     assert_eq!(
-        sink.missing_privileges("orders").await.unwrap(),
+        sink.missing_privileges("orders", None).await.unwrap(),
         Vec::<String>::new()
     );
     commit(&mut writer, &[row(0, "2024-02-29Z")])
