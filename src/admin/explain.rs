@@ -9,9 +9,11 @@ use crate::config::{Config, Sink as Settings};
 use crate::error::KafkaFault;
 use crate::kafka::Cluster;
 use plimsoll_protocol::{Position, Span, TopicPartition};
-use plimsoll_record::{Arena, BadRecord, Chunk, Decoded, Decoder, Formats, Record};
+use plimsoll_record::{
+    Arena, BadRecord, Chunk, Decoded, Decoder, Formats, Record, RouteReader, Unrouted,
+};
 use plimsoll_sink_api::canonical::{Wanted, written};
-use plimsoll_sink_api::{Cell, Column, Inspect, Op, Prepared, Rows, Source};
+use plimsoll_sink_api::{Cell, Column, Inspect, Op, Prepared, Route, Routing, Rows, Source};
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -87,6 +89,34 @@ pub(super) fn read(
         .collect();
     let read = read_spans(config, settings, spans, 1)?;
     Ok(read.into_iter().map(|(_, chunk)| chunk).next())
+}
+
+/// Tells what a record says of its table; `None`: it says nothing that can be, and that is
+/// told. With the route comes what is wrong with it where it has no table.
+pub(super) async fn route<W: Write>(
+    routing: &Routing,
+    tp: &TopicPartition,
+    (formats, show_values): (&Formats, bool),
+    chunk: &Chunk,
+    report: &mut Report<'_, W>,
+) -> Result<Option<(Route, String)>, AdminError> {
+    let reader = RouteReader::new(&routing.by, &tp.topic, tp.partition, formats);
+    let said = |bad: &BadRecord| format!("a bad record, {}: {bad}", bad.condition());
+    match reader.read_when_ready(&chunk.record(0)).await? {
+        Err(bad) => {
+            report.fault(&said(&bad))?;
+            Ok(None)
+        }
+        Ok(route) => {
+            let shown = match show_values {
+                true => format!("text {}", route.as_str().escape_debug()),
+                false => "text".to_owned(),
+            };
+            report.line("route", &format!("{}: {shown}", routing.by))?;
+            let bad = reader.unrouted(Unrouted::NoTable);
+            Ok(Some((route, said(&bad))))
+        }
+    }
 }
 
 /// Who explains one record.

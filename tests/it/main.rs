@@ -28,6 +28,7 @@ mod outages;
 mod partitions;
 mod protobuf;
 mod rights;
+mod routes;
 mod schemaless;
 mod secured;
 mod seen;
