@@ -75,6 +75,8 @@ struct Parts<'p> {
     how: How,
     /// Every element of an array is a row.
     exploded: bool,
+    /// Records of its topics go into other tables, too.
+    routed: bool,
     /// See [`SnapshotTable::changed`].
     changed: &'p [Option<u32>],
 }
@@ -82,8 +84,8 @@ struct Parts<'p> {
 impl Doubts for Parts<'_> {
     fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool {
         // Of a key the last record is left, which makes its row: but not those of elements
-        // that only an earlier record had.
-        let needs_all = self.exploded || self.how == How::Content;
+        // that only an earlier record had, and its row in this table, where it is of another.
+        let needs_all = self.exploded || self.routed || self.how == How::Content;
         let compacted = |part: &Part| needs_all && part.compacted;
         let silent = |part: &Part| {
             let foreign = part.passed_over.foreign_below > 0;
@@ -173,6 +175,7 @@ impl<L: Log> Comparing<'_, L> {
             parts: &parts,
             how: sides.how,
             exploded: feed.table.explode.is_some(),
+            routed: !self.group.shares.is_empty(),
             changed: sides.changed,
         };
         let both = expected.into_readers()?.into_iter();
@@ -788,20 +791,22 @@ mod tests {
     }
 
     #[test]
-    fn a_compacted_log_does_not_tell_the_elements_that_a_later_record_lacks() {
+    fn a_compacted_log_does_not_tell_all_that_earlier_records_of_a_key_wrote() {
         let parts = [compacted()];
-        let silent = |how, exploded| {
+        let silent = |how, exploded, routed| {
             let parts = Parts {
                 parts: &parts,
                 how,
                 exploded,
+                routed,
                 changed: &[],
             };
             parts.is_silent(None)
         };
         let by_key = How::Key { keep: false };
-        assert!(silent(by_key, true) && !silent(by_key, false));
-        assert!(silent(How::Content, true) && silent(How::Content, false));
+        assert!(silent(by_key, true, false) && !silent(by_key, false, false));
+        assert!(silent(by_key, false, true));
+        assert!(silent(How::Content, true, false) && silent(How::Content, false, false));
     }
 
     #[test]
