@@ -171,6 +171,11 @@ fn routes_are_names_to_the_letter_and_a_table_is_found_when_it_is_made() {
     assert!(shown.contains("headers.type: text later"), "{shown}");
     assert!(shown.contains("events_later, written"), "{shown}");
     assert!(process.drain().success());
+    // A record of no table is accounted for by its letter alone.
+    feed.database
+        .execute("DELETE FROM {s}_state.dead_letters WHERE condition = 'no_route'");
+    let lost = plimsoll(&config, &["verify"]);
+    assert_eq!(lost.status.code(), Some(1), "{lost:?}");
 }
 
 #[test]
