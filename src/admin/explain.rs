@@ -144,35 +144,8 @@ impl<S: Inspect> Explaining<'_, S> {
         let decoded = decoder
             .decode_when_ready(&record, &arena, &mut rows)
             .await?;
-        let described = decoder.describe(&record, &|_| false).unwrap_or_default();
-        if let Some(schema) = &described.schema {
-            report.line("schema", schema)?;
-        }
-        let fields = described
-            .fields
-            .iter()
-            .filter(|field| !field.path.is_empty());
-        let fields: Vec<Vec<String>> = fields
-            .map(|field| vec![field.path.join("."), field.kind.clone()])
-            .collect();
-        if !fields.is_empty() {
-            report.line(
-                "fields",
-                "of the row in its value, with what their format calls them",
-            )?;
-            report.more(&align(&fields, &[Side::Left; 2]))?;
-        }
-        if let Some(filter) = &table.filter {
-            let elements = table.explode.is_some();
-            let passed = match &decoded {
-                Ok(Decoded::Filtered) if elements => "rules every element out",
-                Ok(Decoded::Rows) if elements => "lets these elements through",
-                Ok(Decoded::Filtered) => "rules it out",
-                Ok(Decoded::Rows) => "lets it through",
-                Ok(Decoded::PassedOver) | Err(_) => "was not asked",
-            };
-            report.line("where", &format!("{filter}: {passed}"))?;
-        }
+        self.fields(&decoder, &record, report)?;
+        self.filter(&decoded, report)?;
         match decoded {
             Err(bad) => return Ok(self.bad(&bad, report)?),
             Ok(Decoded::Filtered) => return Ok(()),
@@ -207,6 +180,55 @@ impl<S: Inspect> Explaining<'_, S> {
                 report.line("database", &format!("{rows} {}", S::DRY_RUN.as_str()))?;
             }
             Err(error) => report.fault(&error.to_string())?,
+        }
+        Ok(())
+    }
+
+    /// What its value holds.
+    fn fields<W: Write>(
+        &self,
+        decoder: &Decoder,
+        record: &Record<'_>,
+        report: &mut Report<'_, W>,
+    ) -> io::Result<()> {
+        let described = decoder.describe(record, &|_| false).unwrap_or_default();
+        if let Some(schema) = &described.schema {
+            report.line("schema", schema)?;
+        }
+        let fields = described
+            .fields
+            .iter()
+            .filter(|field| !field.path.is_empty());
+        let fields: Vec<Vec<String>> = fields
+            .map(|field| vec![field.path.join("."), field.kind.clone()])
+            .collect();
+        if !fields.is_empty() {
+            report.line(
+                "fields",
+                "of the row in its value, with what their format calls them",
+            )?;
+            report.more(&align(&fields, &[Side::Left; 2]))?;
+        }
+        Ok(())
+    }
+
+    /// What the filter says of it.
+    fn filter<W: Write>(
+        &self,
+        decoded: &Result<Decoded, BadRecord>,
+        report: &mut Report<'_, W>,
+    ) -> io::Result<()> {
+        let table = &self.prepared.table;
+        if let Some(filter) = &table.filter {
+            let elements = table.explode.is_some();
+            let passed = match decoded {
+                Ok(Decoded::Filtered) if elements => "rules every element out",
+                Ok(Decoded::Rows) if elements => "lets these elements through",
+                Ok(Decoded::Filtered) => "rules it out",
+                Ok(Decoded::Rows) => "lets it through",
+                Ok(Decoded::PassedOver) | Err(_) => "was not asked",
+            };
+            report.line("where", &format!("{filter}: {passed}"))?;
         }
         Ok(())
     }
