@@ -138,6 +138,19 @@ pub trait Inspect: Sink {
         async { Ok(()) }
     }
 
+    /// Tables of these topics that are not there, and that are for users to make, though
+    /// plimsoll makes others like them: each in words, with its statement. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Inspect::missing_migrations`].
+    fn missing_tables_of_users(
+        &self,
+        topics: &[String],
+    ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
+        let _ = topics;
+        async { Ok(Vec::new()) }
+    }
+
     /// What else is to be known of a table, in lines for people: how it is divided.
     ///
     /// # Errors

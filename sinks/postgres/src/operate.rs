@@ -133,6 +133,11 @@ impl Inspect for PostgresSink {
         self.make_logs(topics).await
     }
 
+    async fn missing_tables_of_users(&self, topics: &[String]) -> Result<Vec<String>, SinkError> {
+        let missing = self.missing_divided_logs(topics).await?;
+        Ok(missing.iter().map(ToString::to_string).collect())
+    }
+
     async fn notes(&self, table: &Prepared<PgPlan>) -> Result<Vec<String>, SinkError> {
         let plan = &table.plan;
         let Some(by) = &plan.partitioned_by else {

@@ -131,10 +131,37 @@ impl PostgresSink {
     /// The `log` tables of these topics, but for those that are divided, which nobody makes
     /// but their users. The config was read with all of them.
     pub(crate) fn logs(&self, topics: &[String]) -> Vec<(TableName, &TableSettings)> {
+        let mut logs = self.all_logs(topics);
+        logs.retain(|(_, settings)| settings.create_partitions.is_none());
+        logs
+    }
+
+    fn all_logs(&self, topics: &[String]) -> Vec<(TableName, &TableSettings)> {
         let logs = mapping::log_tables(&self.settings.tables, topics).into_iter();
-        let whole = logs.filter(|(settings, _)| settings.create_partitions.is_none());
         let named = |(settings, topic)| Some((table_name(settings, topic, None).ok()?, settings));
-        whole.filter_map(named).collect()
+        logs.filter_map(named).collect()
+    }
+
+    /// The refusals of those that are to be divided and are not there.
+    pub(crate) async fn missing_divided_logs(
+        &self,
+        topics: &[String],
+    ) -> Result<Vec<SinkError>, SinkError> {
+        let mut divided = self.all_logs(topics);
+        divided.retain(|(_, settings)| settings.create_partitions.is_some());
+        if divided.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.on_control(async |conn| {
+            let mut missing = Vec::new();
+            for (name, settings) in &divided {
+                if catalog::read(conn, name).await?.is_none() {
+                    missing.push(no_divided_table(name, settings));
+                }
+            }
+            Ok(missing)
+        })
+        .await
     }
 
     /// Those of them whose tables are missing.
