@@ -83,7 +83,10 @@ impl Backend {
                 sources.map(|source| (name.as_str(), source))
             });
             let asked = rule.settings.filter.iter().flat_map(Filter::sources);
-            taken.chain(asked.map(|source| ("where", source)))
+            let asked = asked.map(|source| ("where", source));
+            let routed = rule.settings.routing.iter();
+            let routed = routed.map(|routing| ("route", &routing.by));
+            taken.chain(asked).chain(routed)
         }
         fn life(ttl: &Option<Ttl>) -> Option<(&str, &Source)> {
             match ttl {

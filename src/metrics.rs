@@ -28,6 +28,8 @@ pub const ALREADY_THERE: &str = "plimsoll_rows_already_there_total";
 pub const PASSED_OVER: &str = "plimsoll_events_passed_over_total";
 /// Records that the filter of their table rules out.
 pub const FILTERED: &str = "plimsoll_records_filtered_total";
+/// Records without a known table, which are passed over on purpose.
+pub const UNROUTED: &str = "plimsoll_records_unrouted_total";
 /// Tables made and columns added.
 pub const TABLE_CHANGES: &str = "plimsoll_table_changes_total";
 /// Dead letters written.
@@ -205,6 +207,7 @@ const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Counter, COMPARED, Unit::Count, "Refused records that were compared with others, by finding"),
     (Kind::Counter, TABLE_CHANGES, Unit::Count, "Tables made, and columns and partitions added to them"),
     (Kind::Counter, FILTERED, Unit::Count, "Records that the filter of their table rules out"),
+    (Kind::Counter, UNROUTED, Unit::Count, "Records that no table is known for, passed over by on_unknown_route"),
     (Kind::Counter, PASSED_OVER, Unit::Count, "Events that are about no row of the sink's tables"),
     (Kind::Counter, DEAD_LETTERS, Unit::Count, "Records kept as dead letters"),
     (Kind::Counter, COMMITS, Unit::Count, "Commits acknowledged by the database"),
@@ -277,6 +280,8 @@ pub struct PartitionMetrics {
     pub passed_over: Counter,
     /// [`FILTERED`]
     pub filtered: Counter,
+    /// [`UNROUTED`]
+    pub unrouted: Counter,
     /// [`POSITION`]
     pub position: Gauge,
     /// [`BATCH_RECORDS`]
@@ -305,6 +310,7 @@ impl PartitionMetrics {
             dead_letters: counter!(DEAD_LETTERS, &labels),
             passed_over: counter!(PASSED_OVER, &labels),
             filtered: counter!(FILTERED, &labels),
+            unrouted: counter!(UNROUTED, &labels),
             position: gauge!(POSITION, &labels),
             batch_records: histogram!(BATCH_RECORDS, "sink" => sink.clone()),
             batch_bytes: histogram!(BATCH_BYTES, "sink" => sink),

@@ -9,8 +9,8 @@ use crate::{Bench, Failed, Result, kafka};
 use plimsoll_protocol::{Claim, Class, Epoch, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Column, Committed, Grouping, Holds, Identity, Member, Mode, NewCommand,
-    NewPosition, PositionChange, Positions, Prepared, Refusal, Reported, SetOutcome, Settled,
-    Shape, Sink, SinkError, Source, StoredPosition, Table, TableChange, Wanted,
+    NewPosition, PositionChange, Positions, Prepared, Refusal, Reported, Route, SetOutcome,
+    Settled, Shape, Sink, SinkError, Source, StoredPosition, Table, TableChange, Wanted,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -202,7 +202,11 @@ impl Sink for Discard {
         Ok(())
     }
 
-    async fn prepare(&self, _: &str) -> std::result::Result<Arc<Prepared<()>>, SinkError> {
+    async fn prepare_for(
+        &self,
+        _: &str,
+        _: Option<&Route>,
+    ) -> std::result::Result<Arc<Prepared<()>>, SinkError> {
         let column = |name: &str| Column {
             name: name.to_owned(),
             take: Source::Value(plimsoll_sink_api::Path(vec![name.to_owned()])).into(),
@@ -287,7 +291,7 @@ impl Sink for Discard {
         &self,
         batches: &[Batch<'_, ()>],
     ) -> std::result::Result<Vec<Committed>, Refusal> {
-        let rows: u64 = batches.iter().map(|batch| batch.rows.len() as u64).sum();
+        let rows: u64 = batches.iter().map(|batch| batch.rows() as u64).sum();
         let now = Instant::now();
         if let Ok(mut first) = self.0.first.lock() {
             first.get_or_insert((now, rows, now)).2 = now;
@@ -300,7 +304,7 @@ impl Sink for Discard {
                 rustix::process::Signal::TERM,
             );
         }
-        let sizes: Vec<usize> = batches.iter().map(|batch| batch.rows.len()).collect();
+        let sizes: Vec<usize> = batches.iter().map(Batch::rows).collect();
         let done = Committed {
             rows,
             ..Committed::default()

@@ -66,6 +66,15 @@ pub struct Record<'c> {
 }
 
 impl<'c> Record<'c> {
+    /// The same without its value.
+    #[must_use]
+    pub fn without_value(self) -> Self {
+        Self {
+            value: None,
+            ..self
+        }
+    }
+
     /// Headers in their order, names as they came: one may be no UTF-8.
     pub fn headers(
         &self,

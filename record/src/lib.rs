@@ -27,9 +27,10 @@ pub use cache::{Cache, Entry};
 pub use chunk::{Chunk, Filling, Incoming, Record};
 pub use decode::{
     BadRecord, ConnectJson, Connector, Decimals, Decoded, Decoder, Described, DescribedField,
-    Envelope, Fault, Fetching, Field, Format, Formats, Held, Items, Json, LookInto, MAX_ROWS, Need,
-    OwnedWanted, PLACEHOLDER, Reader, SchemaId, Sender, Side, SourceTable, SourceTables, Target,
-    Unavailable, Undecoded, UnknownFields, Unmade, Want, Wanted, WithFraming,
+    Envelope, Fate, Fault, Fetching, Field, Format, Formats, Held, Items, Json, LookInto, MAX_ROWS,
+    Need, OwnedWanted, PLACEHOLDER, Reader, RouteReader, SchemaId, Sender, Side, SourceTable,
+    SourceTables, Target, Unavailable, Undecoded, UnknownFields, Unmade, Unrouted, Want, Wanted,
+    WithFraming, fate,
 };
 pub use fingerprint::{fingerprint, hash_of};
 pub use framing::{Framed, Framing, Looks, MessageIndexes, MessageName, Unframed, split};

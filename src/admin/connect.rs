@@ -18,7 +18,9 @@ use crate::propose::{Surveyor, propose};
 use plimsoll_protocol::{Class, TopicPartition};
 use plimsoll_record::{Chunk, Decoder, Formats};
 use plimsoll_registry::Registry;
-use plimsoll_sink_api::{Backend, Inspect, Mode, Positions, Prepared, Sink, StoredPosition};
+use plimsoll_sink_api::{
+    Backend, Inspect, Mode, Positions, Prepared, Route, Sink, StoredPosition, UnknownRoute,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
@@ -88,8 +90,8 @@ struct Asking<'c> {
     wanted: &'c Wanted<'c>,
 }
 
-/// Tables by topic.
-type Tables<S> = BTreeMap<String, Arc<Prepared<<S as Sink>::Plan>>>;
+/// Tables by topic, and by route where its records go into several.
+type Tables<S> = BTreeMap<(String, Option<Route>), Arc<Prepared<<S as Sink>::Plan>>>;
 
 impl Asking<'_> {
     async fn ask<B: Backend, W: Write>(
@@ -117,8 +119,8 @@ impl Asking<'_> {
         let mut tables = Tables::<B::Sink>::new();
         let mut missing = Vec::new();
         let mut lacking = BTreeSet::new();
-        for topic in self.topics() {
-            let prepared = match sink.prepare(&topic).await {
+        for (topic, route) in self.places(sink, report).await? {
+            let prepared = match sink.prepare_for(&topic, route.as_ref()).await {
                 Ok(prepared) => prepared,
                 Err(error) if backend.will_make(&topic, &error) => {
                     report.line("table", &format!("{topic} → run makes its log table"))?;
@@ -151,9 +153,13 @@ impl Asking<'_> {
             report.line("table", &format!("{topic} → {head}"))?;
             report.more(&columns::lines(&prepared.table))?;
             report.more(&sink.notes(&prepared).await.map_err(failed())?)?;
-            lacking.extend(sink.missing_privileges(&topic).await.map_err(failed())?);
+            lacking.extend(
+                sink.missing_privileges(&topic, route.as_ref())
+                    .await
+                    .map_err(failed())?,
+            );
             match Decoder::new(&prepared.table, &topic, 0, &self.formats).judge() {
-                Ok(()) => drop(tables.insert(topic, prepared)),
+                Ok(()) => drop(tables.insert((topic, route), prepared)),
                 Err(why) => report.fault_of_backend(&why.to_string())?,
             }
         }
@@ -181,14 +187,35 @@ impl Asking<'_> {
         report: &mut Report<'_, W>,
     ) -> Result<(), AdminError> {
         // Where its topic has no table, that is told.
-        let Some(prepared) = tables.get(place.topic()) else {
+        if !tables.keys().any(|(topic, _)| topic == place.topic()) {
             return Ok(());
-        };
+        }
         let name = &self.settings.name;
         let chunk = match explain::read(self.config, self.settings, &known.kafka.cluster, place) {
             Ok(Some(chunk)) => chunk,
             Ok(None) => return Ok(report.fault(&format!("sinks.{name}: {place} has no record"))?),
             Err(fault) => return Ok(report.fault(&format!("sinks.{name}: {fault}"))?),
+        };
+        let settings = self.settings.backend.table(place.topic());
+        let routing = settings.and_then(|settings| settings.routing.as_ref());
+        let prepared = match routing {
+            None => tables.get(&(place.topic().to_owned(), None)),
+            Some(routing) => {
+                let told = (&self.formats, self.wanted.show_values);
+                match explain::route(routing, &place.tp, told, &chunk, report).await? {
+                    None => return Ok(()),
+                    Some((route, why)) => {
+                        let at = (place.topic().to_owned(), Some(route));
+                        match tables.get(&at) {
+                            None => return Ok(report.fault(&why)?),
+                            found => found,
+                        }
+                    }
+                }
+            }
+        };
+        let Some(prepared) = prepared else {
+            return Ok(());
         };
         let explaining = Explaining {
             sink,
@@ -198,6 +225,55 @@ impl Asking<'_> {
             show_values: self.wanted.show_values,
         };
         explaining.explain(&chunk, report).await
+    }
+
+    /// The tables to be asked for: of topics, and of their routes as far as those have any.
+    async fn places<S: Inspect, W: Write>(
+        &self,
+        sink: &S,
+        report: &mut Report<'_, W>,
+    ) -> Result<Vec<(String, Option<Route>)>, AdminError> {
+        let mut places = Vec::new();
+        for topic in self.topics() {
+            let settings = self.settings.backend.table(&topic);
+            let Some((settings, routing)) =
+                settings.and_then(|settings| Some((settings, settings.routing.as_ref()?)))
+            else {
+                places.push((topic, None));
+                continue;
+            };
+            let routes = match sink.routes(&topic).await {
+                Ok(routes) => routes,
+                Err(error) if error.class == Class::Unavailable => {
+                    return Err(AdminError::sink(&self.settings.name)(error));
+                }
+                Err(error) => {
+                    report.fault_of_backend(&error.to_string())?;
+                    continue;
+                }
+            };
+            let (table, by, most) = (&settings.table, &routing.by, routing.max_tables);
+            let what = format!(
+                "{topic} → {table} by {by}: {}",
+                count(routes.len(), "table")
+            );
+            report.line("route", &what)?;
+            if routes.is_empty() {
+                report.fault_of_backend(&format!(
+                    "no table is there that \"{table}\" may mean; hint: create one for each text \
+                     that {by} has in the records of {topic}"
+                ))?;
+            }
+            if routes.len() > most {
+                report.fault_of_backend(&format!(
+                    "{} may be meant by \"{table}\", more than max_tables, {most}; hint: raise \
+                     it, or give tables other names that records are not to go into",
+                    count(routes.len(), "table")
+                ))?;
+            }
+            places.extend(routes.into_iter().map(|route| (topic.clone(), Some(route))));
+        }
+        Ok(places)
     }
 
     /// Named topics are judged even where Kafka does not answer.
@@ -312,13 +388,18 @@ impl Asking<'_> {
         if chunks.is_empty() {
             report.line("sample", "no record could be read: the topics are empty")?;
         }
-        for (topic, prepared) in tables {
+        for ((topic, route), prepared) in tables {
             if !chunks.iter().any(|(tp, _)| *tp.topic == **topic) {
                 continue;
             }
+            let place = (topic.as_str(), route.as_ref());
             let tried =
-                sample::try_out(sink, self.settings, &self.formats, topic, prepared, &chunks)
+                sample::try_out(sink, self.settings, &self.formats, place, prepared, &chunks)
                     .await?;
+            let of = match route {
+                None => topic.clone(),
+                Some(_) => format!("{topic} into {}", prepared.table.name),
+            };
             let filtered = match tried.filtered {
                 0 => String::new(),
                 filtered => format!(", {filtered} ruled out by where"),
@@ -326,7 +407,7 @@ impl Asking<'_> {
             report.line(
                 "sample",
                 &format!(
-                    "{} of {topic}: {} {}, {} bad{filtered}",
+                    "{} of {of}: {} {}, {} bad{filtered}",
                     count(tried.records, "record"),
                     count(usize::try_from(tried.rows).unwrap_or(usize::MAX), "row"),
                     S::DRY_RUN.as_str(),
@@ -342,9 +423,38 @@ impl Asking<'_> {
                 report.line("hint", hint)?;
             }
         }
+        let known: Vec<_> = tables.keys().cloned().collect();
+        self.try_routes(&known, &chunks, report).await?;
         for topic in missing {
             if chunks.iter().any(|(tp, _)| *tp.topic == **topic) {
                 self.propose(sink, topic, &chunks, report).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records of the sample that no table is known for.
+    async fn try_routes<W: Write>(
+        &self,
+        places: &[(String, Option<Route>)],
+        chunks: &[(TopicPartition, Chunk)],
+        report: &mut Report<'_, W>,
+    ) -> Result<(), AdminError> {
+        for topic in self.topics() {
+            let settings = self.settings.backend.table(&topic);
+            let Some(routing) = settings.and_then(|settings| settings.routing.as_ref()) else {
+                continue;
+            };
+            let own = places.iter().filter(|(of, _)| *of == topic);
+            let known: Vec<&Route> = own.filter_map(|(_, route)| route.as_ref()).collect();
+            let bad = sample::unrouted(routing, &known, &self.formats, &topic, chunks).await?;
+            for line in bad.lines() {
+                match routing.unknown {
+                    UnknownRoute::Skip => report.line("skipped", &line)?,
+                    UnknownRoute::AsBadRecord | UnknownRoute::Halt | UnknownRoute::DeadLetter => {
+                        report.fault(&line)?;
+                    }
+                }
             }
         }
         Ok(())

@@ -9,9 +9,11 @@ use crate::config::{Config, Sink as Settings};
 use crate::error::KafkaFault;
 use crate::kafka::Cluster;
 use plimsoll_protocol::{Position, Span, TopicPartition};
-use plimsoll_record::{Arena, BadRecord, Chunk, Decoded, Decoder, Formats, Record};
+use plimsoll_record::{
+    Arena, BadRecord, Chunk, Decoded, Decoder, Formats, Record, RouteReader, Unrouted,
+};
 use plimsoll_sink_api::canonical::{Wanted, written};
-use plimsoll_sink_api::{Cell, Column, Inspect, Op, Prepared, Rows, Source};
+use plimsoll_sink_api::{Cell, Column, Inspect, Op, Prepared, Route, Routing, Rows, Source};
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -89,6 +91,34 @@ pub(super) fn read(
     Ok(read.into_iter().map(|(_, chunk)| chunk).next())
 }
 
+/// Tells what a record says of its table; `None`: it says nothing that can be, and that is
+/// told. With the route comes what is wrong with it where it has no table.
+pub(super) async fn route<W: Write>(
+    routing: &Routing,
+    tp: &TopicPartition,
+    (formats, show_values): (&Formats, bool),
+    chunk: &Chunk,
+    report: &mut Report<'_, W>,
+) -> Result<Option<(Route, String)>, AdminError> {
+    let reader = RouteReader::new(&routing.by, &tp.topic, tp.partition, formats);
+    let said = |bad: &BadRecord| format!("a bad record, {}: {bad}", bad.condition());
+    match reader.read_when_ready(&chunk.record(0)).await? {
+        Err(bad) => {
+            report.fault(&said(&bad))?;
+            Ok(None)
+        }
+        Ok(route) => {
+            let shown = match show_values {
+                true => format!("text {}", route.as_str().escape_debug()),
+                false => "text".to_owned(),
+            };
+            report.line("route", &format!("{}: {shown}", routing.by))?;
+            let bad = reader.unrouted(Unrouted::NoTable);
+            Ok(Some((route, said(&bad))))
+        }
+    }
+}
+
 /// Who explains one record.
 pub(super) struct Explaining<'e, S: Inspect> {
     pub(super) sink: &'e S,
@@ -114,35 +144,8 @@ impl<S: Inspect> Explaining<'_, S> {
         let decoded = decoder
             .decode_when_ready(&record, &arena, &mut rows)
             .await?;
-        let described = decoder.describe(&record, &|_| false).unwrap_or_default();
-        if let Some(schema) = &described.schema {
-            report.line("schema", schema)?;
-        }
-        let fields = described
-            .fields
-            .iter()
-            .filter(|field| !field.path.is_empty());
-        let fields: Vec<Vec<String>> = fields
-            .map(|field| vec![field.path.join("."), field.kind.clone()])
-            .collect();
-        if !fields.is_empty() {
-            report.line(
-                "fields",
-                "of the row in its value, with what their format calls them",
-            )?;
-            report.more(&align(&fields, &[Side::Left; 2]))?;
-        }
-        if let Some(filter) = &table.filter {
-            let elements = table.explode.is_some();
-            let passed = match &decoded {
-                Ok(Decoded::Filtered) if elements => "rules every element out",
-                Ok(Decoded::Rows) if elements => "lets these elements through",
-                Ok(Decoded::Filtered) => "rules it out",
-                Ok(Decoded::Rows) => "lets it through",
-                Ok(Decoded::PassedOver) | Err(_) => "was not asked",
-            };
-            report.line("where", &format!("{filter}: {passed}"))?;
-        }
+        self.fields(&decoder, &record, report)?;
+        self.filter(&decoded, report)?;
         match decoded {
             Err(bad) => return Ok(self.bad(&bad, report)?),
             Ok(Decoded::Filtered) => return Ok(()),
@@ -177,6 +180,55 @@ impl<S: Inspect> Explaining<'_, S> {
                 report.line("database", &format!("{rows} {}", S::DRY_RUN.as_str()))?;
             }
             Err(error) => report.fault(&error.to_string())?,
+        }
+        Ok(())
+    }
+
+    /// What its value holds.
+    fn fields<W: Write>(
+        &self,
+        decoder: &Decoder,
+        record: &Record<'_>,
+        report: &mut Report<'_, W>,
+    ) -> io::Result<()> {
+        let described = decoder.describe(record, &|_| false).unwrap_or_default();
+        if let Some(schema) = &described.schema {
+            report.line("schema", schema)?;
+        }
+        let fields = described
+            .fields
+            .iter()
+            .filter(|field| !field.path.is_empty());
+        let fields: Vec<Vec<String>> = fields
+            .map(|field| vec![field.path.join("."), field.kind.clone()])
+            .collect();
+        if !fields.is_empty() {
+            report.line(
+                "fields",
+                "of the row in its value, with what their format calls them",
+            )?;
+            report.more(&align(&fields, &[Side::Left; 2]))?;
+        }
+        Ok(())
+    }
+
+    /// What the filter says of it.
+    fn filter<W: Write>(
+        &self,
+        decoded: &Result<Decoded, BadRecord>,
+        report: &mut Report<'_, W>,
+    ) -> io::Result<()> {
+        let table = &self.prepared.table;
+        if let Some(filter) = &table.filter {
+            let elements = table.explode.is_some();
+            let passed = match decoded {
+                Ok(Decoded::Filtered) if elements => "rules every element out",
+                Ok(Decoded::Rows) if elements => "lets these elements through",
+                Ok(Decoded::Filtered) => "rules it out",
+                Ok(Decoded::Rows) => "lets it through",
+                Ok(Decoded::PassedOver) | Err(_) => "was not asked",
+            };
+            report.line("where", &format!("{filter}: {passed}"))?;
         }
         Ok(())
     }

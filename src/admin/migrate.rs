@@ -30,18 +30,23 @@ pub fn migrate(args: &MigrateArgs, out: &mut impl Write) -> Result<Exit, AdminEr
         return print(&config, out);
     }
     for settings in &config.sinks {
-        block_on(async {
+        let missing = block_on(async {
             with_sink!(settings, |sink| make(&sink, topics(settings)).await)
                 .map_err(AdminError::sink(&settings.name))
         })?;
         writeln!(out, "sinks.{}: migrated", settings.name)?;
+        for what in missing {
+            writeln!(out, "sinks.{}: {what}", settings.name)?;
+        }
     }
     Ok(Exit::Ok)
 }
 
-async fn make<S: Inspect>(sink: &S, topics: &[String]) -> Result<(), SinkError> {
+/// Makes what is plimsoll's to make; what is missing besides.
+async fn make<S: Inspect>(sink: &S, topics: &[String]) -> Result<Vec<String>, SinkError> {
     sink.migrate().await?;
-    sink.make_log_tables(topics).await
+    sink.make_log_tables(topics).await?;
+    sink.missing_tables_of_users(topics).await
 }
 
 /// The topics whose `log` tables are known without asking Kafka.

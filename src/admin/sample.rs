@@ -11,8 +11,12 @@ use crate::propose::Bad;
 use plimsoll_protocol::{
     Claim, Class, Epoch, Owner, Position, Question, Span, Then, TopicPartition, then,
 };
-use plimsoll_record::{Arena, Chunk, Decoded, Decoder, Formats, Items, Unavailable};
-use plimsoll_sink_api::{Batch, Inspect, Marks, Prepared, Rows, SinkError};
+use plimsoll_record::{
+    Arena, Chunk, Decoded, Decoder, Formats, Items, RouteReader, Unavailable, Unrouted,
+};
+use plimsoll_sink_api::{
+    Batch, Inspect, Marks, Prepared, Route, Routing, Rows, SinkError, TableRows,
+};
 use std::time::Instant;
 
 /// The database is not asked for more bad records: it takes some transactions to find each.
@@ -109,7 +113,7 @@ pub(super) async fn try_out<S: Inspect>(
     sink: &S,
     settings: &Settings,
     formats: &Formats,
-    topic: &str,
+    (topic, route): (&str, Option<&Route>),
     prepared: &Prepared<S::Plan>,
     chunks: &[(TopicPartition, Chunk)],
 ) -> Result<Tried, AdminError> {
@@ -126,11 +130,13 @@ pub(super) async fn try_out<S: Inspect>(
         together: Vec::new(),
     };
     for (tp, chunk) in chunks.iter().filter(|(tp, _)| &*tp.topic == topic) {
-        tried.records += chunk.len();
+        let own = own(settings, formats, (tp, route), chunk).await?;
+        tried.records += own.len();
         let dry_run = DryRun {
             sink,
             tp,
             chunk,
+            own,
             prepared,
             decoder: Decoder::new(&prepared.table, topic, tp.partition, formats),
             items: Items::of(&prepared.table, topic, tp.partition, formats),
@@ -153,6 +159,53 @@ pub(super) async fn try_out<S: Inspect>(
     Ok(tried)
 }
 
+/// The records of a chunk that are a table's, by their index.
+async fn own(
+    settings: &Settings,
+    formats: &Formats,
+    (tp, route): (&TopicPartition, Option<&Route>),
+    chunk: &Chunk,
+) -> Result<Vec<usize>, Unavailable> {
+    let table = settings.backend.table(&tp.topic);
+    let routing = table.and_then(|table| table.routing.as_ref());
+    let (Some(route), Some(routing)) = (route, routing) else {
+        return Ok((0..chunk.len()).collect());
+    };
+    let reader = RouteReader::new(&routing.by, &tp.topic, tp.partition, formats);
+    let mut own = Vec::new();
+    for i in 0..chunk.len() {
+        let said = reader.read_when_ready(&chunk.record(i)).await?;
+        if said.as_ref() == Ok(route) {
+            own.push(i);
+        }
+    }
+    Ok(own)
+}
+
+/// What is wrong with the records of a topic that are no table's, as far as these are known.
+pub(super) async fn unrouted(
+    routing: &Routing,
+    known: &[&Route],
+    formats: &Formats,
+    topic: &str,
+    chunks: &[(TopicPartition, Chunk)],
+) -> Result<Bad, Unavailable> {
+    let mut bad = Bad::default();
+    for (tp, chunk) in chunks.iter().filter(|(tp, _)| &*tp.topic == topic) {
+        let reader = RouteReader::new(&routing.by, topic, tp.partition, formats);
+        for i in 0..chunk.len() {
+            let record = chunk.record(i);
+            let what = match reader.read_when_ready(&record).await? {
+                Ok(route) if known.contains(&&route) => continue,
+                Ok(_) => reader.unrouted(Unrouted::NoTable),
+                Err(bad) => bad,
+            };
+            bad.add(tp, record.offset, &what.to_string());
+        }
+    }
+    Ok(bad)
+}
+
 /// Whether an error may be about single records.
 fn of_records(error: &SinkError) -> bool {
     then(Question::Sample, error.class) == Then::Refused
@@ -162,6 +215,8 @@ struct DryRun<'a, S: Inspect> {
     sink: &'a S,
     tp: &'a TopicPartition,
     chunk: &'a Chunk,
+    /// The records that are the table's, by their index.
+    own: Vec<usize>,
     prepared: &'a Prepared<S::Plan>,
     decoder: Decoder,
     /// Of a table with a row for every element of an array.
@@ -175,8 +230,8 @@ impl<S: Inspect> DryRun<'_, S> {
         fields: &mut Fields<'_>,
         tried: &mut Tried,
     ) -> Result<Vec<usize>, Unavailable> {
-        let mut good = Vec::with_capacity(self.chunk.len());
-        for i in 0..self.chunk.len() {
+        let mut good = Vec::with_capacity(self.own.len());
+        for &i in &self.own {
             let arena = Arena::new();
             let mut scratch = Rows::with_capacity(self.prepared.table.columns.len(), 1);
             let record = self.chunk.record(i);
@@ -199,7 +254,7 @@ impl<S: Inspect> DryRun<'_, S> {
 
     /// What the elements of the records hold, which were decoded before.
     fn look_at_items(&self, fields: &mut Fields<'_>) {
-        for i in 0..self.chunk.len() {
+        for &i in &self.own {
             let record = self.chunk.record(i);
             let into = |path: &[String]| fields.leads_further(path);
             let items = self.items.as_ref();
@@ -290,8 +345,7 @@ pub(super) fn batch<'b, P>(
             owner: Owner(0),
         },
         span: chunk.span(),
-        table: prepared,
-        rows,
+        tables: TableRows::only(prepared, rows),
         dead: &[],
         marks: Marks::default(),
     }

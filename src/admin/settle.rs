@@ -222,20 +222,32 @@ impl Settling<'_> {
         sink: &S,
         tp: &TopicPartition,
     ) -> Result<(), AdminError> {
-        let prepared = sink.prepare(&tp.topic).await.map_err(self.failed())?;
-        if prepared.table.mode != Mode::Log
-            || !sink
-                .holds_rows(&prepared, tp)
-                .await
-                .map_err(self.failed())?
-        {
-            return Ok(());
+        let settings = self.settings.backend.table(&tp.topic);
+        let routes = match settings.and_then(|settings| settings.routing.as_ref()) {
+            None => vec![None],
+            Some(_) => {
+                let routes = sink.routes(&tp.topic).await.map_err(self.failed())?;
+                routes.into_iter().map(Some).collect()
+            }
+        };
+        for route in routes {
+            let prepared = sink.prepare_for(&tp.topic, route.as_ref()).await;
+            let prepared = prepared.map_err(self.failed())?;
+            let is_log = prepared.table.mode == Mode::Log;
+            if is_log
+                && sink
+                    .holds_rows(&prepared, tp)
+                    .await
+                    .map_err(self.failed())?
+            {
+                return Err(self.refused(&format!(
+                    "the log table {} still holds rows of {tp}, whose coordinates the new records \
+                     would have; hint: name a new table in the config, or empty this one",
+                    prepared.table.name
+                )));
+            }
         }
-        Err(self.refused(&format!(
-            "the log table {} still holds rows of {tp}, whose coordinates the new records would \
-             have; hint: name a new table in the config, or empty this one",
-            prepared.table.name
-        )))
+        Ok(())
     }
 
     /// A dry run answers all the same.

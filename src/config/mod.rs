@@ -15,6 +15,7 @@ mod judge;
 mod kafka;
 mod reader;
 mod registry;
+mod routing;
 mod rules;
 mod schema;
 mod settings;

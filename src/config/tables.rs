@@ -3,12 +3,15 @@
 
 use super::columns;
 use super::reader::Reader;
+use super::routing;
 use super::settings::Topics;
 use super::spec::words;
 use super::table_names::NameCheck;
 use super::text::Text;
 use super::topics::{self, Reads};
-use plimsoll_sink_api::{Captures, Missing, Mode, Period, TableRule, TableSettings, TopicWords};
+use plimsoll_sink_api::{
+    Captures, Missing, Mode, Period, Route, TableRule, TableSettings, TopicWords,
+};
 use std::collections::BTreeMap;
 
 const MODES: [(&str, Mode); 3] = [
@@ -207,12 +210,14 @@ pub(super) fn read_one(
     let create = reader.boolean("create");
     let evolve = reader.choice("evolve", &EVOLVE);
     let missing = reader.choice("missing", &MISSING);
+    let routing = routing::read(reader, reads, table.as_deref(), mode);
     Some(TableSettings {
         create,
         evolve: evolve?,
         key_columns: key_columns.map(|text| text.value).collect(),
         missing: missing?,
         captures: captures_of(reads).cloned(),
+        routing: routing?,
         ..mapping?.of(table?, mode?)
     })
 }
@@ -224,13 +229,19 @@ pub(super) fn captures_of(reads: Option<&Reads>) -> Option<&Captures> {
 
 pub(super) fn read_name(reader: &Reader<'_, '_>, reads: Option<&Reads>) -> Option<String> {
     let text = reader.text("table")?;
-    let without = TopicWords::short(captures_of(reads)).fill(&text.value);
+    let mut words = TopicWords::short(captures_of(reads));
+    if reader.has("route")
+        && let Some(route) = Route::of("r")
+    {
+        words = words.with_route(&route);
+    }
+    let without = words.fill(&text.value);
     if without.contains(['{', '}']) {
         reader.fault_in(
             &text,
             format!("{} has an unknown placeholder", text.shown()),
-            "there are {topic}, as in \"public.{topic}\", and the names of groups in topics_regex: \
-             (?<table>[a-z]+)",
+            "there are {topic}, as in \"public.{topic}\", the names of groups in topics_regex: \
+             (?<table>[a-z]+), and with route {route}",
         );
         return None;
     }

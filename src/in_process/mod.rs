@@ -11,6 +11,7 @@ mod matching;
 mod origin;
 mod requests;
 mod rights;
+mod routes;
 mod tests;
 mod together;
 mod writers;

@@ -31,6 +31,7 @@ mod partitions;
 mod protobuf;
 mod reload;
 mod rights;
+mod routes;
 mod schemaless;
 mod secured;
 mod seen;

@@ -17,6 +17,7 @@ mod log;
 mod passed;
 mod report;
 mod sample;
+mod share;
 mod sink;
 mod table;
 

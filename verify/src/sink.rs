@@ -3,11 +3,12 @@
 use crate::log::Log;
 use crate::report::{Failure, TableReport};
 use crate::sample::Sample;
+use crate::share::Share;
 use crate::table::Comparing;
 use plimsoll_record::Formats;
-use plimsoll_sink_api::SinkError;
-use plimsoll_sink_api::snapshot::{Feed, Place, Snapshot, Standing};
-use std::collections::{BTreeMap, HashSet};
+use plimsoll_sink_api::snapshot::{Feed, Feeds, Place, Snapshot, Standing};
+use plimsoll_sink_api::{Route, SinkError};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// How long a database may take to answer at all. It bounds what one that is away
@@ -141,6 +142,8 @@ pub(crate) struct Group {
     pub(crate) feed: Feed,
     /// The partitions that feed it.
     pub(crate) standings: Vec<Standing>,
+    /// By topic, where its records go into several tables: which of them into this one.
+    pub(crate) shares: HashMap<String, Share>,
 }
 
 impl Group {
@@ -162,36 +165,72 @@ async fn grouped(snapshot: &impl Snapshot, standings: &[Standing]) -> Groups {
     let mut spoilt: BTreeMap<String, (String, String)> = BTreeMap::new();
     for topic in standings.chunk_by(|a, b| a.topic == b.topic) {
         let name = &topic[0].topic;
-        let feed = match snapshot.feed(name).await {
-            Ok(feed) => feed,
+        let shares = match shares(snapshot, name).await {
+            Ok(shares) => shares,
             Err(error) => {
-                refused.push((name.clone(), error.to_string()));
+                refused.push((name.clone(), error));
                 continue;
             }
         };
-        let target = feed.target.clone();
-        if let Some(why) = feed.incomparable {
-            let why = format!("table {}: {why}", feed.table.name);
-            spoilt.insert(target, (name.clone(), why));
-            continue;
+        for share in shares {
+            let route = share.as_ref().map(|share| &share.own);
+            let feed = match snapshot.feed(name, route).await {
+                Ok(feed) => feed,
+                Err(error) => {
+                    refused.push((name.clone(), error.to_string()));
+                    continue;
+                }
+            };
+            let target = feed.target.clone();
+            if let Some(why) = feed.incomparable {
+                let why = format!("table {}: {why}", feed.table.name);
+                spoilt.insert(target, (name.clone(), why));
+                continue;
+            }
+            let group = groups.entry(target.clone()).or_insert_with(|| Group {
+                feed: feed.clone(),
+                standings: Vec::new(),
+                shares: HashMap::new(),
+            });
+            if group.feed != feed {
+                let why = format!(
+                    "table {} is fed by topics with different settings, which cannot be compared together",
+                    group.feed.table.name
+                );
+                spoilt.insert(target, (name.clone(), why));
+                continue;
+            }
+            group.standings.extend_from_slice(topic);
+            group
+                .shares
+                .extend(share.map(|share| (name.clone(), share)));
         }
-        let group = groups.entry(target.clone()).or_insert_with(|| Group {
-            feed: feed.clone(),
-            standings: Vec::new(),
-        });
-        if group.feed != feed {
-            let why = format!(
-                "table {} is fed by topics with different settings, which cannot be compared together",
-                group.feed.table.name
-            );
-            spoilt.insert(target, (name.clone(), why));
-            continue;
-        }
-        group.standings.extend_from_slice(topic);
     }
     for (target, why) in spoilt {
         groups.remove(&target);
         refused.push(why);
     }
     (groups.into_values().collect(), refused)
+}
+
+/// The shares that tables have in a topic's records; `None`: one has all of them.
+async fn shares(snapshot: &impl Snapshot, topic: &str) -> Result<Vec<Option<Share>>, String> {
+    let feeds = snapshot.feeds(topic).await.map_err(|e| e.to_string())?;
+    let (routing, routes) = match feeds {
+        Feeds::One => return Ok(vec![None]),
+        Feeds::Routed(_, routes) if routes.is_empty() => {
+            return Err("none of the tables that its records go into is there".to_owned());
+        }
+        Feeds::Routed(routing, routes) => (routing, routes),
+    };
+    let all: HashSet<Route> = routes.iter().cloned().collect();
+    let share = |(place, own): (usize, Route)| {
+        Some(Share {
+            routing: routing.clone(),
+            own,
+            all: all.clone(),
+            first: place == 0,
+        })
+    };
+    Ok(routes.into_iter().enumerate().map(share).collect())
 }

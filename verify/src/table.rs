@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::log::{Log, Piece, Reading};
 use crate::passed::Passed;
 use crate::report::{PartitionReport, TableReport};
+use crate::share::Whose;
 use crate::sink::{Group, OneSink};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plimsoll_protocol::{Position, Span, TopicPartition};
@@ -74,6 +75,8 @@ struct Parts<'p> {
     how: How,
     /// Every element of an array is a row.
     exploded: bool,
+    /// Records of its topics go into other tables, too.
+    routed: bool,
     /// See [`SnapshotTable::changed`].
     changed: &'p [Option<u32>],
 }
@@ -81,8 +84,8 @@ struct Parts<'p> {
 impl Doubts for Parts<'_> {
     fn is_silent(&self, coordinate: Option<(u32, i64)>) -> bool {
         // Of a key the last record is left, which makes its row: but not those of elements
-        // that only an earlier record had.
-        let needs_all = self.exploded || self.how == How::Content;
+        // that only an earlier record had, and its row in this table, where it is of another.
+        let needs_all = self.exploded || self.routed || self.how == How::Content;
         let compacted = |part: &Part| needs_all && part.compacted;
         let silent = |part: &Part| {
             let foreign = part.passed_over.foreign_below > 0;
@@ -138,7 +141,10 @@ impl<L: Log> Comparing<'_, L> {
     /// Compares.
     pub async fn run<S: Snapshot>(&self, snapshot: &mut S) -> Result<TableReport, Error> {
         let feed = &self.group.feed;
-        let table = snapshot.table(feed, self.topic()).await?;
+        let topic = self.topic();
+        let share = self.group.shares.get(topic);
+        let route = share.map(|share| &share.own);
+        let table = snapshot.table(feed, topic, route).await?;
         let mut parts = self.parts().await?;
         let bar = self.bar(&parts);
         let width = feed.table.columns.len();
@@ -169,6 +175,7 @@ impl<L: Log> Comparing<'_, L> {
             parts: &parts,
             how: sides.how,
             exploded: feed.table.explode.is_some(),
+            routed: !self.group.shares.is_empty(),
             changed: sides.changed,
         };
         let both = expected.into_readers()?.into_iter();
@@ -573,13 +580,24 @@ impl<L: Log, T: SnapshotTable> Judged<'_, L, T> {
         let arena = Arena::new();
         let mut rows = Rows::with_capacity(table.columns.len(), chunk.len());
         let mut bad = Vec::new();
+        let share = self.comparing.group.shares.get(&*tp.topic);
+        let share = share.map(|share| (share, share.reader(tp, formats)));
         for i in 0..chunk.len() {
             let record = chunk.record(i);
             let place = self.place(tp, record.offset);
+            let whose = match &share {
+                None => Whose::Own,
+                Some((share, reader)) => share.whose(reader, &record).await?,
+            };
+            if whose == Whose::NotOwn {
+                continue;
+            }
             if self.comparing.letters.contains(&place) {
                 part.dead += 1;
             } else if part.passed_over.dropped.contains(record.offset) {
                 part.dropped += 1;
+            } else if whose == Whose::Nobodys {
+                bad.push(record.offset);
             } else {
                 let decoded = decoder.decode_when_ready(&record, &arena, &mut rows);
                 if decoded.await?.is_err() {
@@ -773,20 +791,22 @@ mod tests {
     }
 
     #[test]
-    fn a_compacted_log_does_not_tell_the_elements_that_a_later_record_lacks() {
+    fn a_compacted_log_does_not_tell_all_that_earlier_records_of_a_key_wrote() {
         let parts = [compacted()];
-        let silent = |how, exploded| {
+        let silent = |how, exploded, routed| {
             let parts = Parts {
                 parts: &parts,
                 how,
                 exploded,
+                routed,
                 changed: &[],
             };
             parts.is_silent(None)
         };
         let by_key = How::Key { keep: false };
-        assert!(silent(by_key, true) && !silent(by_key, false));
-        assert!(silent(How::Content, true) && silent(How::Content, false));
+        assert!(silent(by_key, true, false) && !silent(by_key, false, false));
+        assert!(silent(by_key, false, true));
+        assert!(silent(How::Content, true, false) && silent(How::Content, false, false));
     }
 
     #[test]

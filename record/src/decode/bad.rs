@@ -4,6 +4,7 @@ use super::MAX_ROWS;
 use super::fault::Fault;
 use super::format::Side;
 use super::mapping::Unmade;
+use super::route::Unrouted;
 use crate::{Looks, Unframed};
 use std::fmt;
 
@@ -76,6 +77,13 @@ pub enum BadRecord {
         column: String,
         /// What could not be made.
         why: Unmade,
+    },
+    /// No table is known for it.
+    Unrouted {
+        /// What should tell it, as the config says it.
+        source: String,
+        /// Why it does not.
+        why: Unrouted,
     },
     /// A tombstone where none can be: `append` has no row to delete.
     Tombstone,
@@ -203,6 +211,7 @@ impl BadRecord {
             | Self::NotAnEvent(_)
             | Self::EventWithoutRow(_)
             | Self::TooManyRows
+            | Self::Unrouted { .. }
             | Self::NotAnArray { .. }
             | Self::ItemNotObject { .. }
             | Self::Tombstone
@@ -232,6 +241,7 @@ impl BadRecord {
             Self::Ambiguous { .. } => "ambiguous_value",
             Self::NoBytes { .. } => "invalid_bytes",
             Self::Unmade { why, .. } => why.condition(),
+            Self::Unrouted { why, .. } => why.condition(),
             Self::Tombstone => "tombstone",
             Self::Unframed { why, .. } => why.condition(),
             Self::OtherFormat { .. } => "other_format",
@@ -254,6 +264,7 @@ impl BadRecord {
             | Self::NotAnEvent(_)
             | Self::EventWithoutRow(_)
             | Self::TooManyRows
+            | Self::Unrouted { .. }
             | Self::NotAnArray { .. }
             | Self::ItemNotObject { .. }
             | Self::ValueUnavailable { .. }
@@ -367,6 +378,12 @@ impl fmt::Display for BadRecord {
             Self::Unmade { column, why } => write!(
                 f,
                 "the value for column \"{column}\" {}; hint: {}",
+                why.what(),
+                why.hint()
+            ),
+            Self::Unrouted { source, why } => write!(
+                f,
+                "\"{source}\", which tells the table, {}; hint: {}",
                 why.what(),
                 why.hint()
             ),

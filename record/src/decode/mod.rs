@@ -12,6 +12,7 @@ mod framed;
 mod items;
 mod json;
 mod mapping;
+mod route;
 mod want;
 
 pub use bad::{BadRecord, Sender};
@@ -28,6 +29,7 @@ pub use framed::WithFraming;
 pub use items::Items;
 pub use json::Json;
 pub use mapping::Unmade;
+pub use route::{Fate, RouteReader, Unrouted, fate};
 pub use want::{Target, Want};
 
 /// Rows of one record, at most. Events of a binary log have at most the two thousand that

@@ -2,7 +2,7 @@
 //! knows each database by this alone.
 
 use crate::snapshot::Snapshot;
-use crate::{Batch, Committed, DeadLetters, NewTable, Prepared, Shared, Sink, SinkError};
+use crate::{Batch, Committed, DeadLetters, NewTable, Prepared, Route, Shared, Sink, SinkError};
 use std::fmt;
 use std::future::Future;
 
@@ -138,6 +138,19 @@ pub trait Inspect: Sink {
         async { Ok(()) }
     }
 
+    /// Tables of these topics that are not there, and that are for users to make, though
+    /// plimsoll makes others like them: each in words, with its statement. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Inspect::missing_migrations`].
+    fn missing_tables_of_users(
+        &self,
+        topics: &[String],
+    ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
+        let _ = topics;
+        async { Ok(Vec::new()) }
+    }
+
     /// What else is to be known of a table, in lines for people: how it is divided.
     ///
     /// # Errors
@@ -150,16 +163,18 @@ pub trait Inspect: Sink {
         async { Ok(Vec::new()) }
     }
 
-    /// What the role may not do and would have to, for a topic: each in words, with the
-    /// statement that lets it. Empty where the database does not tell. Writes nothing.
+    /// What the role may not do and would have to, for a topic, or for one route of it: each
+    /// in words, with the statement that lets it. Empty where the database does not tell.
+    /// Writes nothing.
     ///
     /// # Errors
-    /// As `prepare`.
+    /// As `prepare_for`.
     fn missing_privileges(
         &self,
         topic: &str,
+        route: Option<&Route>,
     ) -> impl Future<Output = Result<Vec<String>, SinkError>> + Send {
-        let _ = topic;
+        let _ = (topic, route);
         async { Ok(Vec::new()) }
     }
 }

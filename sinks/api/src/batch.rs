@@ -201,6 +201,31 @@ pub struct Marks {
     pub leader_epoch: Option<i32>,
 }
 
+/// Rows of one table.
+#[derive(Debug)]
+pub struct TableRows<'a, P> {
+    /// The table, as it was when the rows were decoded.
+    pub table: &'a Prepared<P>,
+    /// What is written.
+    pub rows: &'a Rows<'a>,
+}
+
+impl<'a, P> TableRows<'a, P> {
+    /// What a batch writes to a single table.
+    #[must_use]
+    pub fn only(table: &'a Prepared<P>, rows: &'a Rows<'a>) -> Vec<Self> {
+        vec![Self { table, rows }]
+    }
+}
+
+impl<P> Clone for TableRows<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for TableRows<'_, P> {}
+
 /// What a commit writes of one partition. A commit may be of several partitions, each of
 /// which it has one batch of: all of them, or nothing.
 #[derive(Debug)]
@@ -213,14 +238,21 @@ pub struct Batch<'a, P> {
     pub claim: Claim,
     /// How far it moves.
     pub span: Span,
-    /// The table, as it was when the rows were decoded.
-    pub table: &'a Prepared<P>,
-    /// What is written.
-    pub rows: &'a Rows<'a>,
+    /// What is written: of each table that gets any rows those of it, once. Most often it is
+    /// one table; where nothing is written, there may be none.
+    pub tables: Vec<TableRows<'a, P>>,
     /// What could not become a row.
     pub dead: &'a [DeadLetter<'a>],
     /// What the position row is to remember.
     pub marks: Marks,
+}
+
+impl<P> Batch<'_, P> {
+    /// How many rows it has, of all tables.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.tables.iter().map(|table| table.rows.len()).sum()
+    }
 }
 
 #[cfg(test)]

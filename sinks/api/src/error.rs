@@ -52,6 +52,8 @@ pub struct Detail {
     pub between_rows: bool,
     /// The topic's table is not there.
     pub no_table: bool,
+    /// It is not there because no table can be called as a record asks for.
+    pub bad_name: bool,
     /// No partition of the table takes a row.
     pub no_partition: bool,
     /// What the config lets be done to the table, so that it takes the batch.

@@ -20,6 +20,7 @@ mod naming;
 mod new_table;
 mod ownership;
 mod positions;
+mod routing;
 mod shared;
 mod sink;
 pub mod snapshot;
@@ -32,7 +33,7 @@ mod value;
 
 pub use acts::{Act, KeptAct, islands};
 pub use backend::{Backend, DryRun, Inspect};
-pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows};
+pub use batch::{Batch, DeadLetter, Fingerprint, Marks, Op, Row, Rows, TableRows};
 pub use dead_letters::{
     DeadLetterFilter, DeadLetterPage, DeadLetters, KeptDeadLetter, Payload, Replay,
 };
@@ -43,6 +44,7 @@ pub use naming::{Naming, spellings};
 pub use new_table::{Dialect, NewColumn, NewTable, TableChange};
 pub use ownership::{Identity, Owned, Ownership, Setting, claimable, no_position, setting};
 pub use positions::{PositionChange, Positions, SetOutcome, StoredPosition};
+pub use routing::{PLACE, Route, Routing, UnknownRoute, route_in};
 pub use shared::{
     Command, FORGOTTEN_AFTER, MOST_COMMANDS, NewCommand, Reported, Shared, SinkState, UnknownWord,
     Verb, Wanted,

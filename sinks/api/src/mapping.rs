@@ -7,7 +7,7 @@ mod table;
 mod tests;
 
 pub use key::{Key, Unique};
-pub use table::{log_tables, missing_table, no_table, rule, table_name};
+pub use table::{check_route, log_tables, missing_table, no_such_name, no_table, rule, table_name};
 
 use crate::text::{idents, nearest};
 use crate::{

@@ -1,6 +1,6 @@
 //! The data path: what the service asks of a database while it runs.
 
-use crate::{Batch, Fingerprint, Identity, Prepared, SinkError, TableChange};
+use crate::{Batch, Fingerprint, Identity, Prepared, Route, SinkError, TableChange};
 use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
 use std::future::Future;
 use std::sync::Arc;
@@ -184,12 +184,28 @@ pub trait Sink: Send + Sync + 'static {
     /// two processes at once.
     fn migrate(&self) -> impl Future<Output = Result<(), SinkError>> + Send;
 
-    /// Reads the catalogue for a topic's table. Cheap enough to be called every
-    /// few seconds.
+    /// Reads the catalogue for a topic's table; where records have a part in its name, for
+    /// the table of those of one route. Cheap enough to be called every few seconds.
+    fn prepare_for(
+        &self,
+        topic: &str,
+        route: Option<&Route>,
+    ) -> impl Future<Output = Result<Arc<Prepared<Self::Plan>>, SinkError>> + Send;
+
+    /// The same for a topic whose records all go into one table.
     fn prepare(
         &self,
         topic: &str,
-    ) -> impl Future<Output = Result<Arc<Prepared<Self::Plan>>, SinkError>> + Send;
+    ) -> impl Future<Output = Result<Arc<Prepared<Self::Plan>>, SinkError>> + Send {
+        self.prepare_for(topic, None)
+    }
+
+    /// The routes of a topic whose tables are there, in their order: none where records have
+    /// no part in the table's name.
+    fn routes(&self, topic: &str) -> impl Future<Output = Result<Vec<Route>, SinkError>> + Send {
+        let _ = topic;
+        async { Ok(Vec::new()) }
+    }
 
     /// Makes a topic's table, or adds columns or partitions to it, where somebody else has not done so
     /// already. Only who has the claim does: an error of class `Fenced` says that it is

@@ -7,7 +7,7 @@
 pub mod hash;
 pub mod told;
 
-use crate::{Act, Cell, Missing, SinkError, Table};
+use crate::{Act, Cell, Missing, Route, Routing, Sink, SinkError, Table, TableSettings};
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::io;
@@ -52,6 +52,32 @@ pub struct Feed {
     pub missing: Missing,
     /// Why its rows cannot be compared, if so.
     pub incomparable: Option<&'static str>,
+}
+
+/// The tables that a topic's records go into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feeds {
+    /// All of them into one.
+    One,
+    /// Into those of these routes that are there; `Routing` tells which.
+    Routed(Routing, Vec<Route>),
+}
+
+impl Feeds {
+    /// What the config says of a topic's table, and what the sink finds of its routes.
+    ///
+    /// # Errors
+    /// As `routes` of the sink.
+    pub async fn of<S: Sink>(
+        sink: &S,
+        settings: &TableSettings,
+        topic: &str,
+    ) -> Result<Self, SinkError> {
+        match &settings.routing {
+            None => Ok(Self::One),
+            Some(routing) => Ok(Self::Routed(routing.clone(), sink.routes(topic).await?)),
+        }
+    }
 }
 
 /// A row as the database writes it, hashed.
@@ -109,17 +135,28 @@ pub trait Snapshot {
     /// first.
     fn dead_letters(&mut self) -> impl Future<Output = Result<HashSet<Place>, SinkError>>;
 
-    /// Where a topic's records go.
+    /// How many tables a topic's records go into.
     ///
     /// # Errors
-    /// As `prepare` of the sink.
-    fn feed(&self, topic: &str) -> impl Future<Output = Result<Feed, SinkError>>;
+    /// As `routes` of the sink.
+    fn feeds(&self, topic: &str) -> impl Future<Output = Result<Feeds, SinkError>>;
 
-    /// Reads the catalogue. `topic`: one of those that feed the table.
+    /// Where a topic's records go, or those of one route.
+    ///
+    /// # Errors
+    /// As `prepare_for` of the sink.
+    fn feed(
+        &self,
+        topic: &str,
+        route: Option<&Route>,
+    ) -> impl Future<Output = Result<Feed, SinkError>>;
+
+    /// Reads the catalogue. `topic`: one of those that feed the table, by this route.
     fn table(
         &mut self,
         feed: &Feed,
         topic: &str,
+        route: Option<&Route>,
     ) -> impl Future<Output = Result<Self::Table, SinkError>>;
 
     /// Records as the database would write them. `key_only`: of tombstones.

@@ -1,6 +1,6 @@
 //! A target table as the decoder sees it: which value goes to which column.
 
-use crate::{Captures, Filter, Naming, Path, Source, Take, TopicWords};
+use crate::{Captures, Filter, Naming, Path, Route, Routing, Source, Take, TopicWords};
 
 /// How records become rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -171,6 +171,8 @@ pub struct TableSettings {
     pub table: String,
     /// The pattern that names such parts, beside `{topic}`.
     pub captures: Option<Captures>,
+    /// What tells which of several tables a record goes into; `None`: all go into one.
+    pub routing: Option<Routing>,
     /// How records become rows.
     pub mode: Mode,
     /// Empty: the table's primary key.
@@ -197,10 +199,14 @@ pub struct TableSettings {
 }
 
 impl TableSettings {
-    /// What a topic gives to the name.
+    /// What a topic gives to the name, and a record, where it has a part in it.
     #[must_use]
-    pub fn words(&self, topic: &str) -> TopicWords {
-        TopicWords::of(topic, self.captures.as_ref())
+    pub fn words(&self, topic: &str, route: Option<&Route>) -> TopicWords {
+        let words = TopicWords::of(topic, self.captures.as_ref());
+        match route {
+            Some(route) => words.with_route(route),
+            None => words,
+        }
     }
 
     /// Where a column of this name takes its values from, unless it is said: from a field
@@ -219,6 +225,7 @@ impl TableSettings {
         Self {
             table: table.into(),
             captures: None,
+            routing: None,
             mode,
             key_columns: Vec::new(),
             columns: Vec::new(),

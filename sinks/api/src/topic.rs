@@ -1,5 +1,6 @@
 //! What a topic's name gives to the name of its table.
 
+use crate::{PLACE, Route};
 use regex::Regex;
 use std::fmt;
 
@@ -68,6 +69,13 @@ impl TopicWords {
         )
     }
 
+    /// The same, and what a record says. It comes last, so that nothing in it is a place.
+    #[must_use]
+    pub fn with_route(mut self, route: &Route) -> Self {
+        self.0.push((PLACE.to_owned(), route.as_str().to_owned()));
+        self
+    }
+
     /// A text with them in their places.
     #[must_use]
     pub fn fill(&self, text: &str) -> String {
@@ -93,6 +101,9 @@ mod tests {
         let elsewhere = TopicWords::of("other", Some(&captures));
         assert_eq!(elsewhere.fill("{schema}.{topic}"), ".other");
         assert_eq!(TopicWords::of("t", None).fill("{schema}"), "{schema}");
+        let route = Route::of("{topic}{schema}").expect("a route");
+        let routed = TopicWords::of("t", None).with_route(&route);
+        assert_eq!(routed.fill("{topic}_{route}"), "t_{topic}{schema}");
         assert_eq!(Captures::of("^a(b)"), None);
         assert_eq!(Captures::of("("), None);
     }

@@ -7,7 +7,7 @@ use crate::plan::{self, CassandraPlan};
 use crate::rows::Encoded;
 use crate::schema::{Looks, Schema};
 use crate::state::{Lazy, State};
-use crate::write::{self, Way};
+use crate::write::{self, Sent, Way};
 use crate::{
     CassandraSettings, CassandraTable, Consistency, catalogue, ddl, dead_letters, migrate,
     positions, starts,
@@ -16,8 +16,8 @@ use plimsoll_protocol::{Claim, Class, Generation, Marks, StartRule, TopicPartiti
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Grouping,
     Identity, Inspect, KeptDeadLetter, Member, NewPosition, NewTable, PositionChange, Positions,
-    Prepared, Refusal, Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition, TableChange,
-    mapping,
+    Prepared, Refusal, Replay, Route, SetOutcome, Settled, Sink, SinkError, StoredPosition,
+    TableChange, mapping,
 };
 use scylla::client::session::Session;
 use std::collections::HashMap;
@@ -76,7 +76,7 @@ impl CassandraSink {
 
     /// Keyspace and name of a topic's table.
     fn table_name(&self, topic: &str) -> Result<(String, String), SinkError> {
-        let name = mapping::table_name(&self.table(topic)?.rule.settings, topic);
+        let name = mapping::table_name(&self.table(topic)?.rule.settings, topic, None)?;
         match name.split_once('.') {
             Some((keyspace, table)) => Ok((keyspace.to_owned(), table.to_owned())),
             None => Err(plan::halt(format!("table \"{name}\" has no keyspace"))
@@ -123,6 +123,30 @@ impl CassandraSink {
         millis(self.began.elapsed())
     }
 
+    /// Encodes all of a batch before anything of it is sent, so that a bad value stops it
+    /// whole.
+    async fn write(
+        &self,
+        state: &State,
+        batch: &Batch<'_, CassandraPlan>,
+        generation: Generation,
+    ) -> Result<Sent, SinkError> {
+        let mut encoded = Vec::with_capacity(batch.tables.len());
+        for of in &batch.tables {
+            let plan = &of.table.plan;
+            let rows = Encoded::of(&plan.layout, generation, of.rows, now_ms())?;
+            encoded.push((plan, rows));
+        }
+        let mut all = Sent::default();
+        for (plan, rows) in &encoded {
+            let sent = write::rows(self.way(state), plan, rows).await;
+            let sent = sent.map_err(|f| self.judged(f))?;
+            all.requests += sent.requests;
+            all.repeated += sent.repeated;
+        }
+        Ok(all)
+    }
+
     async fn commit_batch(&self, batch: &Batch<'_, CassandraPlan>) -> Result<Committed, SinkError> {
         let state = self.state().await?;
         let tp = TopicPartition::new(batch.topic, batch.partition);
@@ -130,11 +154,7 @@ impl CassandraSink {
         let Some(held) = held else {
             return Err(moved("the claim is not held any more"));
         };
-        let plan = &batch.table.plan;
-        let encoded = Encoded::of(&plan.layout, held.generation, batch.rows, now_ms())?;
-        let sent = write::rows(self.way(state), plan, &encoded)
-            .await
-            .map_err(|f| self.judged(f))?;
+        let sent = self.write(state, batch, held.generation).await?;
         for letter in batch.dead {
             dead_letters::keep(state, &tp, letter)
                 .await
@@ -157,7 +177,7 @@ impl CassandraSink {
         }
         self.owned.advance(&tp, batch.claim, to, marks);
         Ok(Committed {
-            rows: batch.rows.len() as u64,
+            rows: batch.rows() as u64,
             requests: sent.requests,
             repeated: sent.repeated,
             ..Committed::default()
@@ -214,8 +234,16 @@ impl Sink for CassandraSink {
         migrate::run(&session, &self.settings).await
     }
 
-    async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<CassandraPlan>>, SinkError> {
+    async fn prepare_for(
+        &self,
+        topic: &str,
+        route: Option<&Route>,
+    ) -> Result<Arc<Prepared<CassandraPlan>>, SinkError> {
         let settings = self.table(topic)?;
+        // The config asks for none: see ADR 24.
+        if route.is_some() {
+            return Err(plan::halt("records name no tables here".to_owned()));
+        }
         let session = self.lazy.session(&self.settings).await?;
         let (keyspace, table) = self.table_name(topic)?;
         let (keyspace, table) = (keyspace.as_str(), table.as_str());
@@ -311,12 +339,7 @@ impl Sink for CassandraSink {
         let Some(generation) = self.owned.generation(&tp, batch.claim) else {
             return Err(moved("the claim is not held any more"));
         };
-        let plan = &batch.table.plan;
-        let encoded = Encoded::of(&plan.layout, generation, batch.rows, now_ms())?;
-        write::rows(self.way(state), plan, &encoded)
-            .await
-            .map(|_| ())
-            .map_err(|f| self.judged(f))
+        self.write(state, batch, generation).await.map(|_| ())
     }
 
     async fn release(&self, tp: &TopicPartition, claim: Claim) -> Result<(), SinkError> {
@@ -424,10 +447,13 @@ impl Inspect for CassandraSink {
     /// its column.
     async fn dry_run(&self, batch: &Batch<'_, CassandraPlan>) -> Result<Committed, SinkError> {
         let generation = Generation { number: 1, base: 0 };
-        let layout = &batch.table.plan.layout;
-        let encoded = Encoded::of(layout, generation, batch.rows, now_ms())?;
+        let mut rows = 0;
+        for of in &batch.tables {
+            let layout = &of.table.plan.layout;
+            rows += Encoded::of(layout, generation, of.rows, now_ms())?.len() as u64;
+        }
         Ok(Committed {
-            rows: encoded.len() as u64,
+            rows,
             ..Committed::default()
         })
     }

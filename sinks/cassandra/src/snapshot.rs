@@ -7,11 +7,11 @@ use crate::{CassandraPlan, CassandraSettings, CassandraSink};
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::snapshot::hash;
 use plimsoll_sink_api::snapshot::{
-    Canonical, Feed, Place, Snapshot, SnapshotTable, Standing, Stopped, Texts, Unreadable,
+    Canonical, Feed, Feeds, Place, Snapshot, SnapshotTable, Standing, Stopped, Texts, Unreadable,
     with_acts,
 };
 use plimsoll_sink_api::{
-    Cell, DeadLetterFilter, DeadLetterPage, DeadLetters, Missing, Positions, Prepared, Sink,
+    Cell, DeadLetterFilter, DeadLetterPage, DeadLetters, Missing, Positions, Prepared, Route, Sink,
     SinkError,
 };
 use std::collections::{HashMap, HashSet};
@@ -99,8 +99,12 @@ impl Snapshot for CassandraSnapshot {
         }
     }
 
-    async fn feed(&self, topic: &str) -> Result<Feed, SinkError> {
-        let prepared = self.sink.prepare(topic).await?;
+    async fn feeds(&self, _: &str) -> Result<Feeds, SinkError> {
+        Ok(Feeds::One)
+    }
+
+    async fn feed(&self, topic: &str, route: Option<&Route>) -> Result<Feed, SinkError> {
+        let prepared = self.sink.prepare_for(topic, route).await?;
         let mut tables = self.settings.tables.iter();
         let rule = tables.find(|table| table.rule.covers(topic));
         let ends = rule.is_some_and(|table| table.ttl.is_some());
@@ -113,8 +117,13 @@ impl Snapshot for CassandraSnapshot {
         })
     }
 
-    async fn table(&mut self, _: &Feed, topic: &str) -> Result<ScannedTable, SinkError> {
-        let prepared = self.sink.prepare(topic).await?;
+    async fn table(
+        &mut self,
+        _: &Feed,
+        topic: &str,
+        route: Option<&Route>,
+    ) -> Result<ScannedTable, SinkError> {
+        let prepared = self.sink.prepare_for(topic, route).await?;
         Ok(ScannedTable {
             defaults: vec![Some(hash::NULL); prepared.table.columns.len()],
             prepared,

@@ -37,7 +37,7 @@ pub(crate) struct Way<'s> {
 }
 
 /// What it took.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sent {
     pub(crate) requests: u64,
     /// Sent again to a busy server.

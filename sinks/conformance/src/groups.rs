@@ -3,7 +3,7 @@
 use super::world::{Process, World, letter, span};
 use super::{Harness, Kept, Record, Said, TableSpec, Type, column};
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Batch, Committed, DeadLetter, Refusal, Sink};
+use plimsoll_sink_api::{Batch, Committed, DeadLetter, Refusal, Sink, TableRows};
 
 fn record(id: i64, text: &str) -> Record {
     let said = [
@@ -66,7 +66,7 @@ async fn commit<H: Harness>(
         let to = p.at + (rows.len() + dead.len()).max(1) as i64;
         batches.push(Batch {
             // It was read once for all.
-            table: &owned[0].table,
+            tables: TableRows::only(&owned[0].table, rows),
             ..p.batch(span(p.at, to), rows, dead)
         });
     }

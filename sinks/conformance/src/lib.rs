@@ -28,6 +28,8 @@ mod record;
 #[allow(missing_docs, reason = "their names are sentences")]
 pub mod replay;
 #[allow(missing_docs, reason = "their names are sentences")]
+pub mod routes;
+#[allow(missing_docs, reason = "their names are sentences")]
 pub mod rows;
 #[allow(missing_docs, reason = "their names are sentences")]
 pub mod shared;

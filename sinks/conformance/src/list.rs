@@ -71,6 +71,11 @@ macro_rules! suite {
             a_trial_moves_no_position_and_keeps_no_letter,
             a_trial_says_what_a_commit_would_say,
         ]);
+        $crate::suite!($harness, $within, routes: [
+            rows_of_several_tables_are_written_with_one_position,
+            a_row_that_one_table_refuses_leaves_nothing_in_the_other,
+            routes_are_those_of_the_tables_that_are_there,
+        ]);
         $crate::suite!($harness, $within, rows: [
             append_writes_a_row_for_each_record_and_moves_the_position,
             append_has_no_row_for_a_tombstone_to_delete,

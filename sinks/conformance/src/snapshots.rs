@@ -23,9 +23,9 @@ async fn world<H: Harness>() -> World<H> {
 
 /// What is known of the table, and all rows by their keys.
 async fn rows<S: Snapshot>(snapshot: &mut S) -> (S::Table, HashMap<u128, Canonical>) {
-    let feed = snapshot.feed(TOPIC).await.expect("a feed");
+    let feed = snapshot.feed(TOPIC, None).await.expect("a feed");
     assert_eq!(feed.incomparable, None);
-    let table = snapshot.table(&feed, TOPIC).await.expect("a table");
+    let table = snapshot.table(&feed, TOPIC, None).await.expect("a table");
     let mut all = HashMap::new();
     let each = |row: Canonical, _: plimsoll_sink_api::snapshot::Texts<'_>| {
         let key = row.key.expect("a key");

@@ -6,7 +6,7 @@ use plimsoll_protocol::{Claim, Class, Owner, Position, Span, StartRule, TopicPar
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, DeadLetter, DeadLetterFilter, DeadLetterPage, DeadLetters, Identity,
     KeptDeadLetter, Marks, Member, Missing, Mode, NewPosition, PositionChange, Positions, Prepared,
-    Replay, Rows, Sink, SinkError,
+    Replay, Rows, Sink, SinkError, TableRows,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -264,8 +264,7 @@ impl<H: Harness> Process<H> {
             partition: self.partition,
             claim: self.claim(),
             span,
-            table: &self.table,
-            rows,
+            tables: TableRows::only(&self.table, rows),
             dead,
             marks: Marks::default(),
         }

@@ -12,17 +12,19 @@ mod tests;
 mod value;
 
 pub use fault::{Fault, Shutting};
+pub use plimsoll_conformance::Kept;
 pub use snapshot::{MemorySnapshot, MemoryTable};
 pub use table::MemoryPlan;
 
 use fault::{away, coded};
-use plimsoll_conformance::{ColumnSpec, Kept, Type, column};
+use plimsoll_conformance::{ColumnSpec, Type, column};
 use plimsoll_protocol::{Claim, Class, Owner, Position, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Act, Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun,
     Grouping, Identity, Inspect, KeptDeadLetter, Member, Mode, NewPosition, NewTable,
-    PositionChange, Positions, Prepared, Refusal, Replay, Rows, SetOutcome, Settled, Sink,
+    PositionChange, Positions, Prepared, Refusal, Replay, Route, Rows, SetOutcome, Settled, Sink,
     SinkError, StoredPosition, TableChange, TableRule, TableSettings, mapping, no_position,
+    route_in,
 };
 use state::{SINK, State, moved};
 use std::sync::{Arc, Mutex};
@@ -94,6 +96,16 @@ impl MemorySink {
     pub fn create(&self, name: &str, columns: Vec<ColumnSpec>) {
         let rows = Vec::new();
         self.with(|s| s.tables.insert(name.to_owned(), Stored { columns, rows }));
+    }
+
+    /// Makes a table as that of [`Self::default`].
+    pub fn create_plain(&self, name: &str) {
+        self.create(name, vec![column("n", Type::Text)]);
+    }
+
+    /// Drops a table.
+    pub fn drop_table(&self, name: &str) {
+        self.with(|s| s.tables.remove(name));
     }
 
     /// The rows of a table, in the order of writing: what stands in these columns.
@@ -247,12 +259,34 @@ impl MemorySink {
         Ok((table, committed))
     }
 
+    /// The tables after the rows of a batch; nothing is written yet.
+    fn all_written(
+        &self,
+        state: &mut State,
+        batch: &Batch<'_, MemoryPlan>,
+        tp: &TopicPartition,
+    ) -> Result<(Vec<(String, Stored)>, Committed), SinkError> {
+        if state.away {
+            return Err(away());
+        }
+        let (mut tables, mut all) = (Vec::new(), Committed::default());
+        for of in &batch.tables {
+            let plan = &of.table.plan;
+            let (table, done) = self.written(state, plan, tp, of.rows)?;
+            tables.push((plan.table().to_owned(), table));
+            all.rows += done.rows;
+            all.already_there += done.already_there;
+        }
+        Ok((tables, all))
+    }
+
     async fn tried(&self, batch: &Batch<'_, MemoryPlan>) -> Result<Committed, SinkError> {
         tokio::time::sleep(self.with(|s| s.slow)).await;
         let tp = TopicPartition::new(batch.topic, batch.partition);
-        let plan = &batch.table.plan;
-        let tried = self.with(|s| self.written(s, plan, &tp, batch.rows));
-        tried.map(|(_, committed)| committed)
+        self.with(|s| {
+            let (_, committed) = self.all_written(s, batch, &tp)?;
+            Ok(committed)
+        })
     }
 
     fn commit_all(
@@ -286,8 +320,7 @@ impl MemorySink {
         let mut fenced = Vec::new();
         for (place, batch) in batches.iter().enumerate() {
             let tp = tp_of(batch);
-            let plan = &batch.table.plan;
-            let (table, committed) = self.written(s, plan, &tp, batch.rows)?;
+            let (tables, committed) = self.all_written(s, batch, &tp)?;
             let stood = s.positions.get_mut(&tp);
             let stood = stood.ok_or_else(|| no_position(SINK, &tp))?;
             if stood.row.advance(batch.claim, batch.span).is_err() {
@@ -295,7 +328,7 @@ impl MemorySink {
                 continue;
             }
             stood.reached(batch.marks);
-            s.tables.insert(plan.table().to_owned(), table);
+            s.tables.extend(tables);
             for letter in batch.dead {
                 s.keep_dead_letter(&tp, letter);
             }
@@ -349,12 +382,16 @@ impl Sink for MemorySink {
         self.asked(|_| ())
     }
 
-    async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<MemoryPlan>>, SinkError> {
+    async fn prepare_for(
+        &self,
+        topic: &str,
+        route: Option<&Route>,
+    ) -> Result<Arc<Prepared<MemoryPlan>>, SinkError> {
         let settings = mapping::rule(&self.rules, topic)?;
-        let name = mapping::table_name(settings, topic);
+        let name = mapping::table_name(settings, topic, route)?;
         self.asked(|s| {
             s.prepared += 1;
-            if settings.mode == Mode::Log {
+            if settings.mode == Mode::Log && route.is_none() {
                 let made = s.tables.entry(name.clone());
                 made.or_insert_with(|| Stored {
                     columns: table::log_table(settings),
@@ -369,6 +406,22 @@ impl Sink for MemorySink {
         })?
     }
 
+    async fn routes(&self, topic: &str) -> Result<Vec<Route>, SinkError> {
+        let settings = mapping::rule(&self.rules, topic)?;
+        if settings.routing.is_none() {
+            return Ok(Vec::new());
+        }
+        let open = settings.words(topic, None).fill(&settings.table);
+        self.asked(|s| {
+            let mut names: Vec<&String> = s.tables.keys().collect();
+            names.sort();
+            names
+                .iter()
+                .filter_map(|name| route_in(&open, name))
+                .collect()
+        })
+    }
+
     async fn change_table(
         &self,
         tp: &TopicPartition,
@@ -376,7 +429,7 @@ impl Sink for MemorySink {
         change: &TableChange,
     ) -> Result<(), SinkError> {
         let settings = mapping::rule(&self.rules, change.topic())?;
-        let name = mapping::table_name(settings, change.topic());
+        let name = mapping::table_name(settings, change.topic(), None)?;
         self.asked(|state| state.change_table(tp, claim, &name, change))?
     }
 
@@ -545,7 +598,7 @@ impl Inspect for MemorySink {
 
     fn create_table(&self, table: &NewTable) -> Result<String, SinkError> {
         let settings = mapping::rule(&self.rules, &table.topic)?;
-        let name = mapping::table_name(settings, &table.topic);
+        let name = mapping::table_name(settings, &table.topic, None)?;
         table.statement(&table::DIALECT.name(&name), &table::DIALECT)
     }
 
@@ -553,7 +606,7 @@ impl Inspect for MemorySink {
         // It reads no statement, and refuses what has none.
         let _ = self.create_table(table)?;
         let settings = mapping::rule(&self.rules, &table.topic)?;
-        let name = mapping::table_name(settings, &table.topic);
+        let name = mapping::table_name(settings, &table.topic, None)?;
         if self.asked(|s| s.tables.contains_key(&name))? {
             let what = format!("table \"{name}\" is there already");
             return Err(SinkError::new(Class::Halt, what));

@@ -6,10 +6,10 @@ use super::{MemoryPlan, MemorySink};
 use plimsoll_conformance::Kept;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::snapshot::{
-    Canonical, Feed, Place, Snapshot, SnapshotTable, Standing, Stopped, Texts, Unreadable, hash,
-    with_acts,
+    Canonical, Feed, Feeds, Place, Snapshot, SnapshotTable, Standing, Stopped, Texts, Unreadable,
+    hash, with_acts,
 };
-use plimsoll_sink_api::{Cell, Prepared, Sink, SinkError, mapping};
+use plimsoll_sink_api::{Cell, Prepared, Route, Sink, SinkError, mapping};
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
@@ -69,9 +69,14 @@ impl Snapshot for MemorySnapshot {
         Ok(place.collect())
     }
 
-    async fn feed(&self, topic: &str) -> Result<Feed, SinkError> {
+    async fn feeds(&self, topic: &str) -> Result<Feeds, SinkError> {
         let settings = mapping::rule(&self.sink.rules, topic)?;
-        let prepared = self.sink.prepare(topic).await?;
+        Feeds::of(&self.sink, settings, topic).await
+    }
+
+    async fn feed(&self, topic: &str, route: Option<&Route>) -> Result<Feed, SinkError> {
+        let settings = mapping::rule(&self.sink.rules, topic)?;
+        let prepared = self.sink.prepare_for(topic, route).await?;
         Ok(Feed {
             target: prepared.table.name.clone(),
             table: prepared.table.clone(),
@@ -80,8 +85,13 @@ impl Snapshot for MemorySnapshot {
         })
     }
 
-    async fn table(&mut self, _: &Feed, topic: &str) -> Result<MemoryTable, SinkError> {
-        let prepared = self.sink.prepare(topic).await?;
+    async fn table(
+        &mut self,
+        _: &Feed,
+        topic: &str,
+        route: Option<&Route>,
+    ) -> Result<MemoryTable, SinkError> {
+        let prepared = self.sink.prepare_for(topic, route).await?;
         let defaults = prepared.plan.defaults(self.stored(&prepared.plan)?);
         Ok(MemoryTable {
             defaults: defaults.iter().map(|kept| Some(hashed(kept))).collect(),

@@ -11,7 +11,7 @@ use crate::sweep::Purpose;
 use crate::work::Work;
 use crate::{commit, fence, log, partition_needs, probe};
 use plimsoll_protocol::{Class, TopicPartition};
-use plimsoll_sink_api::{Batch, Committed, Mode, Refusal, SinkError, TableChange};
+use plimsoll_sink_api::{Batch, Committed, Mode, Refusal, SinkError, TableChange, TableRows};
 
 /// How often a merge is run again that lost a race for a new key: the second run
 /// sees the row that the first one met.
@@ -43,13 +43,16 @@ impl PostgresSink {
                 locked,
             });
         };
-        // A `log` table may hold rows of the batch already.
-        let error = match batch.table.plan.mode == Mode::Log && has_code(&error, "23505") {
-            false => error,
-            true => match self.deduplicate(&work, batch, error).await {
-                Ok(committed) => return Ok(vec![committed]),
-                Err(error) => error,
-            },
+        // A `log` table may hold rows of the batch already. Of several tables nothing is
+        // asked: the batch is halved until it is of one.
+        let error = match batch.tables.as_slice() {
+            [table] if table.table.plan.mode == Mode::Log && has_code(&error, "23505") => {
+                match self.deduplicate(&work, (batch, *table), error).await {
+                    Ok(committed) => return Ok(vec![committed]),
+                    Err(error) => error,
+                }
+            }
+            _ => error,
         };
         let error = self.explained(error, batch).await;
         Err(Refusal {
@@ -80,11 +83,11 @@ impl PostgresSink {
     async fn deduplicate(
         &self,
         work: &Work<'_>,
-        batch: &Batch<'_, PgPlan>,
+        written: (&Batch<'_, PgPlan>, TableRows<'_, PgPlan>),
         refused: SinkError,
     ) -> Result<Committed, SinkError> {
         let run = async |session: &mut Session| {
-            let done = log::run(session, &self.names, work, batch).await?;
+            let done = log::run(session, &self.names, work, written).await?;
             // Nothing of it is there: its transaction is open, and rolled back.
             done.ok_or(refused)
         };
@@ -117,11 +120,12 @@ impl PostgresSink {
         lacks: &TableChange,
     ) -> Result<u64, SinkError> {
         let table = self.plan_for_changed(batch.topic).await?;
-        if table.table != batch.table.table {
-            return Err(fence::unproven());
-        }
+        let rows = match batch.tables.as_slice() {
+            [of] if of.table.table == table.table => of.rows,
+            _ => return Err(fence::unproven()),
+        };
         let batch = Batch {
-            table: &table,
+            tables: TableRows::only(&table, rows),
             ..*batch
         };
         let place = TopicPartition::new(batch.topic, batch.partition);
@@ -137,28 +141,36 @@ impl PostgresSink {
         mut error: SinkError,
         batch: &Batch<'_, PgPlan>,
     ) -> SinkError {
-        if error.detail.no_partition {
-            error = self.without_partition(error, batch).await;
-        }
-        if let Some(column) = self.find_column(&error, batch).await {
-            error.detail.column = Some(column);
-        }
         if error.class == Class::Unavailable {
             self.pool.forget_idle();
         }
-        if has_code(&error, "42501") {
-            error.detail.hint = Some(self.mend(&batch.table.plan).await);
+        // Of several tables, it is told already which one refuses.
+        let [of] = batch.tables.as_slice() else {
+            return error;
+        };
+        if error.detail.no_partition {
+            error = self.without_partition(error, (batch.topic, *of)).await;
         }
-        of_table(error, &batch.table.table.name)
+        if let Some(column) = self.find_column(&error, *of).await {
+            error.detail.column = Some(column);
+        }
+        if has_code(&error, "42501") {
+            error.detail.hint = Some(self.mend(&of.table.plan).await);
+        }
+        of_table(error, &of.table.table.name)
     }
 
     /// What the table lacks for the batch, where that can be made.
-    async fn without_partition(&self, error: SinkError, batch: &Batch<'_, PgPlan>) -> SinkError {
-        let plan = &batch.table.plan;
+    async fn without_partition(
+        &self,
+        error: SinkError,
+        (topic, written): (&str, TableRows<'_, PgPlan>),
+    ) -> SinkError {
+        let plan = &written.table.plan;
         let Some(told) = &plan.partitions else {
             return error;
         };
-        let of = (batch.topic, batch.rows);
+        let of = (topic, written.rows);
         let lacking = self.on_control(async |conn| {
             partition_needs::lacking(conn, (plan, told), of, error.clone()).await
         });
@@ -170,14 +182,18 @@ impl PostgresSink {
         }
     }
 
-    async fn find_column(&self, error: &SinkError, batch: &Batch<'_, PgPlan>) -> Option<String> {
-        if !probe::helps(error, batch.rows.len()) {
+    async fn find_column(
+        &self,
+        error: &SinkError,
+        written: TableRows<'_, PgPlan>,
+    ) -> Option<String> {
+        if !probe::helps(error, written.rows.len()) {
             return None;
         }
-        let plan = &batch.table.plan;
+        let plan = &written.table.plan;
         within(self.limit(), async {
             let mut session: Session = self.dialer.connect(Role::Sweeper).await?;
-            Ok(probe::column(&mut session.conn, plan, batch.rows, error).await)
+            Ok(probe::column(&mut session.conn, plan, written.rows, error).await)
         })
         .await
         .ok()

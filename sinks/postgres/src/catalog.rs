@@ -6,7 +6,7 @@ use crate::partitioned::{self, Partitioned};
 use crate::shape;
 use crate::text::ident;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{SinkError, TopicWords};
+use plimsoll_sink_api::{PLACE, Route, SinkError, TopicWords, route_in};
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -27,7 +27,8 @@ const IDENT_LIMIT: usize = 63;
 
 impl TableName {
     /// Reads `schema.table` by SQL's rules and fills `{topic}` into the parts, so
-    /// that a topic's own dots stay in its name.
+    /// that a topic's own dots stay in its name. A part that records have a share in is
+    /// meant to the letter: else two routes would be one table.
     ///
     /// # Errors
     /// What is wrong with it, in words that do not show it.
@@ -52,6 +53,7 @@ impl TableName {
                     &rest[end..],
                 )
             };
+            let quoted = part.quoted || part.text.contains(PLACE);
             let text = words.fill(&part.text);
             if text.is_empty() {
                 return Err("has an empty part");
@@ -59,7 +61,7 @@ impl TableName {
             if text.len() > IDENT_LIMIT {
                 return Err("has a part of more than 63 bytes, which Postgres would cut off");
             }
-            parts.push(Part { text, ..part });
+            parts.push(Part { text, quoted });
             match after.strip_prefix('.') {
                 Some(next) => rest = next,
                 None if after.is_empty() => break,
@@ -70,6 +72,25 @@ impl TableName {
             return Err("has more than the two parts of schema.table");
         }
         Ok(Self { parts })
+    }
+
+    /// Of a name that records have a share in, which is left open: theirs in the name of a
+    /// table, where that is one of those that are meant.
+    pub(crate) fn route_of(&self, schema: &str, table: &str) -> Option<Route> {
+        let names = match self.parts.len() {
+            1 => &[table][..],
+            _ => &[schema, table],
+        };
+        let mut route = None;
+        for (part, name) in self.parts.iter().zip(names) {
+            match part.text.contains(PLACE) {
+                true => route = Some(route_in(&part.text, name)?),
+                false if part.text == *name => {}
+                false if !part.quoted && part.text.to_lowercase() == *name => {}
+                false => return None,
+            }
+        }
+        route
     }
 
     /// Quoted as written: the name that a table is created under.
@@ -352,6 +373,32 @@ pub(crate) async fn others(
         .map_err(from_sqlx)
 }
 
+const TABLES: &str = r"
+SELECT n.nspname, c.relname, pg_catalog.pg_table_is_visible(c.oid)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
+    AND n.nspname NOT IN ('information_schema', $1)
+ORDER BY n.nspname, c.relname";
+
+/// What records have to say for the tables that a name, which they have a share in, may
+/// mean. `own`: the schema of plimsoll's own tables.
+pub(crate) async fn routes(
+    conn: &mut PgConnection,
+    name: &TableName,
+    own: &str,
+) -> Result<Vec<Route>, SinkError> {
+    let tables: Vec<(String, String, bool)> = sqlx::query_as(TABLES)
+        .bind(own)
+        .fetch_all(conn)
+        .await
+        .map_err(from_sqlx)?;
+    let anywhere = name.parts.len() > 1;
+    let meant = tables.iter().filter(|(.., visible)| anywhere || *visible);
+    let routes = meant.filter_map(|(schema, table, _)| name.route_of(schema, table));
+    Ok(routes.collect())
+}
+
 /// A catalogue that cannot be read now may be readable soon: a grant, or a table
 /// that was just dropped and is made anew.
 fn failed(schema: &str, error: sqlx::Error) -> SinkError {
@@ -408,6 +455,32 @@ mod tests {
         assert_eq!(name(r#"s."Or""d.er""#).folded(), r#""s"."Or""d.er""#);
         assert_eq!(name("public.{topic}").exact(), r#""public"."shop.Orders""#);
         assert_eq!(name("public.raw_{topic}").shown(), "public.raw_shop.Orders");
+    }
+
+    #[test]
+    fn what_a_record_says_stays_in_its_part_to_the_letter() {
+        let routed = |template, route: &str| {
+            let route = Route::of(route).unwrap();
+            TableName::parse(template, &TopicWords::of("t", None).with_route(&route))
+        };
+        let name = |template, route| routed(template, route).unwrap();
+        assert_eq!(
+            name("public.e_{route}", "A.b").exact(),
+            r#""public"."e_A.b""#
+        );
+        assert_eq!(name("public.{route}", "A").folded(), r#""public"."A""#);
+        assert_eq!(name("{route}", "a\";x").exact(), r#""a"";x""#);
+        assert_eq!(name("{route}", "{topic}").exact(), r#""{topic}""#);
+        // Bytes, not letters.
+        assert!(routed("{route}", &"ä".repeat(31)).is_ok());
+        assert!(routed("{route}", &"ä".repeat(32)).is_err());
+        let open = TableName::parse("S.e_{route}", &TopicWords::of("t", None)).unwrap();
+        let found = |schema, table| open.route_of(schema, table);
+        assert_eq!(found("s", "e_A"), Route::of("A"));
+        assert_eq!(found("S", "e_a.b"), Route::of("a.b"));
+        assert_eq!(found("s", "E_A"), None);
+        assert_eq!(found("x", "e_A"), None);
+        assert_eq!(found("s", "e_"), None);
     }
 
     #[test]

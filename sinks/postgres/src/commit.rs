@@ -2,6 +2,7 @@
 //! last, in one message with COMMIT: a writer that is stopped halfway never
 //! holds the positions' rows.
 
+use crate::attempt::of_table;
 use crate::connect::Session;
 use crate::copy::{Form, copy_rows};
 use crate::ddl::LOCK_WAIT;
@@ -13,7 +14,7 @@ use crate::partitions;
 use crate::plan::PgPlan;
 use crate::shape;
 use crate::statement;
-use crate::work::{TableRows, Work};
+use crate::work::{Gathered, Work};
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::{Batch, Mode, SinkError, TableChange};
 use sqlx::AssertSqlSafe;
@@ -71,13 +72,17 @@ async fn several(session: &mut Session, names: &Names, work: &Work<'_>) -> Resul
     let fence = fence::guarded(names, None);
     begin(session, &fence).await?;
     let conn = &mut session.conn;
-    simple(conn, format!("SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")).await?;
+    // One partition's rows wait as long as they would for one table.
+    if work.batches.len() > 1 {
+        simple(conn, format!("SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")).await?;
+    }
     letters(conn, names, work).await?;
     let mut written = 0;
     // Each statement proves that its table is the one that was planned for, and holds its
     // lock from there on.
     for table in &work.tables {
-        written += statement::run(conn, table.plan, None, &table.rows).await?;
+        let run = statement::run(conn, table.plan, None, &table.rows).await;
+        written += run.map_err(|error| of_table(error, table.name))?;
     }
     finish(session, work, &fence).await?;
     Ok(written)
@@ -99,7 +104,7 @@ async fn copy(
     session: &mut Session,
     names: &Names,
     work: &Work<'_>,
-    table: &TableRows<'_>,
+    table: &Gathered<'_>,
     form: Form,
 ) -> Result<u64, SinkError> {
     let plan = table.plan;
@@ -186,21 +191,26 @@ pub(crate) async fn dry_run(
     batch: &Batch<'_, PgPlan>,
     lacks: Option<&TableChange>,
 ) -> Result<u64, SinkError> {
-    let plan = &batch.table.plan;
-    if batch.rows.is_empty() {
+    if batch.rows() == 0 {
         return Ok(0);
     }
     let conn = &mut session.conn;
     simple(conn, "BEGIN".to_owned()).await?;
-    if let Some(create) = &plan.create {
-        simple(conn, create.clone()).await?;
+    let mut rows = 0;
+    for of in batch.tables.iter().filter(|of| !of.rows.is_empty()) {
+        let plan = &of.table.plan;
+        if let Some(create) = &plan.create {
+            simple(conn, create.clone()).await?;
+        }
+        if let (Some(TableChange::Partitions { from_s, .. }), Some(told)) =
+            (lacks, &plan.partitions)
+        {
+            let wait = LOCK_WAIT.as_millis();
+            simple(conn, format!("SET LOCAL lock_timeout = {wait}")).await?;
+            partitions::make(conn, &told.periods, from_s).await?;
+        }
+        rows += statement::run(conn, plan, None, of.rows).await?;
     }
-    if let (Some(TableChange::Partitions { from_s, .. }), Some(told)) = (lacks, &plan.partitions) {
-        let wait = LOCK_WAIT.as_millis();
-        simple(conn, format!("SET LOCAL lock_timeout = {wait}")).await?;
-        partitions::make(conn, &told.periods, from_s).await?;
-    }
-    let rows = statement::run(conn, plan, None, batch.rows).await?;
     // What COMMIT would find.
     simple(conn, "SET CONSTRAINTS ALL IMMEDIATE".to_owned()).await?;
     simple(conn, "ROLLBACK".to_owned()).await?;

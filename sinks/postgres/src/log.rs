@@ -10,7 +10,7 @@ use crate::names::Names;
 use crate::plan::{PgPlan, PlanColumn};
 use crate::work::Work;
 use plimsoll_protocol::TopicPartition;
-use plimsoll_sink_api::{Batch, Cell, SinkError};
+use plimsoll_sink_api::{Batch, Cell, Rows, SinkError, TableRows};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -36,9 +36,9 @@ pub(crate) async fn run(
     session: &mut Session,
     names: &Names,
     work: &Work<'_>,
-    batch: &Batch<'_, PgPlan>,
+    (batch, written): (&Batch<'_, PgPlan>, TableRows<'_, PgPlan>),
 ) -> Result<Option<Deduplicated>, SinkError> {
-    let plan = &batch.table.plan;
+    let plan = &written.table.plan;
     let target = &plan.target;
     begin(session, &plan.fence).await?;
     let Session { conn, buffer, .. } = &mut *session;
@@ -51,9 +51,9 @@ pub(crate) async fn run(
         ),
     )
     .await?;
-    copy_rows(conn, buffer, STAGE, plan, batch.rows, Form::Text).await?;
+    copy_rows(conn, buffer, STAGE, plan, written.rows, Form::Text).await?;
 
-    let equal = compared(plan, batch)
+    let equal = compared(plan, written.rows)
         .map(|c| format!("t.{0}::text IS NOT DISTINCT FROM s.{0}::text", c.quoted))
         .chain(["true".to_owned()])
         .collect::<Vec<_>>()
@@ -80,7 +80,7 @@ pub(crate) async fn run(
             "the topic was made anew, or two clusters feed one table: use another table, or \
              delete the old rows",
         );
-        error.detail.table = Some(batch.table.table.name.clone());
+        error.detail.table = Some(written.table.table.name.clone());
         return Err(error);
     }
     if there == 0 {
@@ -129,12 +129,9 @@ pub(crate) async fn holds(
 
 /// Columns that hold what the records say. A default taken at another time, such
 /// as `now()`, is no difference.
-fn compared<'p>(
-    plan: &'p PgPlan,
-    batch: &Batch<'_, PgPlan>,
-) -> impl Iterator<Item = &'p PlanColumn> {
+fn compared<'p>(plan: &'p PgPlan, rows: &Rows<'_>) -> impl Iterator<Item = &'p PlanColumn> {
     let absent = |c: usize| {
-        let mut cells = batch.rows.iter().map(|(_, cells)| &cells[c]);
+        let mut cells = rows.iter().map(|(_, cells)| &cells[c]);
         plan.defaulted.contains(&c) && cells.any(|cell| matches!(cell, Cell::Absent))
     };
     let kept: Vec<usize> = (0..plan.columns.len()).filter(|&c| !absent(c)).collect();

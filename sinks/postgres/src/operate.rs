@@ -11,7 +11,7 @@ use crate::{commit, ddl, dead_letters, log, migrate, partitions, set, state};
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::{
     Batch, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Inspect,
-    KeptDeadLetter, NewTable, PositionChange, Positions, Prepared, Replay, SetOutcome, Sink,
+    KeptDeadLetter, NewTable, PositionChange, Positions, Prepared, Replay, Route, SetOutcome, Sink,
     SinkError, StoredPosition,
 };
 
@@ -133,6 +133,11 @@ impl Inspect for PostgresSink {
         self.make_logs(topics).await
     }
 
+    async fn missing_tables_of_users(&self, topics: &[String]) -> Result<Vec<String>, SinkError> {
+        let missing = self.missing_divided_logs(topics).await?;
+        Ok(missing.iter().map(ToString::to_string).collect())
+    }
+
     async fn notes(&self, table: &Prepared<PgPlan>) -> Result<Vec<String>, SinkError> {
         let plan = &table.plan;
         let Some(by) = &plan.partitioned_by else {
@@ -155,8 +160,12 @@ impl Inspect for PostgresSink {
         ])
     }
 
-    async fn missing_privileges(&self, topic: &str) -> Result<Vec<String>, SinkError> {
-        let prepared = match self.prepare(topic).await {
+    async fn missing_privileges(
+        &self,
+        topic: &str,
+        route: Option<&Route>,
+    ) -> Result<Vec<String>, SinkError> {
+        let prepared = match self.prepare_for(topic, route).await {
             Ok(prepared) => prepared,
             Err(e) if has_code(&e, "42501") => {
                 let what = format!("USAGE on the schema of the table for \"{topic}\"");

@@ -12,7 +12,7 @@ use crate::{PostgresSettings, claim, commit, ddl, migrate, partitions, state};
 use plimsoll_protocol::{Claim, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Blocked, Claimed, Committed, Grouping, Identity, Member, NewPosition, Prepared, Refusal,
-    Settled, Sink, SinkError, TableChange,
+    Route, Settled, Sink, SinkError, TableChange,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -20,6 +20,9 @@ use std::sync::{Arc, Mutex};
 /// Batches of one commit, at most: so many positions are moved by one statement, in some
 /// milliseconds.
 const MOST_BATCHES: usize = 1_000;
+
+/// By topic and route.
+type Plans = HashMap<(String, Option<Route>), Arc<Prepared<PgPlan>>>;
 
 /// Rows and positions in one Postgres database.
 pub struct PostgresSink {
@@ -31,8 +34,8 @@ pub struct PostgresSink {
     /// Whether a missing `log` table is made.
     pub(crate) creates: bool,
     pub(crate) copy_above: usize,
-    /// By topic: the last plan, handed out again while nothing changed.
-    pub(crate) plans: Mutex<HashMap<String, Arc<Prepared<PgPlan>>>>,
+    /// By topic and route: the last plan, handed out again while nothing changed.
+    pub(crate) plans: Mutex<Plans>,
     pub(crate) waiters: Waiters,
     /// One change of a table at a time.
     changing: tokio::sync::Mutex<()>,
@@ -104,8 +107,16 @@ impl Sink for PostgresSink {
         .await
     }
 
-    async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<PgPlan>>, SinkError> {
-        self.plan(topic).await
+    async fn prepare_for(
+        &self,
+        topic: &str,
+        route: Option<&Route>,
+    ) -> Result<Arc<Prepared<PgPlan>>, SinkError> {
+        self.plan(topic, route).await
+    }
+
+    async fn routes(&self, topic: &str) -> Result<Vec<Route>, SinkError> {
+        self.table_routes(topic).await
     }
 
     async fn change_table(

@@ -9,7 +9,7 @@ use crate::plan::{self, PgPlan};
 use crate::sink::PostgresSink;
 use crate::sweep::Purpose;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Mode, Prepared, SinkError, TableSettings, mapping};
+use plimsoll_sink_api::{Mode, Prepared, Route, SinkError, TableSettings, TopicWords, mapping};
 use std::sync::{Arc, PoisonError};
 
 /// How often a `log` table is asked to be made: of two who make it at once, one
@@ -17,20 +17,53 @@ use std::sync::{Arc, PoisonError};
 const CREATIONS: u32 = 3;
 
 impl PostgresSink {
-    pub(crate) async fn plan(&self, topic: &str) -> Result<Arc<Prepared<PgPlan>>, SinkError> {
+    pub(crate) async fn plan(
+        &self,
+        topic: &str,
+        route: Option<&Route>,
+    ) -> Result<Arc<Prepared<PgPlan>>, SinkError> {
         let settings = mapping::rule(&self.settings.tables, topic)?;
-        let name = table_name(settings, topic)?;
+        let name = table_name(settings, topic, route)?;
         let (relation, create) = within(self.limit(), self.relation(settings, &name)).await?;
+        if route.is_some() && self.is_reserved(&relation) {
+            let why = "is one of the server's own, or of plimsoll's";
+            return Err(mapping::no_such_name(settings, why));
+        }
         let prepared = plan::build(&self.names, settings, &relation, create)?;
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = plans.get(topic)
+        let place = (topic.to_owned(), route.cloned());
+        if let Some(last) = plans.get(&place)
             && plan::same(last, &prepared)
         {
             return Ok(Arc::clone(last));
         }
         let prepared = Arc::new(prepared);
-        plans.insert(topic.to_owned(), Arc::clone(&prepared));
+        plans.insert(place, Arc::clone(&prepared));
         Ok(prepared)
+    }
+
+    /// Whether it is a table that records may not choose: of a schema that the server keeps
+    /// for itself, or of plimsoll's.
+    fn is_reserved(&self, relation: &Relation) -> bool {
+        let of = |schema: &str| {
+            let rest = relation.shown.strip_prefix(schema);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        relation.shown.starts_with("pg_")
+            || of("information_schema")
+            || of(&self.settings.state_schema)
+    }
+
+    /// The routes of a topic whose tables are there.
+    pub(crate) async fn table_routes(&self, topic: &str) -> Result<Vec<Route>, SinkError> {
+        let settings = mapping::rule(&self.settings.tables, topic)?;
+        if settings.routing.is_none() {
+            return Ok(Vec::new());
+        }
+        let open = named(settings, &settings.words(topic, None), topic)?;
+        let own = &self.settings.state_schema;
+        self.on_control(async |conn| catalog::routes(conn, &open, own).await)
+            .await
     }
 
     /// The plan of a table that is changed before it is written to, in one transaction that
@@ -40,7 +73,7 @@ impl PostgresSink {
         topic: &str,
     ) -> Result<Prepared<PgPlan>, SinkError> {
         let settings = mapping::rule(&self.settings.tables, topic)?;
-        let name = table_name(settings, topic)?;
+        let name = table_name(settings, topic, None)?;
         let (relation, create) = within(self.limit(), self.relation(settings, &name)).await?;
         let any_shape = Relation {
             shape: None,
@@ -69,7 +102,8 @@ impl PostgresSink {
                 lease.done();
                 return Err(no_divided_table(name, settings));
             }
-            if settings.mode != Mode::Log || !self.settings.auto_migrate {
+            let made = settings.mode == Mode::Log && settings.routing.is_none();
+            if !made || !self.settings.auto_migrate {
                 let others = catalog::others(&mut session.conn, name).await?;
                 lease.done();
                 let others = others.iter().map(String::as_str);
@@ -91,16 +125,43 @@ impl PostgresSink {
 
     /// The name of a topic's table.
     pub(crate) fn table_name(&self, topic: &str) -> Result<TableName, SinkError> {
-        table_name(mapping::rule(&self.settings.tables, topic)?, topic)
+        table_name(mapping::rule(&self.settings.tables, topic)?, topic, None)
     }
 
     /// The `log` tables of these topics, but for those that are divided, which nobody makes
     /// but their users. The config was read with all of them.
     pub(crate) fn logs(&self, topics: &[String]) -> Vec<(TableName, &TableSettings)> {
+        let mut logs = self.all_logs(topics);
+        logs.retain(|(_, settings)| settings.create_partitions.is_none());
+        logs
+    }
+
+    fn all_logs(&self, topics: &[String]) -> Vec<(TableName, &TableSettings)> {
         let logs = mapping::log_tables(&self.settings.tables, topics).into_iter();
-        let whole = logs.filter(|(settings, _)| settings.create_partitions.is_none());
-        let named = |(settings, topic)| Some((table_name(settings, topic).ok()?, settings));
-        whole.filter_map(named).collect()
+        let named = |(settings, topic)| Some((table_name(settings, topic, None).ok()?, settings));
+        logs.filter_map(named).collect()
+    }
+
+    /// The refusals of those that are to be divided and are not there.
+    pub(crate) async fn missing_divided_logs(
+        &self,
+        topics: &[String],
+    ) -> Result<Vec<SinkError>, SinkError> {
+        let mut divided = self.all_logs(topics);
+        divided.retain(|(_, settings)| settings.create_partitions.is_some());
+        if divided.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.on_control(async |conn| {
+            let mut missing = Vec::new();
+            for (name, settings) in &divided {
+                if catalog::read(conn, name).await?.is_none() {
+                    missing.push(no_divided_table(name, settings));
+                }
+            }
+            Ok(missing)
+        })
+        .await
     }
 
     /// Those of them whose tables are missing.
@@ -156,8 +217,26 @@ fn no_divided_table(name: &TableName, settings: &TableSettings) -> SinkError {
     error
 }
 
-fn table_name(settings: &TableSettings, topic: &str) -> Result<TableName, SinkError> {
-    TableName::parse(&settings.table, &settings.words(topic)).map_err(|what| {
+fn table_name(
+    settings: &TableSettings,
+    topic: &str,
+    route: Option<&Route>,
+) -> Result<TableName, SinkError> {
+    mapping::check_route(settings, topic, route)?;
+    let words = settings.words(topic, route);
+    match route {
+        None => named(settings, &words, topic),
+        Some(_) => TableName::parse(&settings.table, &words)
+            .map_err(|what| mapping::no_such_name(settings, what)),
+    }
+}
+
+fn named(
+    settings: &TableSettings,
+    words: &TopicWords,
+    topic: &str,
+) -> Result<TableName, SinkError> {
+    TableName::parse(&settings.table, words).map_err(|what| {
         let error = halt(format!("table \"{}\" {what}", settings.table));
         error.hint(format!(
             "name a table for the topic \"{topic}\" in the sink's tables"

@@ -14,28 +14,32 @@ pub(crate) struct Work<'b> {
     pub(crate) batches: &'b [Batch<'b, PgPlan>],
     /// The rows, by tables that get any, in the order of their names: no two commits lock
     /// them in different orders.
-    pub(crate) tables: Vec<TableRows<'b>>,
+    pub(crate) tables: Vec<Gathered<'b>>,
 }
 
 /// Rows of one table: those of one batch behind those of the other.
-pub(crate) struct TableRows<'b> {
+pub(crate) struct Gathered<'b> {
+    /// For people.
+    pub(crate) name: &'b str,
     pub(crate) plan: &'b PgPlan,
     pub(crate) rows: Cow<'b, Rows<'b>>,
 }
 
 impl<'b> Work<'b> {
     pub(crate) fn of(sink: &'b str, batches: &'b [Batch<'b, PgPlan>]) -> Self {
-        let mut tables: Vec<TableRows<'b>> = Vec::new();
-        for batch in batches.iter().filter(|batch| !batch.rows.is_empty()) {
-            let plan = &batch.table.plan;
+        let mut tables: Vec<Gathered<'b>> = Vec::new();
+        let all = batches.iter().flat_map(|batch| &batch.tables);
+        for of in all.filter(|of| !of.rows.is_empty()) {
+            let plan = &of.table.plan;
             match tables
                 .iter_mut()
                 .find(|table| std::ptr::eq(table.plan, plan))
             {
-                Some(table) => table.rows.to_mut().append(batch.rows),
-                None => tables.push(TableRows {
+                Some(table) => table.rows.to_mut().append(of.rows),
+                None => tables.push(Gathered {
+                    name: &of.table.table.name,
                     plan,
-                    rows: Cow::Borrowed(batch.rows),
+                    rows: Cow::Borrowed(of.rows),
                 }),
             }
         }
@@ -55,12 +59,12 @@ impl<'b> Work<'b> {
 
     /// Whether all of it may simply be tried again.
     pub(crate) fn lost_a_race(&self, error: &SinkError) -> bool {
-        let lost = |table: &TableRows<'_>| statement::lost_a_race(table.plan, &table.rows, error);
+        let lost = |table: &Gathered<'_>| statement::lost_a_race(table.plan, &table.rows, error);
         self.tables.iter().any(lost)
     }
 
     /// How many rows each batch has.
     pub(crate) fn shares(&self) -> Vec<usize> {
-        self.batches.iter().map(|batch| batch.rows.len()).collect()
+        self.batches.iter().map(Batch::rows).collect()
     }
 }

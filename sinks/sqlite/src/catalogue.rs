@@ -63,6 +63,17 @@ pub async fn read(
     read_all(connection, name).await.map_err(|e| from_sqlx(&e))
 }
 
+/// The names of all tables, in their order.
+pub async fn names(connection: &mut SqliteConnection) -> Result<Vec<String>, SinkError> {
+    all_names(connection).await.map_err(|e| from_sqlx(&e))
+}
+
+async fn all_names(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        .fetch_all(connection)
+        .await
+}
+
 async fn read_all(
     connection: &mut SqliteConnection,
     name: &str,
@@ -74,11 +85,7 @@ async fn read_all(
     .fetch_optional(&mut *connection)
     .await?;
     let Some(row) = found else {
-        let others =
-            sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-                .fetch_all(connection)
-                .await?;
-        return Ok(Err(others));
+        return Ok(Err(all_names(connection).await?));
     };
     let mut table = TableInfo {
         name: row.try_get(0)?,

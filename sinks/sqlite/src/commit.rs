@@ -42,7 +42,7 @@ pub async fn dry_run(
     within(async {
         let lease = database.lease(Lane::Writer, Open::Existing).await?;
         let mut transaction = Transaction::begin(turn, lease).await?;
-        let result = rows::write(transaction.connection(), &batch.table.plan, batch.rows).await;
+        let result = write(transaction.connection(), batch).await;
         transaction.end(result, End::Rollback).await
     })
     .await
@@ -73,9 +73,23 @@ async fn everything(
                 .await
                 .map_err(|e| from_sqlx(&e))?;
         }
-        done.push(rows::write(connection, &batch.table.plan, batch.rows).await?);
+        done.push(write(connection, batch).await?);
     }
     Ok(done)
+}
+
+/// The rows of a batch, table by table.
+async fn write(
+    connection: &mut SqliteConnection,
+    batch: &Batch<'_, SqlitePlan>,
+) -> Result<Committed, SinkError> {
+    let mut all = Committed::default();
+    for of in &batch.tables {
+        let done = rows::write(connection, &of.table.plan, of.rows).await?;
+        all.rows += done.rows;
+        all.already_there += done.already_there;
+    }
+    Ok(all)
 }
 
 /// The compare-and-set (invariants 1 to 4): exactly the row that says that the

@@ -52,8 +52,8 @@ use plimsoll_protocol::{Claim, Class, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Claimed, Committed, DeadLetterFilter, DeadLetterPage, DeadLetters, DryRun, Grouping,
     Identity, Inspect, KeptDeadLetter, Member, Mode, NewPosition, NewTable, PositionChange,
-    Positions, Prepared, Refusal, Replay, SetOutcome, Settled, Sink, SinkError, StoredPosition,
-    TableChange, mapping,
+    Positions, Prepared, Refusal, Replay, Route, SetOutcome, Settled, Sink, SinkError,
+    StoredPosition, TableChange, mapping, route_in,
 };
 use std::sync::Arc;
 
@@ -83,9 +83,18 @@ impl SqliteSink {
     /// The `log` tables of these topics.
     fn logs(&self, topics: &[String]) -> Vec<logs::LogTable<'_>> {
         let logs = mapping::log_tables(&self.settings.tables, topics);
-        let named = |(settings, topic)| (mapping::table_name(settings, topic), settings);
-        logs.into_iter().map(named).collect()
+        let named = |(settings, topic)| {
+            let name = mapping::table_name(settings, topic, None).ok()?;
+            Some((name, settings))
+        };
+        logs.into_iter().filter_map(named).collect()
     }
+}
+
+/// Whether a table's name is one that records may not choose.
+fn is_reserved(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("sqlite_") || name.starts_with("plimsoll_")
 }
 
 /// Batches of one commit, at most: each is a statement of its own for the fence, while all
@@ -99,10 +108,20 @@ impl Sink for SqliteSink {
         migrations::run(&self.database).await
     }
 
-    async fn prepare(&self, topic: &str) -> Result<Arc<Prepared<SqlitePlan>>, SinkError> {
+    async fn prepare_for(
+        &self,
+        topic: &str,
+        route: Option<&Route>,
+    ) -> Result<Arc<Prepared<SqlitePlan>>, SinkError> {
         let settings = mapping::rule(&self.settings.tables, topic)?;
-        let name = mapping::table_name(settings, topic);
-        let mut made = false;
+        let name = mapping::table_name(settings, topic, route)?;
+        if route.is_some() && is_reserved(&name) {
+            return Err(mapping::no_such_name(
+                settings,
+                "is one of SQLite's own, or of plimsoll's",
+            ));
+        }
+        let mut made = route.is_some();
         loop {
             let found = within(async {
                 let mut lease = self.database.lease(Lane::Other, Open::Existing).await?;
@@ -117,6 +136,10 @@ impl Sink for SqliteSink {
                 error
             })?;
             match found {
+                // SQLite calls names equal that differ in case: two routes would be one table.
+                Ok(info) if route.is_some() && info.name != name => {
+                    return Err(plan::missing_table(&name, settings.mode, &[]));
+                }
                 Ok(info) => return plan::build(settings, &info).map(Arc::new),
                 // A log table that is named after its topic is made when the
                 // topic is first seen.
@@ -129,6 +152,23 @@ impl Sink for SqliteSink {
         }
     }
 
+    async fn routes(&self, topic: &str) -> Result<Vec<Route>, SinkError> {
+        let settings = mapping::rule(&self.settings.tables, topic)?;
+        if settings.routing.is_none() || !self.settings.path.exists() {
+            return Ok(Vec::new());
+        }
+        let open = settings.words(topic, None).fill(&settings.table);
+        let names = within(async {
+            let mut lease = self.database.lease(Lane::Other, Open::Existing).await?;
+            let names = catalogue::names(lease.connection()).await?;
+            lease.keep();
+            Ok(names)
+        });
+        let names = names.await?;
+        let meant = names.iter().filter(|name| !is_reserved(name));
+        Ok(meant.filter_map(|name| route_in(&open, name)).collect())
+    }
+
     async fn change_table(
         &self,
         tp: &TopicPartition,
@@ -136,7 +176,7 @@ impl Sink for SqliteSink {
         change: &TableChange,
     ) -> Result<(), SinkError> {
         let settings = mapping::rule(&self.settings.tables, change.topic())?;
-        let name = mapping::table_name(settings, change.topic());
+        let name = mapping::table_name(settings, change.topic(), None)?;
         let holder = ddl::Holder {
             sink: &self.settings.sink,
             tp,
@@ -257,7 +297,7 @@ impl Inspect for SqliteSink {
 
     fn create_table(&self, table: &NewTable) -> Result<String, SinkError> {
         let settings = mapping::rule(&self.settings.tables, &table.topic)?;
-        ddl::create(&mapping::table_name(settings, &table.topic), table)
+        ddl::create(&mapping::table_name(settings, &table.topic, None)?, table)
     }
 
     async fn make_table(&self, table: &NewTable) -> Result<(), SinkError> {

@@ -51,7 +51,8 @@ impl Backend for SqliteSettings {
 
     /// A log table, or the file for it.
     fn will_make(&self, topic: &str, error: &SinkError) -> bool {
-        let log = rule_for(&self.tables, topic).is_some_and(|table| table.mode == Mode::Log);
+        let rule = rule_for(&self.tables, topic).filter(|table| table.routing.is_none());
+        let log = rule.is_some_and(|table| table.mode == Mode::Log);
         log && self.auto_migrate && error.detail.no_table
     }
 }

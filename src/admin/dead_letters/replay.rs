@@ -13,10 +13,12 @@ use crate::formats::{SharedRegistry, formats};
 use crate::kafka::{LogReader, Reads, ShortLog, cluster_config};
 use clap::Args;
 use plimsoll_protocol::{Position, Question, Span, Then, TopicPartition, then};
-use plimsoll_record::{Arena, Budget, Chunk, Decoder, Filling, Formats, Incoming};
+use plimsoll_record::{
+    Arena, Budget, Chunk, Decoder, Filling, Formats, Incoming, RouteReader, Unrouted,
+};
 use plimsoll_sink_api::{
     DeadLetterFilter, DeadLetterPage, DeadLetters, KeptDeadLetter, Mode, Positions, Prepared,
-    Replay, Rows, SinkError,
+    Replay, Route, Rows, SinkError,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -101,6 +103,8 @@ struct Lane<'a, S: Positions + DeadLetters> {
     tp: &'a TopicPartition,
     prepared: &'a Prepared<S::Plan>,
     decoder: &'a Decoder,
+    /// Where records go into several tables: what tells which, and which is this one.
+    share: Option<(&'a RouteReader, &'a Route)>,
 }
 
 impl Replaying<'_> {
@@ -116,17 +120,94 @@ impl Replaying<'_> {
         let (wanted, more) = self.offsets(sink, &self.filter).await?;
         let mut tally = Tally::default();
         for (tp, offsets) in &wanted {
-            let prepared = sink.prepare(&tp.topic).await.map_err(self.failed())?;
-            let decoder = Decoder::growing(&prepared.table, &tp.topic, tp.partition, &self.formats);
-            let lane = Lane {
-                sink,
-                tp,
-                prepared: &prepared,
-                decoder: &decoder,
+            let backend = &self.settings.backend;
+            let routing = backend
+                .table(&tp.topic)
+                .and_then(|table| table.routing.as_ref());
+            let Some(routing) = routing else {
+                let prepared = sink.prepare(&tp.topic).await.map_err(self.failed())?;
+                self.table((sink, tp), (&prepared, None), offsets, &mut tally, out)
+                    .await?;
+                continue;
             };
-            self.partition(&lane, offsets, &mut tally, out).await?;
+            let reader = RouteReader::new(&routing.by, &tp.topic, tp.partition, &self.formats);
+            let (by_route, told) = self
+                .by_route((sink, tp), &reader, offsets, &mut tally)
+                .await?;
+            for said in told {
+                writeln!(out, "{tp} {said}")?;
+            }
+            for (route, offsets) in &by_route {
+                match sink.prepare_for(&tp.topic, Some(route)).await {
+                    Ok(prepared) => {
+                        let table = (&*prepared, Some((&reader, route)));
+                        self.table((sink, tp), table, offsets, &mut tally, out)
+                            .await?;
+                    }
+                    Err(error) if error.detail.no_table => {
+                        let bad = reader.unrouted(Unrouted::NoTable);
+                        tally.bad += offsets.len();
+                        for offset in offsets {
+                            let said = format!("still bad: {}: {bad}", bad.condition());
+                            writeln!(out, "{tp} offset {offset}: {said}")?;
+                        }
+                    }
+                    Err(error) => return Err(self.failed()(error)),
+                }
+            }
         }
         Ok((tally, more))
+    }
+
+    /// The letters of a partition by what they say of their table; and what is told of those
+    /// that say nothing, or are gone.
+    async fn by_route<S: Positions + DeadLetters>(
+        &self,
+        (sink, tp): (&S, &TopicPartition),
+        reader: &RouteReader,
+        offsets: &BTreeSet<i64>,
+        tally: &mut Tally,
+    ) -> Result<(BTreeMap<Route, BTreeSet<i64>>, Vec<String>), AdminError> {
+        let mut found: BTreeMap<Route, BTreeSet<i64>> = BTreeMap::new();
+        let mut told = Vec::new();
+        for &offset in offsets {
+            let Some(chunk) = self.fetch(sink, tp, offset).await? else {
+                tally.gone += 1;
+                told.push(format!("offset {offset}: gone meanwhile"));
+                continue;
+            };
+            match reader.read_when_ready(&chunk.record(0)).await? {
+                Ok(route) => {
+                    found.entry(route).or_default().insert(offset);
+                }
+                Err(bad) => {
+                    tally.bad += 1;
+                    let condition = bad.condition();
+                    told.push(format!("offset {offset}: still bad: {condition}: {bad}"));
+                }
+            }
+        }
+        Ok((found, told))
+    }
+
+    /// The letters of one table.
+    async fn table<S: Positions + DeadLetters>(
+        &self,
+        (sink, tp): (&S, &TopicPartition),
+        (prepared, share): (&Prepared<S::Plan>, Option<(&RouteReader, &Route)>),
+        offsets: &BTreeSet<i64>,
+        tally: &mut Tally,
+        out: &mut impl Write,
+    ) -> Result<(), AdminError> {
+        let decoder = Decoder::growing(&prepared.table, &tp.topic, tp.partition, &self.formats);
+        let lane = Lane {
+            sink,
+            tp,
+            prepared,
+            decoder: &decoder,
+            share,
+        };
+        self.partition(&lane, offsets, tally, out).await
     }
 
     /// Offsets by partition, in their order; and whether there are more.
@@ -179,9 +260,10 @@ impl Replaying<'_> {
                 };
                 let (mut kept, _) = self.offsets(lane.sink, &kept).await?;
                 let kept = kept.remove(lane.tp).unwrap_or_default();
-                let mut guard = Superseded::new(lane.tp, &table.columns, lane.decoder, kept);
+                let mut guard =
+                    Superseded::new(lane.tp, &table.columns, lane.decoder, lane.share, kept);
                 for &offset in offsets {
-                    if let Some(chunk) = self.fetch(lane, offset).await? {
+                    if let Some(chunk) = self.fetch(lane.sink, lane.tp, offset).await? {
                         let arena = Arena::new();
                         let mut rows = Rows::with_capacity(table.columns.len(), 1);
                         let record = chunk.record(0);
@@ -207,12 +289,13 @@ impl Replaying<'_> {
     /// The letter's record; `None` when it is gone.
     async fn fetch<S: Positions + DeadLetters>(
         &self,
-        lane: &Lane<'_, S>,
+        sink: &S,
+        tp: &TopicPartition,
         offset: i64,
     ) -> Result<Option<Chunk>, AdminError> {
         let filter = DeadLetterFilter {
-            topic: Some(lane.tp.topic.to_string()),
-            partition: Some(lane.tp.partition),
+            topic: Some(tp.topic.to_string()),
+            partition: Some(tp.partition),
             offsets: vec![offset],
         };
         let page = DeadLetterPage {
@@ -220,11 +303,8 @@ impl Replaying<'_> {
             limit: 1,
             payloads: true,
         };
-        let found = lane
-            .sink
-            .dead_letters(&filter, &page)
-            .await
-            .map_err(self.failed())?;
+        let found = sink.dead_letters(&filter, &page).await;
+        let found = found.map_err(self.failed())?;
         Ok(found.first().and_then(chunk_of))
     }
 
@@ -255,7 +335,7 @@ impl Replaying<'_> {
         tally: &mut Tally,
     ) -> Result<String, AdminError> {
         for _ in 0..ATTEMPTS {
-            let Some(chunk) = self.fetch(lane, offset).await? else {
+            let Some(chunk) = self.fetch(lane.sink, lane.tp, offset).await? else {
                 tally.gone += 1;
                 return Ok("gone meanwhile".to_owned());
             };

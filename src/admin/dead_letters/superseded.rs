@@ -6,8 +6,8 @@ use crate::admin::AdminError;
 use crate::error::KafkaFault;
 use crate::kafka::LogReader;
 use plimsoll_protocol::{Position, Span, TopicPartition};
-use plimsoll_record::{Arena, Chunk, Decoder};
-use plimsoll_sink_api::{Column, Rows};
+use plimsoll_record::{Arena, Chunk, Decoder, RouteReader};
+use plimsoll_sink_api::{Column, Route, Rows};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Letters of one partition, and how far the log behind them was looked at.
@@ -15,6 +15,8 @@ pub(super) struct Superseded<'a> {
     tp: &'a TopicPartition,
     columns: &'a [Column],
     decoder: &'a Decoder,
+    /// Where records go into several tables: what tells which, and which is this one.
+    share: Option<(&'a RouteReader, &'a Route)>,
     /// By offset.
     letters: BTreeMap<i64, Letter>,
     /// Kept as dead letters: not applied, so they supersede nothing.
@@ -96,12 +98,14 @@ impl<'a> Superseded<'a> {
         tp: &'a TopicPartition,
         columns: &'a [Column],
         decoder: &'a Decoder,
+        share: Option<(&'a RouteReader, &'a Route)>,
         kept: BTreeSet<i64>,
     ) -> Self {
         Self {
             tp,
             columns,
             decoder,
+            share,
             letters: BTreeMap::new(),
             kept,
             looked: None,
@@ -152,6 +156,12 @@ impl<'a> Superseded<'a> {
         for i in 0..chunk.len() {
             let record = chunk.record(i);
             if self.kept.contains(&record.offset) {
+                continue;
+            }
+            // A record of another table has no row here, whatever its key.
+            if let Some((reader, own)) = self.share
+                && reader.read_when_ready(&record).await?.as_ref() != Ok(own)
+            {
                 continue;
             }
             let arena = Arena::new();

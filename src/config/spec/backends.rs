@@ -8,6 +8,7 @@ use super::{
     text,
 };
 use crate::config::columns::{CAST_WORDS, NAMING_WORDS, UNIT_WORDS};
+use crate::config::routing::UNKNOWN_WORDS as UNKNOWN_ROUTE_WORDS;
 use crate::config::tables::{EVOLVE_WORDS, MISSING_WORDS, MODE_WORDS, PARTITION_WORDS};
 use crate::config::{backend, cassandra};
 
@@ -180,6 +181,7 @@ static CASSANDRA: Table = Table {
         (&["state_schema"], "cassandra has state_keyspace"),
         (&["max_connections"], "cassandra has max_in_flight"),
         NO_MODES,
+        NO_ROUTES,
         NO_CQL_PARTITIONS,
     ],
 };
@@ -194,6 +196,11 @@ const NO_CQL_PARTITIONS: (&[&str], &str) = (
 const NO_MODES: (&[&str], &str) = (
     &["mode", "key_columns", "missing", "create", "evolve"],
     "cassandra upserts by the table's primary key, and a missing field leaves what stands",
+);
+
+const NO_ROUTES: (&[&str], &str) = (
+    &["route", "max_tables", "on_unknown_route"],
+    "in cassandra no transaction holds the rows of several tables together",
 );
 
 static IN_CASSANDRA: Group = Group {
@@ -527,6 +534,33 @@ static OF_A_SQL_TABLE: Group = Group {
                 "`\"default\"`: a field that is missing becomes the column's default. \
                  `\"keep\"`: what stands in the column stays.",
             ),
+        Setting::new("route", Kind::Parsed(r"^(value\.|key($|\.)|headers\.)"))
+            .else_("all records go into one table")
+            .also("with `upsert` not of the value; not with `create` and `evolve`")
+            .hint("route = \"headers.type\"")
+            .doc(
+                "A text of the record that tells its table: `{route}` in `table` stands for it, \
+                 `table = \"public.events_{route}\"`. The tables are made by you. See MAPPING.md.",
+            ),
+        // What is kept of each is a few kilobytes for each partition, and its catalogue is read
+        // every five seconds.
+        integer("max_tables", 1, 1_000, Count)
+            .default(Value::Integer(64))
+            .also("only with `route`")
+            .hint("how many tables the records of one topic may go into")
+            .doc(
+                "How many tables the records of a topic may go into, in one process. With one \
+                 more the partition halts.",
+            ),
+        choice("on_unknown_route", &UNKNOWN_ROUTE_WORDS)
+            .default(Value::Text("as_bad_record"))
+            .also("only with `route`")
+            .doc(
+                "What becomes of a record that names no table, or one that is not there. \
+                 `\"as_bad_record\"`: what `on_bad_record` says. `\"halt\"`, `\"dead_letter\"`: the \
+                 same words as there. `\"skip\"`: the position moves over it, and nothing of it is \
+                 kept.",
+            ),
     ],
 };
 
@@ -545,6 +579,13 @@ static OF_A_POSTGRES_TABLE: Group = Group {
 };
 
 const PARTITION_RULES: &[Rule] = &[
+    Rule::Refused {
+        settings: &["create_partitions"],
+        words: &["hour", "day", "week", "month"],
+        when: When::Has("route"),
+        why: "does not go with route",
+        hint: "leave it out, and make the partitions of those tables by a job",
+    },
     Rule::Refused {
         settings: &["create_partitions"],
         words: &["hour", "day", "week", "month"],
@@ -583,6 +624,17 @@ const TABLE_RULES: &[Rule] = &[Rule::Refused {
 }];
 
 const SQL_RULES: &[Rule] = &[
+    Rule::Needs("max_tables", "route"),
+    Rule::Needs("on_unknown_route", "route"),
+    Rule::Refused {
+        settings: &["create", "evolve"],
+        words: &[],
+        when: When::Has("route"),
+        why: "does not go with route: whoever sends records would make tables, and say what they \
+              are called",
+        hint: "leave it out, and create the tables: `plimsoll check --connect` lists those that \
+               are there",
+    },
     Rule::Refused {
         settings: &["evolve"],
         words: &[],
@@ -692,6 +744,9 @@ const INSTEAD_OF_SQL_TABLES: &[Rule] = &[instead_of_tables(&[
     "create",
     "evolve",
     "missing",
+    "route",
+    "max_tables",
+    "on_unknown_route",
 ])];
 const INSTEAD_OF_POSTGRES_TABLES: &[Rule] = &[instead_of_tables(&["create_partitions"])];
 const INSTEAD_OF_CQL_TABLES: &[Rule] = &[instead_of_tables(&[
@@ -734,7 +789,7 @@ static CQL_TABLE: Table = Table {
     doc: "Which topics go into one table, and how.",
     groups: &[&OF_AN_ENTRY, &OF_A_TABLE, &OF_A_CQL_TABLE],
     rules: &[TABLE_RULES, CQL_RULES],
-    foreign: &[NO_MODES, NO_CQL_PARTITIONS],
+    foreign: &[NO_MODES, NO_ROUTES, NO_CQL_PARTITIONS],
 };
 
 /// What only an entry of a list of tables has.

@@ -711,6 +711,7 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
         "tables that are none",
         &[KAFKA, SINK, postgres, "tables = { table = \"t\" }\n"],
     );
+    routes(postgres, &mut case);
     let append = "table = \"t\"\nmode = \"append\"\n";
     for (title, lines) in [
         ("filters that are none", "where = \"value.a = paid\"\n"),
@@ -1010,5 +1011,46 @@ fn a_config_file_that_is_not_there_is_named() {
         faults.to_string(),
         "/nowhere/plimsoll.toml: cannot be read: there is no such file; hint: name the config \
          file by --config FILE"
+    );
+}
+
+/// Which tables records may name, and how.
+fn routes(postgres: &str, case: &mut impl FnMut(&'static str, &[&str])) {
+    for (title, lines) in [
+        (
+            "a route without a place",
+            "table = \"t\"\nmode = \"append\"\nroute = \"headers.type\"\n",
+        ),
+        (
+            "a place without a route",
+            "table = \"t_{route}\"\nmode = \"append\"\nmax_tables = 3\non_unknown_route = \
+             \"skip\"\n",
+        ),
+        (
+            "a route in two places",
+            "table = \"{route}.{route}\"\nmode = \"append\"\nroute = \"headers.type\"\n",
+        ),
+        (
+            "a route of the value with upsert",
+            "table = \"t_{route}\"\nmode = \"upsert\"\nroute = \"value.type\"\n",
+        ),
+        (
+            "routes that are none",
+            "table = \"t_{route}\"\nmode = \"append\"\nroute = \"offset\"\nmax_tables = 0\n\
+             on_unknown_route = \"drop\"\n",
+        ),
+        (
+            "a route into tables that are made",
+            "table = \"t_{route}\"\nmode = \"append\"\nroute = \"headers.type\"\ncreate = true\n\
+             evolve = \"add_columns\"\ncreate_partitions = \"day\"\n",
+        ),
+    ] {
+        case(title, &[KAFKA, SINK, postgres, lines]);
+    }
+    let captures = "[sinks.a]\ntopics_regex = '^t\\.(?<route>\\w+)$'\n";
+    let routed = "table = \"t_{route}\"\nmode = \"append\"\nroute = \"headers.type\"\n";
+    case(
+        "a route and a group of its name",
+        &[KAFKA, captures, postgres, routed],
     );
 }

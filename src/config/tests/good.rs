@@ -512,3 +512,27 @@ ttl = "value.days"
     );
     assert_eq!(users.ttl, Some(Ttl::Source(source("value.days"))));
 }
+
+#[test]
+fn a_route_is_read_with_its_bound_and_its_policy() {
+    use plimsoll_sink_api::UnknownRoute;
+    let config = |lines: &str| {
+        let text = format!(
+            "[kafka]\nbootstrap_servers = \"k:9092\"\n[sinks.a]\ntopics = [\"t\"]\n\
+             [sinks.a.sqlite]\npath = \"a.db\"\ntable = \"e_{{route}}\"\n{lines}"
+        );
+        let config = parse(&text, &World::new()).unwrap_or_else(|faults| panic!("{faults}"));
+        let table = config.sinks[0].backend.table("t").cloned().unwrap();
+        table.routing.unwrap()
+    };
+    let routing = config("mode = \"append\"\nroute = \"value.type\"\n");
+    assert_eq!(routing.by.to_string(), "value.type");
+    assert_eq!(routing.max_tables, 64);
+    assert_eq!(routing.unknown, UnknownRoute::AsBadRecord);
+    let routing = config(
+        "mode = \"upsert\"\nroute = \"key.kind\"\nmax_tables = 3\non_unknown_route = \"skip\"\n",
+    );
+    assert_eq!(routing.by.to_string(), "key.kind");
+    assert_eq!(routing.max_tables, 3);
+    assert_eq!(routing.unknown, UnknownRoute::Skip);
+}

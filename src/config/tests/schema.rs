@@ -123,6 +123,11 @@ const BEYOND: &[&str] = &[
     "elements of events of Maxwell",
     "elements of no array",
     "fields that a line does not have",
+    // A place in a name, and one source with one mode.
+    "a route without a place",
+    "a route in two places",
+    "a route of the value with upsert",
+    "a route and a group of its name",
 ];
 
 #[test]
@@ -355,6 +360,9 @@ fn needs_another(home: &Home) -> bool {
         "coalesce",
         "unit",
         "as",
+        "route",
+        "max_tables",
+        "on_unknown_route",
     ]
     .contains(&home.setting.name)
 }

@@ -14,8 +14,7 @@ use metrics::{Histogram, histogram};
 use plimsoll_protocol::{
     Assignment, Claim, Class, GroupStep, RefusedGroup, Span, TopicPartition, group_step,
 };
-use plimsoll_sink_api::{Batch, Committed, Marks, Prepared, Refusal, Sink, SinkError};
-use std::collections::HashSet;
+use plimsoll_sink_api::{Batch, Committed, Marks, Prepared, Refusal, Sink, SinkError, TableRows};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::runtime::Handle;
@@ -31,8 +30,8 @@ pub struct Offer<S: Sink> {
     pub span: Span,
     /// What the position row is to remember.
     pub marks: Marks,
-    /// The table, as it was when the rows were decoded.
-    pub table: Arc<Prepared<S::Plan>>,
+    /// The tables, as they were when the rows were decoded, in the order of those.
+    pub tables: Vec<Arc<Prepared<S::Plan>>>,
     /// Rows and dead letters.
     pub decoded: Arc<Decoded>,
     /// Its records.
@@ -49,7 +48,7 @@ impl<S: Sink> Offer<S> {
     fn size(&self) -> Size {
         // A commit is bounded by what it writes, too: a record may have many rows.
         Size {
-            records: self.records.max(self.decoded.built().rows.len()),
+            records: self.records.max(self.decoded.built().rows()),
             bytes: self.bytes,
             alone: self.alone,
         }
@@ -57,13 +56,14 @@ impl<S: Sink> Offer<S> {
 
     fn batch(&self) -> Batch<'_, S::Plan> {
         let built = self.decoded.built();
+        let tables = self.tables.iter().zip(&built.tables);
+        let tables = tables.map(|(table, rows)| TableRows { table, rows });
         Batch {
             topic: &self.tp.topic,
             partition: self.tp.partition,
             claim: self.claim,
             span: self.span,
-            table: &self.table,
-            rows: &built.rows,
+            tables: tables.collect(),
             dead: &built.dead,
             marks: self.marks,
         }
@@ -249,10 +249,22 @@ fn refused<S: Sink>(mut group: Vec<Waiting<S>>, refusal: &Refusal) -> Vec<Vec<Wa
     }
 }
 
-/// How many tables these batches are for.
+/// Whether two batches are for one and the same table. One that is for several, or for none,
+/// has no company: it waits for its own tables, and nobody waits for them with it.
+fn is_same_table<S: Sink>(one: &Waiting<S>, other: &Waiting<S>) -> bool {
+    match (one.offer.tables.as_slice(), other.offer.tables.as_slice()) {
+        ([one], [other]) => Arc::ptr_eq(one, other),
+        _ => false,
+    }
+}
+
+/// How many groups [`by_table`] makes of these batches.
 fn tables<S: Sink>(group: &[Waiting<S>]) -> usize {
-    let table = |waiting: &Waiting<S>| Arc::as_ptr(&waiting.offer.table);
-    group.iter().map(table).collect::<HashSet<_>>().len()
+    let is_first = |(place, waiting): &(usize, &Waiting<S>)| {
+        let before = &group[..*place];
+        !before.iter().any(|other| is_same_table(other, waiting))
+    };
+    group.iter().enumerate().filter(is_first).count()
 }
 
 /// One group for each table.
@@ -261,7 +273,7 @@ fn by_table<S: Sink>(group: Vec<Waiting<S>>) -> Vec<Vec<Waiting<S>>> {
     for waiting in group {
         let same = |of: &&mut Vec<Waiting<S>>| {
             let first = of.first();
-            first.is_some_and(|first| Arc::ptr_eq(&first.offer.table, &waiting.offer.table))
+            first.is_some_and(|first| is_same_table(first, &waiting))
         };
         match tables.iter_mut().find(same) {
             Some(table) => table.push(waiting),

@@ -82,16 +82,65 @@ impl Part {
 /// What decoding made of a part.
 #[derive(Debug)]
 pub struct Built<'c> {
-    /// The rows.
-    pub rows: Rows<'c>,
+    /// The rows, by tables: as [`Ways::decoders`] has them.
+    pub tables: Vec<Rows<'c>>,
     /// The dead letters.
     pub dead: Vec<DeadLetter<'c>>,
     /// Events that are about no row, or about those of another table.
     pub passed_over: u64,
     /// Records that the table's filter rules out.
     pub filtered: u64,
+    /// Records that no table is known for, which are passed over on purpose.
+    pub unrouted: u64,
     /// Where decoding had to stop.
     pub stopped: Option<Stopped>,
+}
+
+impl Built<'_> {
+    /// How many rows there are, of all tables.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.tables.iter().map(Rows::len).sum()
+    }
+}
+
+/// What reads the records of a part, and for which table.
+#[derive(Debug, Clone)]
+pub struct Ways<'t> {
+    /// What reads those of each table, and the columns of that.
+    pub decoders: Vec<(&'t Decoder, usize)>,
+    /// Of each record, from this one on; empty where all go into the first table.
+    pub ways: &'t [Way],
+    /// A record, by its index.
+    pub from: usize,
+}
+
+/// What a record says of its table, and what becomes of it.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// It goes into this one, by its place.
+    Into(usize),
+    /// No table is known, and it is passed over.
+    Skipped,
+    /// No table is known, and it is kept as a dead letter.
+    Letter(BadRecord),
+    /// No table is known, or it cannot be written to: the partition stops before it.
+    Halts {
+        /// The column concerned.
+        column: Option<String>,
+        /// Why, without a value of the record.
+        reason: String,
+    },
+}
+
+impl Ways<'_> {
+    fn of(&self, at: usize) -> Option<&Way> {
+        const ONE: &Way = &Way::Into(0);
+        match self.ways.is_empty() {
+            true => Some(ONE),
+            false => self.ways.get(at.checked_sub(self.from)?),
+        }
+    }
 }
 
 /// Where decoding a part had to stop, and why.
@@ -108,15 +157,20 @@ pub struct Stopped {
 pub enum Stop {
     /// Those before it have as many rows as a commit may write.
     Full,
-    /// It cannot be decoded, or not now.
-    Undecoded(Undecoded),
+    /// It cannot be decoded, or not now, for the table at this place.
+    Undecoded(usize, Undecoded),
+    /// No table is known for it.
+    Unrouted {
+        /// The column concerned.
+        column: Option<String>,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// How parts are decoded.
 #[derive(Debug, Clone, Copy)]
 pub struct How {
-    /// Columns of the table.
-    pub width: usize,
     /// A bad record becomes a dead letter; or decoding stops before it.
     pub keep_bad: bool,
     /// Decoding stops where there are so many rows: a record may have several, and a
@@ -136,17 +190,20 @@ impl How {
 /// Decodes a part.
 #[must_use]
 pub fn build<'c>(
-    decoder: &Decoder,
+    ways: &Ways<'_>,
     how: How,
     chunk: &'c Chunk,
     part: &Part,
     arena: &'c Arena,
 ) -> Built<'c> {
+    let share = part.records.len() / ways.decoders.len().max(1);
+    let rows = |(_, width): &(&Decoder, usize)| Rows::with_capacity(*width, share);
     let mut built = Built {
-        rows: Rows::with_capacity(how.width, part.records.len()),
+        tables: ways.decoders.iter().map(rows).collect(),
         dead: Vec::new(),
         passed_over: 0,
         filtered: 0,
+        unrouted: 0,
         stopped: None,
     };
     for at in part.records.clone() {
@@ -155,12 +212,29 @@ pub fn build<'c>(
             built.dead.push(refused(&record, error));
             continue;
         }
-        if built.rows.len() >= how.enough {
+        if built.rows() >= how.enough {
             let why = Stop::Full;
             built.stopped = Some(Stopped { at, why });
             break;
         }
-        match decoder.decode(&record, arena, &mut built.rows) {
+        let table = match ways.of(at) {
+            Some(Way::Into(table)) => *table,
+            Some(Way::Skipped) => {
+                built.unrouted += 1;
+                continue;
+            }
+            Some(Way::Letter(bad)) => {
+                built.dead.push(undecodable(&record, bad));
+                continue;
+            }
+            other => {
+                let why = unrouted(other);
+                built.stopped = Some(Stopped { at, why });
+                break;
+            }
+        };
+        let (decoder, _) = ways.decoders[table];
+        match decoder.decode(&record, arena, &mut built.tables[table]) {
             Ok(Decoded::Rows) => {}
             Ok(Decoded::PassedOver) => built.passed_over += 1,
             Ok(Decoded::Filtered) => built.filtered += 1,
@@ -168,13 +242,28 @@ pub fn build<'c>(
                 built.dead.push(undecodable(&record, &bad));
             }
             Err(why) => {
-                let why = Stop::Undecoded(why);
+                let why = Stop::Undecoded(table, why);
                 built.stopped = Some(Stopped { at, why });
                 break;
             }
         }
     }
     built
+}
+
+/// Why a part ends before a record without a way.
+fn unrouted(way: Option<&Way>) -> Stop {
+    match way {
+        Some(Way::Halts { column, reason }) => Stop::Unrouted {
+            column: column.clone(),
+            reason: reason.clone(),
+        },
+        // Nothing is asked of what lies behind one that halts.
+        Some(Way::Into(_) | Way::Skipped | Way::Letter(_)) | None => Stop::Unrouted {
+            column: None,
+            reason: "it lies behind a record whose table is not known".to_owned(),
+        },
+    }
 }
 
 /// What the position row remembers of a part's last record.
@@ -354,12 +443,13 @@ mod tests {
         ) {
             let chunk = events(&rows);
             let decoder = canal();
-            let how = How { width: 1, keep_bad: false, enough, grows: false };
+            let how = How { keep_bad: false, enough, grows: false };
+            let ways = Ways { decoders: vec![(&decoder, 1)], ways: &[], from: 0 };
             let mut todo = vec![Part::whole(&chunk)];
             let (mut next, mut seen, mut passed_over) = (chunk.span().from(), 0, 0);
             while let Some(mut part) = todo.pop() {
                 let arena = Arena::new();
-                let built = build(&decoder, how, &chunk, &part, &arena);
+                let built = build(&ways, how, &chunk, &part, &arena);
                 if let Some(stopped) = &built.stopped {
                     prop_assert!(matches!(stopped.why, Stop::Full));
                     let (before, behind) = part.cut(&chunk, stopped.at);
@@ -371,8 +461,8 @@ mod tests {
                 let last = part.records.end - 1;
                 let before_last: usize = rows[part.records.start..last].iter().map(|&n| usize::from(n)).sum();
                 prop_assert!(before_last < enough);
-                prop_assert_eq!(built.rows.len(), before_last + usize::from(rows[last]));
-                seen += built.rows.len();
+                prop_assert_eq!(built.rows(), before_last + usize::from(rows[last]));
+                seen += built.rows();
                 passed_over += built.passed_over;
             }
             prop_assert_eq!(next, chunk.span().to());

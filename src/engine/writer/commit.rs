@@ -4,6 +4,7 @@
 use super::Writer;
 use super::build::{Built, Part, marks};
 use super::trouble::{Done, Trouble, Written};
+use super::ways::Aims;
 use crate::engine::backoff::Backoff;
 use crate::engine::commits::{Answer, Decoded, Offer};
 use crate::engine::control::{Control, RestartReason};
@@ -16,7 +17,7 @@ use plimsoll_protocol::{
     then,
 };
 use plimsoll_record::Chunk;
-use plimsoll_sink_api::{Claimed, Committed, Prepared, Sink, SinkError};
+use plimsoll_sink_api::{Claimed, Committed, Sink, SinkError};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
@@ -35,7 +36,7 @@ impl<S: Sink> Writer<S> {
     /// which the catalogue was read anew.
     pub(super) async fn commit_decoded(
         &mut self,
-        table: &Arc<Prepared<S::Plan>>,
+        aims: &Aims<S>,
         chunk: &Chunk,
         part: &Part,
         decoded: &Arc<Decoded>,
@@ -44,7 +45,7 @@ impl<S: Sink> Writer<S> {
         let mut backoff = Backoff::default();
         let mut attempts = 0_u64;
         loop {
-            let offer = self.offer(table, chunk, part, decoded);
+            let offer = self.offer(aims, chunk, part, decoded);
             let error = match self.attempt(offer).await? {
                 Ok(committed) => {
                     self.alone = self.alone.saturating_sub(1);
@@ -106,7 +107,7 @@ impl<S: Sink> Writer<S> {
 
     fn offer(
         &self,
-        table: &Arc<Prepared<S::Plan>>,
+        aims: &Aims<S>,
         chunk: &Chunk,
         part: &Part,
         decoded: &Arc<Decoded>,
@@ -116,7 +117,7 @@ impl<S: Sink> Writer<S> {
             claim: self.claim,
             span: part.span,
             marks: marks(chunk, part),
-            table: table.clone(),
+            tables: aims.tables(),
             decoded: decoded.clone(),
             records: part.records.len(),
             // A part of a chunk has about its share.
@@ -258,6 +259,7 @@ impl<S: Sink> Writer<S> {
         m.dead_letters.increment(built.dead.len() as u64);
         m.passed_over.increment(built.passed_over);
         m.filtered.increment(built.filtered);
+        m.unrouted.increment(built.unrouted);
         m.position.set(part.span.to().offset() as f64);
         if !part.records.is_empty() {
             m.batch_records.record(part.records.len() as f64);

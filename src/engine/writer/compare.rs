@@ -1,14 +1,15 @@
 //! One record was refused, and the code does not tell whether it is bad or the
 //! table refuses all: it is compared with others of its batch.
 
+use super::Writer;
 use super::build::{Built, How, Part, build};
 use super::trouble::{Done, Tried, Trouble};
-use super::{Target, Writer};
+use super::ways::Aims;
 use crate::metrics as names;
 use metrics::counter;
 use plimsoll_protocol::{Answer, Ask, Assignment, Comparison, Finding, Next, Question, Then, then};
 use plimsoll_record::{Arena, Chunk};
-use plimsoll_sink_api::{Batch, Op, Prepared, Sink, SinkError};
+use plimsoll_sink_api::{Batch, Op, Sink, SinkError};
 use std::hash::{BuildHasher, RandomState};
 
 /// How often a record is tried anew that the database takes at one time and refuses
@@ -26,20 +27,18 @@ enum Unknown {
 
 /// One record of a chunk, decoded.
 fn only<'c, S: Sink>(
-    target: &Target<S>,
+    aims: &Aims<S>,
     chunk: &'c Chunk,
     index: usize,
     arena: &'c Arena,
 ) -> (Part, Built<'c>) {
     let one = Part::only(chunk, index);
-    let width = target.table.table.columns.len();
     let how = How {
-        width,
         keep_bad: true,
         enough: usize::MAX,
         grows: false,
     };
-    let built = build(&target.decoder, how, chunk, &one, arena);
+    let built = build(&aims.ways(), how, chunk, &one, arena);
     (one, built)
 }
 
@@ -93,11 +92,11 @@ impl<S: Sink> Writer<S> {
         part: &Part,
         error: &SinkError,
     ) -> Result<Finding, Unknown> {
-        let target = self.route(false, chunk).await.map_err(Unknown::Other)?;
-        let table = &target.table;
+        let aims = self.aims(false, chunk, 0..chunk.len()).await;
+        let aims = &aims.map_err(Unknown::Other)?;
         let at = part.records.start;
         let arena = Arena::new();
-        let (one, refused) = only(&target, chunk, at, &arena);
+        let (one, refused) = only(aims, chunk, at, &arena);
         let Some(op) = operation(&refused) else {
             return Ok(Finding::Alone);
         };
@@ -105,13 +104,13 @@ impl<S: Sink> Writer<S> {
         loop {
             let answer = match comparison.next() {
                 Next::Found(finding) => return Ok(finding),
-                Next::Ask(Ask::Refused) => self.ask(table, chunk, &one, &refused, error).await?,
+                Next::Ask(Ask::Refused) => self.ask(aims, chunk, &one, &refused, error).await?,
                 Next::Ask(Ask::Neighbour(index)) => {
                     let arena = Arena::new();
-                    let (one, built) = only(&target, chunk, index, &arena);
-                    // A delete needs other rights than an insert.
+                    let (one, built) = only(aims, chunk, index, &arena);
+                    // A delete needs other rights than an insert, and so does another table.
                     match operation(&built) == Some(op) {
-                        true => self.ask(table, chunk, &one, &built, error).await?,
+                        true => self.ask(aims, chunk, &one, &built, error).await?,
                         false => Answer::Unlike,
                     }
                 }
@@ -122,7 +121,7 @@ impl<S: Sink> Writer<S> {
 
     async fn ask(
         &self,
-        table: &Prepared<S::Plan>,
+        aims: &Aims<S>,
         chunk: &Chunk,
         part: &Part,
         built: &Built<'_>,
@@ -133,7 +132,7 @@ impl<S: Sink> Writer<S> {
         }
         let batch = Batch {
             dead: &[],
-            ..self.batch(table, chunk, part, built)
+            ..self.batch(aims, chunk, part, built)
         };
         let answer = tokio::select! {
             answer = self.lane.sink.takes(&batch) => answer,
@@ -154,10 +153,10 @@ impl<S: Sink> Writer<S> {
     }
 }
 
-/// What the one record of a part does; `None`: it makes no row.
-fn operation(built: &Built<'_>) -> Option<Op> {
-    let mut rows = built.rows.iter();
-    rows.next().map(|(row, _)| row.op)
+/// What the one record of a part does, and to which table; `None`: it makes no row.
+fn operation(built: &Built<'_>) -> Option<(usize, Op)> {
+    let mut tables = built.tables.iter().enumerate();
+    tables.find_map(|(at, rows)| Some((at, rows.iter().next()?.0.op)))
 }
 
 /// Bits that nobody knows before: the standard library's own hashers begin with

@@ -181,7 +181,7 @@ impl<S: Sink> Writer<S> {
 
     /// What was read of the table before is no longer so.
     pub(super) async fn read_anew(&mut self) {
-        self.target = None;
+        self.targets.clear();
         self.lane.router.forget(&self.tp.topic).await;
     }
 

@@ -8,26 +8,25 @@ mod confirm;
 mod fetch;
 mod grow;
 mod trouble;
+mod ways;
 
 pub use self::build::Built;
 
 use self::build::{How, Part, Stop, Stopped, build, marks};
 use self::trouble::{Done, Tried, Trouble, Written};
+use self::ways::{Aims, Routes, Said};
 use crate::config::OnBadRecord;
 use crate::engine::assignment::{Generation, Leased};
-use crate::engine::backoff::Backoff;
 use crate::engine::commits::Decoded;
 use crate::engine::control::{Control, FENCED_WAIT, HALT_RETRY};
 use crate::engine::lane::Lane;
 use crate::health::{About, Halt, Until};
 use crate::kafka::{Looked, epoch_fell};
 use crate::metrics::PartitionMetrics;
-use plimsoll_protocol::{
-    Assignment, Claim, EpochFell, LeaderEpochs, Question, Then, TopicPartition, then,
-};
+use plimsoll_protocol::{Assignment, Claim, EpochFell, LeaderEpochs, TopicPartition};
 use plimsoll_record::{BadRecord, Chunk, Decoder, Envelope, Undecoded};
-use plimsoll_sink_api::{Batch, Claimed, Prepared, Sink, SinkError};
-use std::collections::BTreeSet;
+use plimsoll_sink_api::{Batch, Claimed, Prepared, Route, Sink, SinkError, TableRows};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
@@ -53,7 +52,12 @@ pub struct Writer<S: Sink> {
     /// Under way for the chunk at hand, until they are answered.
     looks: Vec<oneshot::Receiver<Looked>>,
     metrics: PartitionMetrics,
-    target: Option<Arc<Target<S>>>,
+    /// By their routes; `None`: the one of all records.
+    targets: HashMap<Option<Route>, Arc<Target<S>>>,
+    /// Where records go into several tables: what tells which.
+    routes: Option<Routes>,
+    /// What the records of the chunk at hand say, once they were asked.
+    said: Option<Arc<[Said]>>,
     moved: bool,
     /// Columns that were added for the chunk at hand: none is twice.
     grown: BTreeSet<String>,
@@ -79,6 +83,7 @@ impl<S: Sink> Writer<S> {
         claimed: &Claimed,
     ) -> Self {
         let metrics = PartitionMetrics::new(&lane.name, &tp);
+        let routes = Self::routes(&lane, &tp);
         Self {
             lane,
             tp,
@@ -89,7 +94,9 @@ impl<S: Sink> Writer<S> {
             topic_id: claimed.topic_id.clone(),
             looks: Vec::new(),
             metrics,
-            target: None,
+            targets: HashMap::new(),
+            routes,
+            said: None,
             moved: false,
             grown: BTreeSet::new(),
             alone: 0,
@@ -163,6 +170,7 @@ impl<S: Sink> Writer<S> {
         }
         // Its records have all arrived. The answer is waited for behind the decoding.
         self.look(chunk);
+        self.said = None;
         self.grown.clear();
         self.partitioned.clear();
         let mut todo = vec![Part::whole(chunk)];
@@ -258,16 +266,16 @@ impl<S: Sink> Writer<S> {
     ) -> Result<(), Trouble> {
         let mut reread = Vec::new();
         loop {
-            let target = self.route(!reread.is_empty(), chunk).await?;
-            let (table, decoder) = (&target.table, &target.decoder);
+            let records = part.records.clone();
+            let aims = self.aims(!reread.is_empty(), chunk, records).await?;
+            let grows = |target: &Arc<Target<S>>| target.table.table.evolve.is_some();
             let how = How {
-                width: table.table.columns.len(),
                 keep_bad: self.lane.on_bad_record == OnBadRecord::DeadLetter,
                 enough: self.lane.max_rows,
-                grows: table.table.evolve.is_some(),
+                grows: aims.targets.iter().any(grows),
             };
             let decoded = Decoded::of(chunk.clone(), |chunk, arena| {
-                build(decoder, how, chunk, part, arena)
+                build(&aims.ways(), how, chunk, part, arena)
             });
             let decoded = Arc::new(decoded);
             if let Some(stopped) = &decoded.built().stopped {
@@ -277,13 +285,13 @@ impl<S: Sink> Writer<S> {
                         todo.extend(behind);
                     }
                     (None, _) => {
-                        self.stopped(chunk, &target, stopped).await?;
+                        self.stopped(chunk, &aims, stopped).await?;
                         continue;
                     }
                 }
             }
             self.confirm(chunk).await?;
-            let written = self.commit_decoded(table, chunk, part, &decoded, &mut reread);
+            let written = self.commit_decoded(&aims, chunk, part, &decoded, &mut reread);
             match written.await {
                 Ok(Written::Committed(committed)) => {
                     self.acknowledge(chunk, part, decoded.built(), committed);
@@ -340,29 +348,34 @@ impl<S: Sink> Writer<S> {
     async fn stopped(
         &mut self,
         chunk: &Chunk,
-        target: &Target<S>,
+        aims: &Aims<S>,
         stopped: &Stopped,
     ) -> Result<(), Trouble> {
-        let (table, decoder) = (&target.table.table, &target.decoder);
         let (column, reason) = match &stopped.why {
             // Nothing is full before the first record.
             Stop::Full => return Ok(()),
-            Stop::Undecoded(Undecoded::Bad(BadRecord::UnknownField { field }))
-                if table.evolve.is_some() =>
+            Stop::Unrouted { column, reason } => (column.as_deref(), reason.clone()),
+            Stop::Undecoded(at, Undecoded::Bad(BadRecord::UnknownField { field }))
+                if aims.targets[*at].table.table.evolve.is_some() =>
             {
+                let target = &aims.targets[*at];
                 let record = chunk.record(stopped.at);
+                let (table, decoder) = (&target.table.table, &target.decoder);
                 self.add_columns(table, decoder, &record, field).await?;
                 self.read_anew().await;
                 return Ok(());
             }
-            Stop::Undecoded(Undecoded::Bad(bad)) => {
+            Stop::Undecoded(_, Undecoded::Bad(bad)) => {
                 (bad.column(), format!("{}: {bad}", bad.condition()))
             }
-            Stop::Undecoded(Undecoded::Unusable(why)) => (None, why.to_string()),
-            Stop::Undecoded(Undecoded::Needs(need)) => match self.fetch(decoder, need).await? {
-                Ok(()) => return Ok(()),
-                Err(why) => (None, why.to_string()),
-            },
+            Stop::Undecoded(_, Undecoded::Unusable(why)) => (None, why.to_string()),
+            Stop::Undecoded(at, Undecoded::Needs(need)) => {
+                let target = &aims.targets[*at];
+                match self.fetch(&target.decoder, need).await? {
+                    Ok(()) => return Ok(()),
+                    Err(why) => (None, why.to_string()),
+                }
+            }
         };
         let halt = Halt {
             offset: Some(chunk.record(stopped.at).offset),
@@ -378,76 +391,25 @@ impl<S: Sink> Writer<S> {
         self.lane.health.over(&self.lane.name, &retrying);
     }
 
-    /// The table, read anew when it is due. Waits while the database is away.
-    async fn route(&mut self, reread: bool, chunk: &Chunk) -> Result<Arc<Target<S>>, Trouble> {
-        if let Some(target) = &self.target
-            && !reread
-            && target.read.elapsed() < crate::route::REFRESH
-        {
-            return Ok(target.clone());
-        }
-        let asked = Instant::now();
-        let mut backoff = Backoff::default();
-        loop {
-            let read = if reread {
-                self.lane.router.reread(&self.tp.topic, asked).await
-            } else {
-                self.lane.router.table(&self.tp.topic).await
-            };
-            match read {
-                Ok(table) => {
-                    let decoder = Decoder::growing(
-                        &table.table,
-                        &self.tp.topic,
-                        self.tp.partition,
-                        &self.lane.formats,
-                    );
-                    let target = Arc::new(Target {
-                        table,
-                        decoder,
-                        read: asked,
-                    });
-                    self.target = Some(target.clone());
-                    return Ok(target);
-                }
-                Err(error) if let Some(settings) = self.to_be_made(&error) => {
-                    self.make_table(chunk, &settings).await?;
-                }
-                Err(error) => match then(Question::Table, error.class) {
-                    Then::AskAgain => {
-                        self.lane.note_away(Some(&self.tp), &error);
-                        self.wait(backoff.next_wait()).await?;
-                    }
-                    // The table says none of the others of this; to halt loses nothing.
-                    Then::Halt | Then::LookAgain | Then::Settle | Then::Restart | Then::Refused => {
-                        let halt = Halt {
-                            offset: None,
-                            column: error.detail.column.clone(),
-                            reason: error.to_string(),
-                            until: Until::Committed,
-                        };
-                        return Err(Trouble::End(Done::Halt(Box::new(halt))));
-                    }
-                },
-            }
-        }
-    }
-
     /// What the database is given of a part.
     fn batch<'b>(
         &'b self,
-        table: &'b Prepared<S::Plan>,
+        aims: &'b Aims<S>,
         chunk: &'b Chunk,
         part: &Part,
         built: &'b Built<'b>,
     ) -> Batch<'b, S::Plan> {
+        let tables = aims.targets.iter().zip(&built.tables);
+        let tables = tables.map(|(target, rows)| TableRows {
+            table: &*target.table,
+            rows,
+        });
         Batch {
             topic: &self.tp.topic,
             partition: self.tp.partition,
             claim: self.claim,
             span: part.span,
-            table,
-            rows: &built.rows,
+            tables: tables.collect(),
             dead: &built.dead,
             marks: marks(chunk, part),
         }

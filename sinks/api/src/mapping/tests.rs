@@ -299,7 +299,7 @@ fn a_topic_goes_to_the_table_of_the_first_rule_that_takes_it() {
     let tables = log_tables(&rules, &topics);
     let names = tables
         .iter()
-        .map(|(settings, topic)| table_name(settings, topic));
+        .map(|(settings, topic)| table_name(settings, topic, None).unwrap());
     assert_eq!(names.collect::<Vec<_>>(), ["one", "raw_d", "raw_e"]);
 }
 

@@ -12,7 +12,7 @@ use crate::{CassandraPlan, CassandraSettings, CassandraSink, CassandraTable, Con
 use plimsoll_protocol::{Claim, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Cell, Claimed, Committed, DeadLetter, Identity, Marks, Member, Missing, Mode,
-    NewPosition, Op, Prepared, Row, Rows, Sink, SinkError, TableRule, TableSettings,
+    NewPosition, Op, Prepared, Row, Rows, Sink, SinkError, TableRows, TableRule, TableSettings,
 };
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -221,8 +221,7 @@ impl Process {
                 partition: 0,
                 claim: self.claim_now(),
                 span: Span::new(at(from), at(to)).expect("a span"),
-                table: &self.prepared,
-                rows: &rows,
+                tables: TableRows::only(&self.prepared, &rows),
                 dead,
                 marks: Marks::default(),
             })

@@ -14,10 +14,10 @@ use cells::{Form, text_of};
 use equality::Equality;
 use plimsoll_sink_api::snapshot::hash;
 use plimsoll_sink_api::snapshot::{
-    Canonical, Feed, Place, Snapshot, SnapshotTable, Standing, Stopped, Texts, Unreadable,
+    Canonical, Feed, Feeds, Place, Snapshot, SnapshotTable, Standing, Stopped, Texts, Unreadable,
     with_acts,
 };
-use plimsoll_sink_api::{Act, Cell, Missing, Sink, SinkError, rule_for};
+use plimsoll_sink_api::{Act, Cell, Missing, Route, Sink, SinkError, mapping, rule_for};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use std::collections::HashSet;
@@ -178,8 +178,13 @@ impl Snapshot for PostgresSnapshot {
         Ok(rows.into_iter().collect())
     }
 
-    async fn feed(&self, topic: &str) -> Result<Feed, SinkError> {
-        let prepared = self.sink.prepare(topic).await?;
+    async fn feeds(&self, topic: &str) -> Result<Feeds, SinkError> {
+        let settings = mapping::rule(&self.settings.tables, topic)?;
+        Feeds::of(&self.sink, settings, topic).await
+    }
+
+    async fn feed(&self, topic: &str, route: Option<&Route>) -> Result<Feed, SinkError> {
+        let prepared = self.sink.prepare_for(topic, route).await?;
         Ok(Feed {
             target: PgPlan::target(&prepared.plan).to_owned(),
             table: prepared.table.clone(),
@@ -188,7 +193,12 @@ impl Snapshot for PostgresSnapshot {
         })
     }
 
-    async fn table(&mut self, feed: &Feed, _: &str) -> Result<PgTable, SinkError> {
+    async fn table(
+        &mut self,
+        feed: &Feed,
+        _: &str,
+        _: Option<&Route>,
+    ) -> Result<PgTable, SinkError> {
         let mut table = PgTable {
             target: feed.target.clone(),
             columns: Vec::new(),

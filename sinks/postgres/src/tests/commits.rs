@@ -444,7 +444,13 @@ async fn a_check_plans_for_a_log_table_that_it_does_not_make() {
             .rows,
         1
     );
-    assert!(check.missing_privileges("orders").await.unwrap().is_empty());
+    assert!(
+        check
+            .missing_privileges("orders", None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     // Two members of the service make it at the same moment.
     let (first, second) = (open().await, open().await);
     let absent = "SELECT to_regclass('t_log_check.log_orders') IS NULL";

@@ -11,6 +11,7 @@ mod partitions;
 mod positions;
 mod proof;
 mod roundtrip;
+mod routes;
 mod shapes;
 mod stale;
 mod together;

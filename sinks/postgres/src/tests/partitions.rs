@@ -648,7 +648,7 @@ async fn a_role_that_may_not_is_told_and_gets_the_statement() {
         .map_or(url.as_str(), |(_, place)| place);
     settings.url = plimsoll_sink_api::Secret::new(format!("postgres://pt_role_w:secret@{place}"));
     let sink = world.sink(settings, "m").await;
-    let lacking = sink.missing_privileges("orders").await.unwrap();
+    let lacking = sink.missing_privileges("orders", None).await.unwrap();
     assert!(
         lacking
             .iter()
@@ -675,7 +675,7 @@ async fn a_role_that_may_not_is_told_and_gets_the_statement() {
         .run("GRANT CREATE ON SCHEMA pt_role TO pt_role_w; ALTER TABLE t OWNER TO pt_role_w")
         .await;
     assert_eq!(
-        sink.missing_privileges("orders").await.unwrap(),
+        sink.missing_privileges("orders", None).await.unwrap(),
         Vec::<String>::new()
     );
     commit(&mut writer, &[row(0, "2024-02-29Z")])
@@ -726,4 +726,26 @@ async fn a_log_that_is_not_there_is_not_made_whole_and_the_statement_for_it_runs
     let event = event(0, text("2024-12-30T01:00:00Z"));
     commit(&mut writer, &[event]).await.expect("a row");
     assert_eq!(names(&mut world).await, ["t_p2025w01"]);
+}
+
+#[tokio::test]
+async fn a_log_table_that_is_to_be_divided_and_is_not_there_is_told_and_not_made() {
+    let mut world = World::new("pt_told", "SELECT").await;
+    let sink = world.sink(by(&world, Mode::Log, Period::Day), "m").await;
+    let topics = ["orders".to_owned()];
+    sink.make_log_tables(&topics).await.unwrap();
+    let told = sink.missing_tables_of_users(&topics).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("\"pt_told.t\" does not exist"), "{told:?}");
+    assert!(told[0].contains("PARTITION BY RANGE"), "{told:?}");
+    // What it tells to make is what it wants.
+    let (_, hint) = told[0].split_once("; hint: ").unwrap();
+    let (create, _) = hint.split_once(", with columns").unwrap();
+    world.run(create).await;
+    assert!(
+        sink.missing_tables_of_users(&topics)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

@@ -326,7 +326,7 @@ async fn two_may_migrate_at_once_and_a_third_needs_no_right_to_create() {
     c.migrate().await.unwrap();
     assert!(c.positions().await.unwrap().is_empty());
     assert_eq!(
-        c.missing_privileges("orders").await.unwrap(),
+        c.missing_privileges("orders", None).await.unwrap(),
         [
             "USAGE on the schema of the table for \"orders\"; hint: GRANT USAGE ON SCHEMA \
              \"p_migrate\" TO …"
@@ -336,7 +336,7 @@ async fn two_may_migrate_at_once_and_a_third_needs_no_right_to_create() {
         .run("GRANT USAGE ON SCHEMA p_migrate TO p_migrate_role")
         .await;
     assert_eq!(
-        c.missing_privileges("orders").await.unwrap(),
+        c.missing_privileges("orders", None).await.unwrap(),
         ["INSERT on TABLE p_migrate.o; hint: GRANT INSERT ON TABLE p_migrate.o TO p_migrate_role"]
     );
     world
@@ -396,7 +396,12 @@ async fn a_role_with_the_printed_grants_may_do_all_that_is_ever_done() {
     let place = url().rsplit_once('@').map(|(_, place)| place.to_owned());
     settings.url = Secret::new(format!("postgres://p_grants_r@{}", place.unwrap()));
     let sink = world.sink(settings, "m").await;
-    assert!(sink.missing_privileges("orders").await.unwrap().is_empty());
+    assert!(
+        sink.missing_privileges("orders", None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let mut writer = Writer::claim(&sink, &member(1)).await;
     writer
         .commit_with(&[put(0, vec![number("1")])], &[letter(1), letter(2)])

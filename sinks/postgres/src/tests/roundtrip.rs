@@ -3,7 +3,7 @@
 
 use super::world::*;
 use plimsoll_protocol::Span;
-use plimsoll_sink_api::{Batch, Cell, Marks, Mode, Op, Row as RowHead, Rows, Sink};
+use plimsoll_sink_api::{Batch, Cell, Marks, Mode, Op, Row as RowHead, Rows, Sink, TableRows};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use sqlx::postgres::PgRow;
@@ -251,8 +251,7 @@ impl Writer<'_> {
             partition: self.partition,
             claim: self.claim,
             span: Span::new(at(from), at(to)).expect("a span"),
-            table: &self.table,
-            rows: &cells,
+            tables: TableRows::only(&self.table, &cells),
             dead: &[],
             marks: Marks::default(),
         };

@@ -6,7 +6,7 @@ use crate::plan::PgPlan;
 use plimsoll_protocol::{Claim, Class, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Cell, Committed, DeadLetter, Marks, Mode, NewPosition, Prepared, Refusal, Row, Rows,
-    Sink, TableRule, TableSettings,
+    Sink, TableRows, TableRule, TableSettings,
 };
 use std::sync::Arc;
 
@@ -90,8 +90,7 @@ async fn commit(
             partition: 0,
             claim: part.claim,
             span: Span::new(at(offset), at(offset + 2)).unwrap(),
-            table: &part.table,
-            rows,
+            tables: TableRows::only(&part.table, rows),
             dead: &letters,
             marks: Marks::default(),
         })

@@ -5,7 +5,7 @@ use plimsoll_protocol::{Claim, Owner, Position, Span, StartRule, TopicPartition}
 use plimsoll_sink_api::{
     Batch, Cell, Claimed, Committed, DeadLetter, Identity, Inspect, Marks, Member, Mode,
     NewPosition, Op, PositionChange, Prepared, Row as RowHead, Rows, Secret, Sink, SinkError,
-    TableRule, TableSettings, Take,
+    TableRows, TableRule, TableSettings, Take,
 };
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -254,8 +254,7 @@ impl<'s> Writer<'s> {
             partition: self.partition,
             claim: self.claim,
             span: Span::new(at(self.at), at(to)).unwrap(),
-            table: &self.table,
-            rows: &rows,
+            tables: TableRows::only(&self.table, &rows),
             dead,
             marks: Marks::default(),
         };
@@ -281,8 +280,7 @@ impl<'s> Writer<'s> {
             partition: self.partition,
             claim: self.claim,
             span: Span::new(at(0), at(1)).unwrap(),
-            table: &self.table,
-            rows,
+            tables: TableRows::only(&self.table, rows),
             dead: &[],
             marks: Marks::default(),
         }

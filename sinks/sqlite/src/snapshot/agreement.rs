@@ -6,7 +6,7 @@ use plimsoll_protocol::{Class, Owner, Position, Span, StartRule, TopicPartition}
 use plimsoll_sink_api::snapshot::{Snapshot, Unreadable};
 use plimsoll_sink_api::{
     Batch, Cell, Clock, Float, Identity, Interval, Marks, Member, Mode, NewPosition, Op, Row, Rows,
-    Sink, TableRule, TableSettings, TimeOfDay, Timestamp, Unit,
+    Sink, TableRows, TableRule, TableSettings, TimeOfDay, Timestamp, Unit,
 };
 use std::path::Path;
 
@@ -158,8 +158,7 @@ async fn refused(sink: &SqliteSink) -> Vec<bool> {
             partition: 0,
             claim,
             span: Span::new(at, to).unwrap(),
-            table: &table,
-            rows: &rows,
+            tables: TableRows::only(&table, &rows),
             dead: &[],
             marks: Marks::default(),
         };
@@ -192,8 +191,8 @@ async fn each_cell_is_expected_as_it_is_written_and_refused_where_it_is_refused(
             let (sink, settings) = sink(&path, declared, source).await;
             let refused = refused(&sink).await;
             let mut verify = SqliteSnapshot::open(&settings).await.unwrap();
-            let feed = verify.feed("topic").await.unwrap();
-            let lite = verify.table(&feed, "topic").await.unwrap();
+            let feed = verify.feed("topic", None).await.unwrap();
+            let lite = verify.table(&feed, "topic", None).await.unwrap();
             let mut written = Vec::new();
             verify
                 .rows(&lite, |row, _| {

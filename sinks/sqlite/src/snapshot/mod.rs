@@ -12,10 +12,10 @@ use form::Form;
 use kept::{Collation, Kept};
 use plimsoll_sink_api::snapshot::hash;
 use plimsoll_sink_api::snapshot::{
-    Canonical, Feed, Place, Snapshot, SnapshotTable, Standing, Stopped, Texts, Unreadable,
+    Canonical, Feed, Feeds, Place, Snapshot, SnapshotTable, Standing, Stopped, Texts, Unreadable,
     with_acts,
 };
-use plimsoll_sink_api::{Act, Cell, Missing, Sink, SinkError, Table, rule_for};
+use plimsoll_sink_api::{Act, Cell, Missing, Route, Sink, SinkError, Table, mapping, rule_for};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use std::collections::HashSet;
@@ -294,8 +294,13 @@ impl Snapshot for SqliteSnapshot {
         Ok(rows.into_iter().collect())
     }
 
-    async fn feed(&self, topic: &str) -> Result<Feed, SinkError> {
-        let prepared = self.sink.prepare(topic).await?;
+    async fn feeds(&self, topic: &str) -> Result<Feeds, SinkError> {
+        let settings = mapping::rule(&self.settings.tables, topic)?;
+        Feeds::of(&self.sink, settings, topic).await
+    }
+
+    async fn feed(&self, topic: &str, route: Option<&Route>) -> Result<Feed, SinkError> {
+        let prepared = self.sink.prepare_for(topic, route).await?;
         Ok(Feed {
             target: prepared.table.name.clone(),
             table: prepared.table.clone(),
@@ -304,7 +309,12 @@ impl Snapshot for SqliteSnapshot {
         })
     }
 
-    async fn table(&mut self, feed: &Feed, _: &str) -> Result<LiteTable, SinkError> {
+    async fn table(
+        &mut self,
+        feed: &Feed,
+        _: &str,
+        _: Option<&Route>,
+    ) -> Result<LiteTable, SinkError> {
         let declared = self.declared(&feed.target, &feed.table).await;
         declared.map_err(|e| from_sqlx(&e))
     }

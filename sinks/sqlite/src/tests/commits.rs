@@ -3,7 +3,7 @@
 use super::*;
 use plimsoll_protocol::Class;
 use plimsoll_sink_api::Inspect;
-use plimsoll_sink_api::Positions;
+use plimsoll_sink_api::{Positions, TableRows};
 use std::time::Duration;
 
 fn letter(offset: i64) -> DeadLetter<'static> {
@@ -156,14 +156,13 @@ async fn a_dry_run_leaves_nothing_behind() {
             owner: Owner(0),
         },
         span: span(0, 1),
-        table: &table,
-        rows: &good,
+        tables: TableRows::only(&table, &good),
         dead: &[],
         marks: Marks::default(),
     };
     assert_eq!(it.sink.dry_run(&batch).await.unwrap().rows, 1);
     let bad = rows(&table, 0, &[put([("id", Cell::Null)])]);
-    batch.rows = &bad;
+    batch.tables = TableRows::only(&table, &bad);
     assert_eq!(
         it.sink.dry_run(&batch).await.unwrap_err().class,
         Class::Rejected

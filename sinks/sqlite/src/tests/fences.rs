@@ -2,7 +2,7 @@
 
 use super::*;
 use plimsoll_protocol::Class;
-use plimsoll_sink_api::{Fingerprint, Positions, SetOutcome, Settled};
+use plimsoll_sink_api::{Fingerprint, Positions, SetOutcome, Settled, TableRows};
 use std::time::Duration;
 
 const TABLE: &str = "CREATE TABLE orders (id INTEGER)";
@@ -86,8 +86,7 @@ async fn a_claim_returns_what_was_remembered_of_the_last_record() {
         partition: 0,
         claim: it.claim,
         span: span(0, 5),
-        table: &table,
-        rows: &none,
+        tables: TableRows::only(&table, &none),
         dead: &[],
         marks: Marks {
             fingerprint: Some(Fingerprint {

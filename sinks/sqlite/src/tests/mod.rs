@@ -13,7 +13,7 @@ use crate::{SqlitePlan, SqliteSettings, SqliteSink};
 use plimsoll_protocol::{Claim, Owner, Position, Span, StartRule, TopicPartition};
 use plimsoll_sink_api::{
     Batch, Cell, Committed, DeadLetter, Identity, Marks, Member, Missing, Mode, NewPosition, Op,
-    PositionChange, Positions, Prepared, Row, Rows, Sink, SinkError, Source, TableRule,
+    PositionChange, Positions, Prepared, Row, Rows, Sink, SinkError, Source, TableRows, TableRule,
     TableSettings,
 };
 use sqlx::sqlite::SqliteConnectOptions;
@@ -224,8 +224,7 @@ impl Fixture {
             partition: 0,
             claim,
             span,
-            table,
-            rows,
+            tables: TableRows::only(table, rows),
             dead,
             marks: Marks::default(),
         };

@@ -2,6 +2,7 @@
 
 use super::*;
 use plimsoll_protocol::Class;
+use plimsoll_sink_api::{Route, Routing, UnknownRoute};
 
 async fn refusal(create: &'static str, settings: TableSettings) -> String {
     let it = Fixture::new(create, settings).await;
@@ -206,4 +207,49 @@ async fn a_file_without_plimsolls_tables_says_what_to_run() {
     let error = sink.settled().await.unwrap_err();
     assert_eq!(error.class, Class::Halt);
     assert!(error.to_string().contains("plimsoll migrate"), "{error}");
+}
+
+/// The condition of a route that leads to no table, or the table's name.
+async fn leads(it: &Fixture, route: &str) -> Result<String, bool> {
+    let route = Route::of(route).unwrap();
+    match it.sink.prepare_for(TOPIC, Some(&route)).await {
+        Ok(prepared) => Ok(prepared.table.name.clone()),
+        Err(error) => {
+            assert!(error.detail.no_table, "{error}");
+            Err(error.detail.bad_name)
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_route_leads_to_a_table_to_the_letter_and_to_none_of_plimsolls() {
+    let mut settings = table(Mode::Append);
+    settings.table = "{route}".to_owned();
+    settings.routing = Some(Routing {
+        by: "headers.type".parse().unwrap(),
+        max_tables: 8,
+        unknown: UnknownRoute::default(),
+    });
+    let it = Fixture::new(
+        "CREATE TABLE Orders (n); CREATE TABLE \"a.b\"\"c\" (n); CREATE TABLE \"ä\" (n)",
+        settings,
+    )
+    .await;
+    for route in ["Orders", "a.b\"c", "ä"] {
+        assert_eq!(leads(&it, route).await, Ok(route.to_owned()));
+    }
+    for route in ["orders", "Ä", "main.Orders"] {
+        assert_eq!(leads(&it, route).await, Err(false), "{route}");
+    }
+    for route in [
+        "plimsoll_positions",
+        "Plimsoll_starts",
+        "sqlite_schema",
+        "SQLITE_master",
+    ] {
+        assert_eq!(leads(&it, route).await, Err(true), "{route}");
+    }
+    let routes = it.sink.routes(TOPIC).await.unwrap();
+    let routes: Vec<&str> = routes.iter().map(Route::as_str).collect();
+    assert_eq!(routes, ["Orders", "a.b\"c", "ä"]);
 }
