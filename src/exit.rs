@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done. `run`: drained after SIGTERM or SIGINT.
     Ok = 0,
-    /// A check failed, or `demo` or `verify` found a difference.
+    /// A check failed, `demo` or `verify` found a difference, or `status` a halted partition.
     Failed = 1,
     /// The command line is wrong (clap's own code), or `verify` could not tell.
     Usage = 2,
@@ -32,7 +32,7 @@ pub enum Exit {
 pub const HELP: &str = "\
 Exit codes:
   0  done; after SIGTERM or SIGINT: drained
-  1  a check failed, or demo or verify found a difference
+  1  a check failed, demo or verify found a difference, or status a halted partition
   2  the command line is wrong; verify could not tell
   3  the config file is wrong
   4  Kafka's client failed for good: start the process anew
