@@ -18,6 +18,7 @@ mod report;
 mod rights;
 mod sample;
 mod settle;
+mod sources;
 mod standing;
 mod told;
 
@@ -32,6 +33,7 @@ pub use list::list_positions;
 pub use migrate::{MigrateArgs, migrate};
 pub use positions::{SetArgs, set_position};
 pub use settle::{AdoptArgs, ResetArgs, adopt, reset};
+pub use sources::{AdoptSourceArgs, adopt_source};
 
 use std::future::Future;
 use uuid::Uuid;

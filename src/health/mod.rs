@@ -3,10 +3,12 @@
 mod dead_letters;
 mod ends;
 mod report;
+mod sources;
 mod trouble;
 
 pub use ends::{End, Ends};
 pub use report::{Report, SinkReport};
+pub use sources::SourceReport;
 pub use trouble::{About, Asking};
 
 use crate::error::KafkaFault;
@@ -103,6 +105,7 @@ impl SinkHealth {
 struct Inner {
     draining: bool,
     sinks: BTreeMap<String, SinkHealth>,
+    sources: BTreeMap<String, SourceReport>,
 }
 
 impl Inner {
@@ -312,6 +315,7 @@ impl Health {
 
     /// Sets the gauges of halts and troubles, for a scrape.
     pub fn publish(&self) {
+        self.publish_sources();
         let now = Instant::now();
         for (name, sink) in &self.lock().sinks {
             let set = |gauge: &'static str, value: f64| {
@@ -353,12 +357,16 @@ impl Health {
             .map(|(name, sink)| (name.clone(), SinkReport::of(sink, now)))
             .collect();
         Report {
-            ready: !inner.draining && sinks.values().all(|s| s.claimed),
+            ready: !inner.draining
+                && sinks.values().all(|s| s.claimed)
+                && inner.sources.values().all(SourceReport::is_ready),
             undisturbed: sinks
                 .values()
-                .all(|s| s.troubles.is_empty() && s.halted.is_empty()),
+                .all(|s| s.troubles.is_empty() && s.halted.is_empty())
+                && inner.sources.values().all(SourceReport::is_undisturbed),
             draining: inner.draining,
             sinks,
+            sources: inner.sources.clone(),
         }
     }
 }

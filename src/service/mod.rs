@@ -3,6 +3,7 @@
 mod member;
 mod signals;
 mod sink;
+mod source;
 
 pub(crate) use member::member;
 use signals::{hangup, hung_up, ignore_user_signals};
@@ -196,6 +197,11 @@ async fn serve(
         running,
         ..
     } = service;
+    let starting = config.sources.iter().map(|settings| {
+        let member = member();
+        source::start(config, settings, &member.name, health.clone(), &mut threads)
+    });
+    let sources: Vec<_> = starting.collect();
     let mut ended = Ok(());
     tokio::select! {
         _ = term.recv() => info!("SIGTERM: draining"),
@@ -206,6 +212,9 @@ async fn serve(
     health.draining();
     for sink in &running {
         sink.tell(Control::Stop);
+    }
+    for source in &sources {
+        source.stop();
     }
     let all = async {
         while let Some(next) = threads.join_next().await {

@@ -33,6 +33,7 @@ mod secured;
 mod seen;
 mod several;
 mod sigkill;
+mod sources;
 mod starts;
 mod storm;
 mod tls;
