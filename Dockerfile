@@ -27,6 +27,7 @@ COPY formats/plain/Cargo.toml formats/plain/
 COPY formats/testing/Cargo.toml formats/testing/
 COPY verify/Cargo.toml verify/
 COPY bench/Cargo.toml bench/
+COPY source/Cargo.toml source/
 COPY sinks/api/Cargo.toml sinks/api/
 COPY sinks/conformance/Cargo.toml sinks/conformance/
 COPY sinks/memory/Cargo.toml sinks/memory/
@@ -34,7 +35,7 @@ COPY sinks/postgres/Cargo.toml sinks/postgres/
 COPY sinks/sqlite/Cargo.toml sinks/sqlite/
 COPY sinks/cassandra/Cargo.toml sinks/cassandra/
 RUN set -eux; \
-    for crate in . protocol model record registry tls formats/avro formats/protobuf formats/selfdescribing formats/plain formats/testing verify bench sinks/api sinks/conformance sinks/memory sinks/postgres sinks/sqlite sinks/cassandra; do \
+    for crate in . protocol model record registry tls formats/avro formats/protobuf formats/selfdescribing formats/plain formats/testing verify bench sinks/api sinks/conformance sinks/memory sinks/postgres sinks/sqlite sinks/cassandra source; do \
         mkdir -p "$crate/src"; : > "$crate/src/lib.rs"; \
     done; \
     mkdir -p tests/it; : > tests/it/main.rs; \

@@ -1,14 +1,15 @@
 //! The command line.
 
 use crate::admin::{
-    self, AdminError, AdoptArgs, CheckArgs, DropArgs, HealthArgs, InitArgs, ListArgs, ManArgs,
-    MigrateArgs, PartArgs, ReplayArgs, ResetArgs, SetArgs, StatusArgs, SteerArgs,
+    self, AdminError, AdoptArgs, AdoptSourceArgs, CheckArgs, DropArgs, HealthArgs, InitArgs,
+    ListArgs, ManArgs, MigrateArgs, PartArgs, ReplayArgs, ResetArgs, SetArgs, StatusArgs,
+    SteerArgs,
 };
 use crate::config::{self, Config};
 use crate::demo::{self, DemoArgs};
 use crate::exit::{self, Exit};
 use crate::logging::{self, LogArgs};
-use crate::service::{self, RunError, Source};
+use crate::service::{self, ConfigFile, RunError};
 use crate::verify::{self, VerifyArgs};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use plimsoll_sink_api::Verb;
@@ -270,6 +271,19 @@ stay beside the new ones, duplicates unless you empty the table; a log table
 must not hold any row of the topic, for the new ones have the same coordinates.
 Refused while an owner shows signs of life, unless --force.")]
     Reset(ResetArgs),
+
+    /// Take note of a source's gap: it goes on where its slot stands
+    #[command(after_help = "\
+Examples:
+  plimsoll positions adopt-source --source orders
+
+For a source that halts because its slot is gone, lost or ahead, or because its
+database went back or is another one. The position goes to where the slot
+stands; where there is none, publication and slot are made, and the source goes on
+with what is committed from now on. What lies between is not sent: compare the
+outbox with the topics first. The events' numbers go on. Stop the source before:
+whoever runs is fenced, and would claim its place again.")]
+    AdoptSource(AdoptSourceArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -396,11 +410,11 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> 
     match command {
         Command::Run(args) => {
             let config = args.config.load()?;
-            let source = Source {
+            let file = ConfigFile {
                 path: args.config.config,
                 watch: args.watch,
             };
-            Ok(match service::run(config, source) {
+            Ok(match service::run(config, file) {
                 Ok(()) => Exit::Ok,
                 Err(error) => {
                     // Into the log, which may be JSON.
@@ -418,6 +432,7 @@ fn dispatch(command: Command, out: &mut impl Write) -> Result<Exit, AdminError> 
         Command::Positions(Positions::Set(args)) => admin::set_position(&args, out),
         Command::Positions(Positions::Adopt(args)) => admin::adopt(&args, out),
         Command::Positions(Positions::Reset(args)) => admin::reset(&args, out),
+        Command::Positions(Positions::AdoptSource(args)) => admin::adopt_source(&args, out),
         Command::DeadLetters(DeadLetters::List(args)) => admin::list_letters(&args, out),
         Command::DeadLetters(DeadLetters::Replay(args)) => admin::replay_letters(&args, out),
         Command::DeadLetters(DeadLetters::Drop(args)) => admin::drop_letters(&args, out),

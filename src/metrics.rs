@@ -120,6 +120,26 @@ pub const SCHEMAS_LIMIT: &str = "plimsoll_registry_schemas_limit";
 pub const SCHEMA_BYTES: &str = "plimsoll_registry_schema_bytes";
 /// The bound of that.
 pub const SCHEMA_LIMIT: &str = "plimsoll_registry_schema_limit_bytes";
+/// Events that sources have sent.
+pub const SOURCE_EVENTS: &str = "plimsoll_source_events_total";
+/// Transactions of databases in them.
+pub const SOURCE_TRANSACTIONS: &str = "plimsoll_source_transactions_total";
+/// How long sources' commits take.
+pub const SOURCE_COMMIT_SECONDS: &str = "plimsoll_source_commit_duration_seconds";
+/// Transactions that a database sent again.
+pub const SOURCE_SEEN: &str = "plimsoll_source_transactions_seen_total";
+/// Rows that made no event.
+pub const SOURCE_LEFT_OUT: &str = "plimsoll_source_rows_left_out_total";
+/// Times that a newer producer had a source's place.
+pub const SOURCE_FENCED: &str = "plimsoll_source_fenced_total";
+/// Commits so slow that their producer was given up.
+pub const SOURCE_DOUBTFUL: &str = "plimsoll_source_commits_doubtful_total";
+/// Whether this process sends a source's events.
+pub const SOURCE_LIVE: &str = "plimsoll_source_live";
+/// Whether a source is halted.
+pub const SOURCE_HALTED: &str = "plimsoll_source_halted";
+/// The log between a source's position and what the server has sent.
+pub const SOURCE_LAG_BYTES: &str = "plimsoll_source_lag_bytes";
 /// What runs.
 pub const BUILD_INFO: &str = "plimsoll_build_info";
 
@@ -155,6 +175,7 @@ pub fn install() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildE
     let builder = PrometheusBuilder::new()
         .idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_LIFE))
         .set_buckets_for_metric(Matcher::Full(COMMIT_SECONDS.into()), &seconds)?
+        .set_buckets_for_metric(Matcher::Full(SOURCE_COMMIT_SECONDS.into()), &seconds)?
         .set_buckets_for_metric(Matcher::Full(COMMIT_PARTITIONS.into()), &partitions)?
         .set_buckets_for_metric(Matcher::Full(BATCH_RECORDS.into()), &records)?
         .set_buckets_for_metric(Matcher::Full(BATCH_BYTES.into()), &bytes)?;
@@ -246,6 +267,16 @@ const DESCRIPTIONS: &[(Kind, &str, Unit, &str)] = &[
     (Kind::Gauge, SCHEMA_BYTES, Unit::Bytes, "Bytes of the schemas that are kept"),
     (Kind::Gauge, SCHEMA_LIMIT, Unit::Bytes, "Bound of plimsoll_registry_schema_bytes"),
     (Kind::Counter, KAFKA_ERRORS, Unit::Count, "Errors reported by the Kafka client, by code"),
+    (Kind::Counter, SOURCE_EVENTS, Unit::Count, "Events in committed transactions of a source"),
+    (Kind::Counter, SOURCE_TRANSACTIONS, Unit::Count, "Transactions of the database in them"),
+    (Kind::Histogram, SOURCE_COMMIT_SECONDS, Unit::Seconds, "Duration of a source's commit"),
+    (Kind::Counter, SOURCE_SEEN, Unit::Count, "Transactions of the database sent again, and passed over"),
+    (Kind::Counter, SOURCE_LEFT_OUT, Unit::Count, "Rows that made no event and were left out"),
+    (Kind::Counter, SOURCE_FENCED, Unit::Count, "Times that a newer producer had the source's place"),
+    (Kind::Counter, SOURCE_DOUBTFUL, Unit::Count, "Commits so slow that their producer was given up"),
+    (Kind::Gauge, SOURCE_LIVE, Unit::Count, "1 while this process sends the source's events"),
+    (Kind::Gauge, SOURCE_HALTED, Unit::Count, "1 while the source is halted"),
+    (Kind::Gauge, SOURCE_LAG_BYTES, Unit::Bytes, "Log between the position and what the server has sent"),
     (Kind::Gauge, BUILD_INFO, Unit::Count, "1; the label says which version runs"),
 ];
 

@@ -35,6 +35,7 @@ mod position;
 mod question;
 mod resolve;
 mod rewind;
+pub mod source;
 mod sqlstate;
 mod start;
 mod timestamps;

@@ -21,6 +21,7 @@ mod report;
 mod rights;
 mod sample;
 mod settle;
+mod sources;
 mod standing;
 mod status;
 mod steer;
@@ -40,6 +41,7 @@ pub use migrate::{MigrateArgs, migrate};
 pub(crate) use positions::{FRESH, Target, must_read, resolve};
 pub use positions::{SetArgs, set_position};
 pub use settle::{AdoptArgs, ResetArgs, adopt, reset};
+pub use sources::{AdoptSourceArgs, adopt_source};
 pub use status::{StatusArgs, status};
 pub use steer::{PartArgs, SteerArgs, steer, steer_part};
 

@@ -21,6 +21,7 @@ mod schema;
 mod settings;
 mod sink;
 mod size;
+mod source;
 mod spec;
 mod start;
 mod suggest;
@@ -57,6 +58,7 @@ pub fn envelopes() -> &'static [&'static str] {
 }
 
 use judge::Judge;
+use plimsoll_source::SourceSettings;
 use reader::Reader;
 use spec::{Kind, ROOT};
 use std::path::Path;
@@ -124,7 +126,17 @@ fn read(top: Reader<'_, '_>) -> Option<Config> {
         memory_limit: memory_limit?,
         has_registry: top.has("schema_registry"),
     };
-    let sinks = read_sinks(&top, shared);
+    let sinks = match top.has("sinks") || !top.has("sources") {
+        true => read_sinks(&top, shared),
+        false => Some(Vec::new()),
+    };
+    let sources = match top.has("sources") {
+        true => read_sources(&top),
+        false => Some(Vec::new()),
+    };
+    if let (Some(kafka), true) = (&kafka, top.has("sources")) {
+        check_properties(&top, kafka);
+    }
     top.finish();
     let (sinks, http) = (sinks?, http?);
     let asked = sinks.iter().any(|sink| sink.reads.asks_registry());
@@ -137,7 +149,49 @@ fn read(top: Reader<'_, '_>) -> Option<Config> {
         memory_limit: memory_limit?,
         drain: Duration::from_millis(drain_ms?),
         sinks,
+        sources: sources?,
     })
+}
+
+/// Each has a producer, whose promise these carry.
+fn check_properties(top: &Reader<'_, '_>, kafka: &Kafka) {
+    for name in source::PROPERTIES {
+        if kafka.properties.contains_key(name) {
+            top.fault_of(
+                "sources",
+                format!("{name} of kafka.properties is refused: a source sets it itself"),
+                "leave it out, or run sources and sinks by two configs",
+            );
+        }
+    }
+}
+
+fn read_sources(top: &Reader<'_, '_>) -> Option<Vec<SourceSettings>> {
+    let (setting, _) = top.find("sources");
+    let Kind::Named(each) = setting.kind else {
+        misread(setting);
+    };
+    let table = top.table("sources")?;
+    let entries = table.entries();
+    if entries.is_empty() {
+        table.fault("has no source", setting.missed);
+        return None;
+    }
+    let mut taken = source::Taken::default();
+    let mut sources = Vec::with_capacity(entries.len());
+    let mut good = true;
+    for entry in entries {
+        let place = table.place_of(entry.key);
+        let read = table
+            .as_table(each, place, entry.key_at.clone(), entry.value)
+            .and_then(|reader| source::read(reader, entry.key, &entry.key_at, &mut taken));
+        match read {
+            Some(source) => sources.push(source),
+            None => good = false,
+        }
+    }
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    good.then_some(sources)
 }
 
 /// Kafka takes the partitions away from a member that drains for longer.

@@ -5,6 +5,7 @@ use plimsoll_plain::{Csv, Primitive};
 pub use plimsoll_record::{BatchLimits, UnknownFields};
 use plimsoll_record::{Envelope, Framing, Side};
 use plimsoll_sink_api::{Epoch, Path, Secret};
+use plimsoll_source::SourceSettings;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -33,6 +34,8 @@ pub struct Config {
     pub drain: Duration,
     /// In the order of their names.
     pub sinks: Vec<Sink>,
+    /// In the order of their names.
+    pub sources: Vec<SourceSettings>,
 }
 
 /// How to reach Kafka, and how to be a member of a group.

@@ -73,7 +73,7 @@ pub(super) fn read(
     })
 }
 
-fn check_name(reader: &Reader<'_, '_>, name: &str, at: &At) {
+pub(super) fn check_name(reader: &Reader<'_, '_>, name: &str, at: &At) {
     let text = Text::plain(name.to_owned(), at.clone(), reader.place());
     if let Some((what, hint)) = text.fails(&[SINK_NAME]) {
         reader.fault_in(&text, what, hint.unwrap_or_default());

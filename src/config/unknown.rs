@@ -28,9 +28,15 @@ fn is_backend(setting: &&'static Setting) -> bool {
 
 fn hint(word: &str, table: &Table, place: &str, sinks: &Sinks<'_>) -> String {
     let here = Here::of(place, sinks);
+    // Nobody who writes about a sink means a source.
+    let is_meant = |home: &Home| {
+        let of_source = home.way.first() == Some(&Step::Is("sources"));
+        let is_sources = home.way.is_empty() && home.setting.name == "sources";
+        !place.starts_with("sinks.") || !(of_source || is_sources)
+    };
     let elsewhere = |word: &str| {
         let mut homes = homes();
-        homes.retain(|home| home.setting.name == word);
+        homes.retain(|home| home.setting.name == word && is_meant(home));
         let foreign = table.foreign.iter();
         let mut instead = foreign.filter(|(words, _)| words.contains(&word));
         match (instead.next(), homes.as_slice()) {
@@ -52,7 +58,9 @@ fn hint(word: &str, table: &Table, place: &str, sinks: &Sinks<'_>) -> String {
     let settings = homes();
     // A column's settings are read only within a column.
     let of_column = |home: &&Home| home.way.contains(&Step::Is("columns"));
-    let settings = settings.iter().filter(|home| !of_column(home));
+    let settings = settings
+        .iter()
+        .filter(|home| is_meant(home) && !of_column(home));
     let settings = settings.map(|home| home.setting);
     let all = settings.filter(|setting| !is_table(&setting.kind));
     let all: Vec<&str> = all.map(|setting| setting.name).collect();

@@ -3,11 +3,13 @@
 mod dead_letters;
 mod ends;
 mod report;
+mod sources;
 mod trouble;
 
 use ends::Logs;
 pub use ends::{End, Ends};
 pub use report::{HaltReport, Report, SinkReport, TroubleReport};
+pub use sources::SourceReport;
 pub use trouble::{About, Asking};
 
 use crate::error::KafkaFault;
@@ -108,6 +110,7 @@ impl SinkHealth {
 struct Inner {
     draining: bool,
     sinks: BTreeMap<String, SinkHealth>,
+    sources: BTreeMap<String, SourceReport>,
 }
 
 impl Inner {
@@ -360,6 +363,7 @@ impl Health {
 
     /// Sets the gauges of halts and troubles, for a scrape.
     pub fn publish(&self) {
+        self.publish_sources();
         let now = Instant::now();
         let inner = self.lock();
         for (name, sink) in &inner.sinks {
@@ -427,12 +431,16 @@ impl Health {
             .map(|(name, sink)| (name.clone(), SinkReport::of(sink, now)))
             .collect();
         Report {
-            ready: !inner.draining && sinks.values().all(|s| s.claimed),
+            ready: !inner.draining
+                && sinks.values().all(|s| s.claimed)
+                && inner.sources.values().all(SourceReport::is_ready),
             undisturbed: sinks
                 .values()
-                .all(|s| s.troubles.is_empty() && s.halted.is_empty()),
+                .all(|s| s.troubles.is_empty() && s.halted.is_empty())
+                && inner.sources.values().all(SourceReport::is_undisturbed),
             draining: inner.draining,
             sinks,
+            sources: inner.sources.clone(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The answer of `/readyz`.
 
 use super::trouble::{About, Trouble};
-use super::{Halt, SinkHealth};
+use super::{Halt, SinkHealth, SourceReport};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -18,6 +18,9 @@ pub struct Report {
     pub draining: bool,
     /// By sink.
     pub sinks: BTreeMap<String, SinkReport>,
+    /// By source.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, SourceReport>,
 }
 
 /// One sink in a [`Report`].

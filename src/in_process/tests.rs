@@ -189,6 +189,7 @@ fn begin(
         memory_limit: 64 << 20,
         drain: Duration::from_secs(5),
         sinks: vec![settings.clone()],
+        sources: Vec::new(),
     };
     start(
         &Shared {

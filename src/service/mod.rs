@@ -6,6 +6,7 @@ mod reader;
 mod reload;
 mod signals;
 mod sink;
+mod source;
 
 pub(crate) use member::member;
 use reader::Reader;
@@ -89,7 +90,7 @@ impl Running {
 
 /// Where a config came from, to be read again.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct ConfigFile {
     /// The file.
     pub path: PathBuf,
     /// Whether it is looked at by itself; SIGHUP is heard anyway.
@@ -100,7 +101,7 @@ pub struct Source {
 ///
 /// # Errors
 /// [`RunError`].
-pub fn run(config: Config, source: Source) -> Result<(), RunError> {
+pub fn run(config: Config, file: ConfigFile) -> Result<(), RunError> {
     let open = |service: &mut Service, settings: &Settings| {
         let member = member();
         with_backend!(&settings.backend, |of| {
@@ -108,7 +109,7 @@ pub fn run(config: Config, source: Source) -> Result<(), RunError> {
             service.add(settings, sink, member, of.auto_migrate())
         })
     };
-    drive(config, Some(source), &open)
+    drive(config, Some(file), &open)
 }
 
 /// Runs with a sink of one's own in the place of every backend of the config, for
@@ -129,12 +130,12 @@ pub fn run_with<S: plimsoll_sink_api::Shared + Clone>(
 /// Starts a sink of a config.
 type Open<'o> = &'o dyn Fn(&mut Service, &Settings) -> Result<(), RunError>;
 
-fn drive(config: Config, source: Option<Source>, open: Open<'_>) -> Result<(), RunError> {
+fn drive(config: Config, file: Option<ConfigFile>, open: Open<'_>) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| RunError::System(format!("no runtime: {e}")))?;
-    let ended = runtime.block_on(serve(Arc::new(config), source, open));
+    let ended = runtime.block_on(serve(Arc::new(config), file, open));
     // What still runs on blocking threads (a client that closes) is not waited
     // for: drain had its deadline.
     runtime.shutdown_background();
@@ -148,6 +149,7 @@ struct Service {
     registry: watch::Sender<SharedRegistry>,
     threads: JoinSet<Ended>,
     running: BTreeMap<String, Running>,
+    sources: Vec<plimsoll_source::Stop>,
     /// Sinks that drain, and whether they begin anew then.
     draining: BTreeMap<String, bool>,
 }
@@ -278,7 +280,7 @@ impl Signals {
 
 async fn serve(
     config: Arc<Config>,
-    source: Option<Source>,
+    file: Option<ConfigFile>,
     open: Open<'_>,
 ) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
@@ -319,14 +321,21 @@ async fn serve(
         registry: telling,
         threads: JoinSet::new(),
         running: BTreeMap::new(),
+        sources: Vec::new(),
         draining: BTreeMap::new(),
     };
     for settings in &config.sinks {
         open(&mut service, settings)?;
     }
+    for settings in &config.sources {
+        let (member, health) = (member(), health.clone());
+        let threads = &mut service.threads;
+        let source = source::start(&config, settings, &member.name, health, threads);
+        service.sources.push(source);
+    }
     notify::ready();
     notify::watchdog(health.clone());
-    let ended = until_told_to_end(&mut service, &mut signals, source, open).await;
+    let ended = until_told_to_end(&mut service, &mut signals, file, open).await;
     drain(service, signals, ended).await
 }
 
@@ -334,10 +343,10 @@ async fn serve(
 async fn until_told_to_end(
     service: &mut Service,
     signals: &mut Signals,
-    source: Option<Source>,
+    file: Option<ConfigFile>,
     open: Open<'_>,
 ) -> Result<(), RunError> {
-    let mut reader = Reader::new(source);
+    let mut reader = Reader::new(file);
     loop {
         let asked = tokio::select! {
             _ = signals.term.recv() => {
@@ -372,6 +381,9 @@ async fn drain(
     health.draining();
     for sink in service.running.values() {
         sink.stop();
+    }
+    for source in &service.sources {
+        source.stop();
     }
     let patience = service.shared.config.drain + CLOSE_TIMEOUT;
     let all = async {

@@ -1,6 +1,6 @@
 //! The config file, read again: when somebody asks, and by itself where that is wanted.
 
-use super::Source;
+use super::ConfigFile;
 use crate::config::{Config, load};
 use crate::metrics::RELOADED;
 use metrics::gauge;
@@ -13,18 +13,15 @@ const LOOK: Duration = Duration::from_secs(10);
 
 /// Reads the config again.
 pub(super) struct Reader {
-    source: Option<Source>,
+    file: Option<ConfigFile>,
     /// What was wrong with it last.
     fault: Option<String>,
 }
 
 impl Reader {
     /// Of a config that holds.
-    pub(super) fn new(source: Option<Source>) -> Self {
-        let reader = Self {
-            source,
-            fault: None,
-        };
+    pub(super) fn new(file: Option<ConfigFile>) -> Self {
+        let reader = Self { file, fault: None };
         reader.publish();
         reader
     }
@@ -35,8 +32,8 @@ impl Reader {
 
     /// Until it is time to look; never, where nobody wants that.
     pub(super) async fn tick(&self) {
-        match &self.source {
-            Some(source) if source.watch => tokio::time::sleep(LOOK).await,
+        match &self.file {
+            Some(file) if file.watch => tokio::time::sleep(LOOK).await,
             Some(_) | None => std::future::pending().await,
         }
         self.publish();
@@ -44,7 +41,7 @@ impl Reader {
 
     /// Another config than the one that holds; one with a fault changes nothing.
     pub(super) async fn read(&mut self, holds: &Config, asked: bool) -> Option<Config> {
-        let path = self.source.as_ref()?.path.clone();
+        let path = self.file.as_ref()?.path.clone();
         let read = tokio::task::spawn_blocking(move || load(&path))
             .await
             .ok()?;

@@ -42,6 +42,9 @@ impl Plan {
         if old.admin != new.admin {
             left.push("admin");
         }
+        if old.sources != new.sources {
+            left.push("sources");
+        }
         Self {
             removed: before.difference(&after).cloned().collect(),
             changed: both.filter(|name| all || !same(name)).cloned().collect(),

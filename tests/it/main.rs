@@ -37,6 +37,7 @@ mod secured;
 mod seen;
 mod several;
 mod sigkill;
+mod sources;
 mod starts;
 mod steering;
 mod storm;

@@ -6,6 +6,7 @@
 
 mod backends;
 mod rows;
+mod sources;
 mod walk;
 
 pub(super) use backends::{NOT_THERE, SOURCE};

@@ -2,6 +2,7 @@
 
 use super::Unit::{Count, Milliseconds};
 use super::backends::BACKENDS;
+use super::sources::SOURCE;
 use super::{
     Check, Choice, Group, Kind, Rule, Setting, Table, Texts, Value, When, choice, integer, size,
     text,
@@ -56,9 +57,12 @@ static TABLES: Group = Group {
         Setting::new("schema_registry", Kind::Table(&REGISTRY)),
         Setting::new("http", Kind::Table(&HTTP)),
         Setting::new("admin", Kind::Table(&ADMIN)),
-        Setting::new("sinks", Kind::Named(&SINK)).required(
+        Setting::new("sinks", Kind::Named(&SINK)).required_unless(
+            &["sources"],
             "add one: [sinks.orders], and in it where it writes, such as [sinks.orders.postgres]",
         ),
+        Setting::new("sources", Kind::Named(&SOURCE))
+            .missed("add one: [sources.orders], and in it [sources.orders.postgres]"),
     ],
 };
 

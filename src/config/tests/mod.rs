@@ -7,6 +7,7 @@ mod good;
 mod random;
 mod reference;
 mod schema;
+mod sources;
 
 use super::Environment;
 use std::collections::BTreeMap;

@@ -188,7 +188,7 @@ fn the_docs_name_every_table() {
             Step::Name => "NAME",
         });
         let mut path: Vec<&str> = steps.chain([home.setting.name]).collect();
-        if path == ["sinks"] {
+        if path == ["sinks"] || path == ["sources"] {
             path.push("NAME");
         }
         let place = format!("[{}]", path.join("."));
