@@ -5,6 +5,7 @@ use super::error::AdminError;
 use super::explain::Place;
 use super::kafka::Kafka;
 use super::report::Report;
+use super::sources;
 use super::text::count;
 use super::told::Told;
 use crate::cli::ConfigArg;
@@ -42,12 +43,11 @@ pub struct CheckArgs {
 /// The config's faults, or nobody takes the output.
 pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, AdminError> {
     let config = args.config.load()?;
-    writeln!(
-        out,
-        "{}: ok, {}",
-        args.config.config.display(),
-        count(config.sinks.len(), "sink")
-    )?;
+    let mut holds = count(config.sinks.len(), "sink");
+    if !config.sources.is_empty() {
+        holds = format!("{holds}, {}", count(config.sources.len(), "source"));
+    }
+    writeln!(out, "{}: ok, {holds}", args.config.config.display())?;
     let files: Vec<String> = config.sinks.iter().flat_map(faults_of_files).collect();
     for fault in &files {
         writeln!(out, "  FAULT    {fault}")?;
@@ -78,6 +78,9 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, AdminError>
             &mut report,
         )?;
         faults += report.faults;
+    }
+    if !config.sources.is_empty() {
+        faults += sources::look(&config, &kafka, out)?;
     }
     if let Some(place) = &args.explain
         && !config

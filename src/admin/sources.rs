@@ -1,11 +1,65 @@
-//! `positions adopt-source`.
+//! Sources: what `check --connect` says of them, and `positions adopt-source`.
 
 use super::error::AdminError;
+use super::kafka::Kafka;
 use crate::cli::ConfigArg;
+use crate::config::Config;
+use crate::error::KafkaFault;
 use crate::exit::Exit;
 use crate::kafka::cluster_config;
 use clap::Args;
 use std::io::Write;
+
+/// Looks at the database of each source, and whether Kafka answers; changes nothing. Says
+/// how many faults it found. Topics are not looked at.
+pub(super) fn look(
+    config: &Config,
+    kafka: &Result<Kafka, KafkaFault>,
+    out: &mut impl Write,
+) -> Result<usize, AdminError> {
+    let runtime = driver()?;
+    let mut faults = 0;
+    for settings in &config.sources {
+        writeln!(out, "\nsource     {}", settings.name)?;
+        if let Err(fault) = kafka {
+            writeln!(out, "  FAULT    {fault}")?;
+            faults += 1;
+        }
+        match runtime.block_on(plimsoll_source::look(settings)) {
+            Err(why) => {
+                writeln!(out, "  FAULT    {why}")?;
+                faults += 1;
+            }
+            Ok(found) => {
+                writeln!(out, "  database Postgres {}", found.version / 10_000)?;
+                for wrong in found.wrong {
+                    match wrong.made_at_start {
+                        true => writeln!(
+                            out,
+                            "  note     {}: made at the first start",
+                            wrong.halt.what
+                        )?,
+                        false => {
+                            writeln!(out, "  FAULT    {}", wrong.halt)?;
+                            faults += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    runtime.shutdown_background();
+    Ok(faults)
+}
+
+/// The client of the database's log needs somebody who drives it.
+fn driver() -> Result<tokio::runtime::Runtime, AdminError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| AdminError::System(format!("no runtime: {error}")))
+}
 
 /// `plimsoll positions adopt-source`
 #[derive(Debug, Args)]
@@ -37,12 +91,7 @@ pub fn adopt_source(args: &AdoptSourceArgs, out: &mut impl Write) -> Result<Exit
     })?;
     let client_id = format!("plimsoll/{}/adopt", settings.name);
     let kafka = plimsoll_source::Kafka(cluster_config(&config.kafka, &client_id));
-    // Its client of the log needs somebody who drives it.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| AdminError::System(format!("no runtime: {error}")))?;
+    let runtime = driver()?;
     let adopted = runtime.block_on(plimsoll_source::adopt(settings, &kafka));
     runtime.shutdown_background();
     let (before, after) =

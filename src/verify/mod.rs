@@ -43,6 +43,13 @@ pub struct VerifyArgs {
 /// A config that is wrong, a sink that is not in it, or nobody takes the output.
 pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Exit, AdminError> {
     let config = args.config.load()?;
+    if config.sinks.is_empty() {
+        return Err(AdminError::Refused(
+            "the config has sources alone, and verify compares sinks with their topics; hint: a \
+             source's events carry dense numbers in plimsoll-seq"
+                .to_owned(),
+        ));
+    }
     if let Some(name) = &args.sink
         && !config.sinks.iter().any(|s| s.name == *name)
     {

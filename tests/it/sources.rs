@@ -2,7 +2,7 @@
 
 use crate::harness::kafka::{Kafka, Record};
 use crate::harness::postgres::Database;
-use crate::harness::process::{Process, plimsoll_ok};
+use crate::harness::process::{Process, plimsoll, plimsoll_ok};
 use crate::harness::{folder, servers, unique, wait};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -451,4 +451,25 @@ fn messages_of_the_log_are_events_without_a_table() {
         log.iter()
             .all(|r| header(r, "type").as_deref() == Some("told"))
     );
+}
+
+#[test]
+fn check_tells_what_a_source_s_database_lacks_and_verify_claims_nothing_of_it() {
+    let outbox = Outbox::new("source_check");
+    let process = outbox.start_ready();
+    let config = process.config();
+    assert!(process.drain().success());
+    let said = plimsoll_ok(&config, &["check", "--connect"]);
+    assert!(said.contains("0 sinks, 1 source"), "{said}");
+    assert!(said.contains("all well"), "{said}");
+
+    outbox
+        .database
+        .execute("ALTER TABLE {s}.outbox DROP COLUMN payload");
+    let output = plimsoll(&config, &["check", "--connect"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("has no column payload"), "{said}");
+    let output = plimsoll(&config, &["verify"]);
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
 }
