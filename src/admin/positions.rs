@@ -139,17 +139,13 @@ pub fn set_position(args: &SetArgs, out: &mut impl Write) -> Result<Exit, AdminE
 }
 
 pub(super) fn find_sink<'c>(config: &'c Config, name: &str) -> Result<&'c Settings, AdminError> {
-    config
-        .sinks
-        .iter()
-        .find(|sink| sink.name == name)
-        .ok_or_else(|| {
-            let names: Vec<&str> = config.sinks.iter().map(|sink| sink.name.as_str()).collect();
-            AdminError::Refused(format!(
-                "--sink: there is no sink \"{name}\" in the config; hint: it has {}",
-                names.join(", ")
-            ))
-        })
+    config.sink(name).ok_or_else(|| {
+        let names: Vec<&str> = config.sinks.iter().map(|sink| sink.name.as_str()).collect();
+        AdminError::Refused(format!(
+            "--sink: there is no sink \"{name}\" in the config; hint: it has {}",
+            names.join(", ")
+        ))
+    })
 }
 
 /// Refuses a topic that the sink does not read.

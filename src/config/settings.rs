@@ -38,6 +38,14 @@ pub struct Config {
     pub sources: Vec<SourceSettings>,
 }
 
+impl Config {
+    /// A sink, by its name.
+    #[must_use]
+    pub fn sink(&self, name: &str) -> Option<&Sink> {
+        self.sinks.iter().find(|sink| sink.name == name)
+    }
+}
+
 /// How to reach Kafka, and how to be a member of a group.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Kafka {

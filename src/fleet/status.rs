@@ -2,15 +2,12 @@
 //! comes to the same. Pure.
 
 use super::report::{Halted, MemberReport, PartitionState, Troubled};
+use crate::admin::FRESH;
 use plimsoll_protocol::TopicPartition;
 use plimsoll_sink_api::{Command, Reported, SinkState, StoredPosition, Wanted};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// An instance that showed a sign of life within this time is alive: five of them are
-/// missing then.
-pub const ALIVE: Duration = Duration::from_secs(15);
 
 /// A sink as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -112,7 +109,7 @@ impl SinkStatus {
         positions: &[StoredPosition],
         commands: &[Command],
     ) -> Self {
-        let alive = reported.iter().filter(|said| said.age <= ALIVE);
+        let alive = reported.iter().filter(|said| said.age <= FRESH);
         let members: Vec<Member> = alive.map(|said| member(said, wanted)).collect();
         let mut partitions: BTreeMap<TopicPartition, PartitionStatus> = positions
             .iter()

@@ -21,7 +21,7 @@ const OF_SINK: &[(&str, Option<Words>)] = &[
     (CLAIMS, None),
     (TERMINATED, None),
     (LOG_CHECKS, Some(("found", &["agree", "unknown", "recreated", "other_cluster", "other_record", "truncated", "overtaken_by_retention"]))),
-    (RESTARTS, Some(("reason", &["fenced", "out_of_step", "overtaken", "kafka_error", "stalled", "unconfirmed", "halted"]))),
+    (RESTARTS, Some(("reason", &["fenced", "out_of_step", "overtaken", "kafka_error", "asked", "stalled", "unconfirmed", "halted"]))),
     (RETRIES, Some(("reason", &["unavailable", "transient", "fenced", "stale", "suspect", "rejected", "registry"]))),
     (PAUSES, None),
 ];
@@ -64,6 +64,7 @@ mod tests {
             RestartReason::Overtaken,
             RestartReason::Halted,
             RestartReason::KafkaError,
+            RestartReason::Asked,
             RestartReason::Unconfirmed,
             RestartReason::Stalled,
         ];

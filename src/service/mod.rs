@@ -183,8 +183,9 @@ impl Service {
     /// Starts a sink by its name in the config.
     fn open(&mut self, name: &str, open: Open<'_>) -> Result<(), RunError> {
         let config = self.shared.config.clone();
-        let settings = config.sinks.iter().find(|sink| sink.name == name);
-        settings.map_or(Ok(()), |settings| open(self, settings))
+        config
+            .sink(name)
+            .map_or(Ok(()), |settings| open(self, settings))
     }
 
     /// Takes up another config: sinks that changed drain first. One that could not be
@@ -246,9 +247,9 @@ impl Service {
 
 /// Whether Kafka's client and the sinks take their settings. Nothing is connected to.
 fn startable(config: &Config) -> Result<(), RunError> {
+    // All sinks have the same.
+    Cluster::silent(cluster_config(&config.kafka, "plimsoll-reload"))?;
     for settings in &config.sinks {
-        let cluster = cluster_config(&config.kafka, "plimsoll-reload");
-        Cluster::silent(cluster)?;
         with_backend!(&settings.backend, |of| of.open("plimsoll-reload").map(drop)).map_err(
             |error| RunError::Sink {
                 name: settings.name.clone(),

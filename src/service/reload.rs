@@ -30,10 +30,7 @@ impl Plan {
             || old.memory_limit != new.memory_limit
             || old.drain != new.drain
             || before.len() != after.len();
-        let same = |name: &String| {
-            let of = |config: &Config| config.sinks.iter().find(|sink| sink.name == *name).cloned();
-            of(old) == of(new)
-        };
+        let same = |name: &String| old.sink(name) == new.sink(name);
         let both = before.intersection(&after);
         let mut left = Vec::new();
         if (old.listen, &old.hosts) != (new.listen, &new.hosts) {

@@ -49,18 +49,19 @@ impl Process {
     /// Starts it with a config of the test's own, in which `@HTTP@` stands for
     /// the address to listen on.
     pub fn start_config(config: &str, folder: &Path) -> Self {
-        let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let path = folder.join("plimsoll.toml");
-        fs::write(&path, config.replace("@HTTP@", &http.to_string())).expect("a config file");
-        Self::run(&tested(), &path, http, &[])
+        Self::start_written(config, folder, &[])
     }
 
     /// The same of one that looks for changes of its config by itself.
     pub fn start_watching(config: &str, folder: &Path) -> Self {
+        Self::start_written(config, folder, &["--watch"])
+    }
+
+    fn start_written(config: &str, folder: &Path, arguments: &[&str]) -> Self {
         let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let path = folder.join("plimsoll.toml");
         fs::write(&path, config.replace("@HTTP@", &http.to_string())).expect("a config file");
-        Self::run_with(&tested(), &path, http, &[], &["--watch"])
+        Self::run_with(&tested(), &path, http, &[], arguments)
     }
 
     fn run(binary: &str, config: &Path, http: SocketAddr, environment: &[(&str, &str)]) -> Self {
